@@ -148,6 +148,29 @@ def test_other_settings_are_refused_and_change_nothing(finished: Experiment) -> 
     assert results(finished.save_path) == before
 
 
+def test_a_folder_of_an_older_version_goes_on_with_the_defaults_of_what_it_does_not_name(
+    finished: Experiment, tmp_path: Path
+) -> None:
+    experiment = run(tmp_path, epochs=1)
+    path = experiment.trial_folder / "settings.json"
+    settings = store.read_json(path)
+    for name in ("weight_decay", "train_size", "width", "depth", "dropout"):
+        del settings[name]
+    store.write_json(path, settings)
+    assert results(run(tmp_path, epochs=2).save_path) == results(finished.save_path)
+    with pytest.raises(DnnTopologyError, match=r"weight_decay was 0.0005 and is now 0.1"):
+        run(tmp_path, weight_decay=0.1)
+
+
+def test_what_a_training_varies_reaches_the_network_and_its_data(tmp_path: Path) -> None:
+    training = replace(TRAINING, net="mlp", data_subset=1.0, train_size=50, width=0.1, depth=3, dropout=0.2)
+    experiment = Experiment(training, tmp_path)
+    data = experiment.load_data()
+    assert len(data.train) == 50
+    state = experiment.build_net(data).state_dict()
+    assert [len(state[f"fc{place}.0.weight"]) for place in (1, 2, 3, 4)] == [10, 10, 10, 10]
+
+
 def test_epochs_without_a_checkpoint_are_refused_with_those_that_have_one(finished: Experiment) -> None:
     with pytest.raises(DnnTopologyError, match=r"epochs 7 9 of .* have no checkpoint .*there are: 0 1 2"):
         measure_epochs(finished, TOPOLOGY, [1, 9, 7])

@@ -102,6 +102,13 @@ def test_a_setting_that_was_added_or_left_out_is_named(tmp_path: Path) -> None:
         store.claim(tmp_path, {"lr": 0.1, "seed": 3}, results="*.json")
 
 
+def test_a_setting_that_an_older_folder_does_not_name_has_its_default_there(tmp_path: Path) -> None:
+    store.claim(tmp_path, {"lr": 0.1}, results="*.json")
+    store.claim(tmp_path, {"lr": 0.1, "decay": 0.5}, results="*.json", defaults={"lr": 9, "decay": 0.5})
+    with pytest.raises(DnnTopologyError, match=r"\(decay was 0.5 and is now 0.6\)"):
+        store.claim(tmp_path, {"lr": 0.1, "decay": 0.6}, results="*.json", defaults={"lr": 9, "decay": 0.5})
+
+
 def test_what_a_killed_writer_left_is_swept_away_but_not_what_is_being_written(tmp_path: Path) -> None:
     old, new = tmp_path / f"{store.PARTIAL}old.pt", tmp_path / f"{store.PARTIAL}new.pt"
     for path in (old, new):

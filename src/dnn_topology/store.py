@@ -192,7 +192,9 @@ def growing_array(path: Path) -> Iterator[Callable[[NDArray[np.float32]], None]]
         temporary.unlink(missing_ok=True)
 
 
-def claim(folder: Path, settings: Mapping[str, Any], *, results: str) -> None:
+def claim(
+    folder: Path, settings: Mapping[str, Any], *, results: str, defaults: Mapping[str, Any] | None = None
+) -> None:
     """Mark a folder as the home of results made with these settings, or check that it already is.
 
     Also removes what a process that was killed while writing left there.
@@ -201,6 +203,7 @@ def claim(folder: Path, settings: Mapping[str, Any], *, results: str) -> None:
         folder: The folder; it is made if it is missing.
         settings: What distinguishes these results from others, as JSON values.
         results: Pattern of the files that are results: settings that led to none bind nobody.
+        defaults: The values of settings that an older version's folder does not name.
 
     Raises:
         DnnTopologyError: The folder holds results of other settings. Nothing is changed.
@@ -213,7 +216,7 @@ def claim(folder: Path, settings: Mapping[str, Any], *, results: str) -> None:
     if not any(folder.glob(results)):
         write_json(path, wanted)
         return
-    found = read_json(path)
+    found = {**json.loads(json.dumps(defaults or {})), **read_json(path)}
     differing = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
     if differing:
         changes = ", ".join(f"{key} was {found.get(key)!r} and is now {wanted.get(key)!r}" for key in differing)

@@ -97,6 +97,15 @@ def test_a_subset_is_a_random_share_of_the_training_images() -> None:
     assert not np.array_equal(labels(data_subset=0.25, seed=1), labels(data_subset=0.25, seed=2))
 
 
+def test_a_number_of_training_images_is_drawn_and_a_larger_one_includes_it() -> None:
+    few, more = (load_data("digits", train_size=n, seed=1).train.tensors[0] for n in (40, 90))
+    assert (len(few), len(more)) == (40, 90)
+    assert {image.numpy().tobytes() for image in few} < {image.numpy().tobytes() for image in more}
+    assert not np.array_equal(labels(train_size=40, seed=1), labels(train_size=40, seed=2))
+    assert np.array_equal(labels(train_size=0), labels())
+    assert np.array_equal(labels(train_size=1437), labels())
+
+
 def test_an_epoch_takes_every_sample_once_in_an_order_of_its_seed() -> None:
     train = load_data("digits").train
     orders = [torch.cat([y for _, y in batches(train, shuffle_seed=seed)]) for seed in (0, 0, 1)]
@@ -126,6 +135,9 @@ def test_a_sample_is_seeded_and_without_repetition() -> None:
     [
         ({"permute_labels": 1.5}, r"permute_labels must lie in \[0, 1\], found 1.5"),
         ({"data_subset": -0.1}, r"data_subset must lie in \[0, 1\]"),
+        ({"train_size": 1438}, "train_size asks for 1438 training images and digits has 1437: ask for at most that"),
+        ({"train_size": -1}, "train_size must be at least 0"),
+        ({"train_size": 50, "data_subset": 0.5}, "train_size=50 and data_subset=0.5 both choose training images"),
         ({"binarize_labels": 10}, "binarize_labels must name a class of digits, 0 to 9, found 10"),
     ],
 )

@@ -71,6 +71,16 @@ def test_the_schedule_halves_the_rate_on_a_plateau_of_the_training_loss(data: Da
     assert rates.tolist() == [1e-6] * 13 + [5e-7]
 
 
+def test_a_weight_decay_keeps_the_weights_small(data: DataSet) -> None:
+    def norm(decay: float) -> float:
+        net, _, _ = trained(data, 2, weight_decay=decay)
+        return float(torch.cat([weights.detach().flatten() for weights in net.parameters()]).norm())
+
+    usual, strong, none = norm(5e-4), norm(0.1), norm(0.0)
+    assert strong < usual < none
+    assert same(trained(data, 1)[0], trained(data, 1, weight_decay=5e-4)[0])
+
+
 def test_test_data_decide_nothing(data: DataSet) -> None:
     other = replace(data, test=sample(data.test, 10, seed=5))
     assert same(trained(data, 2)[0], trained(other, 2)[0])
@@ -101,7 +111,10 @@ def test_a_diverging_training_is_an_error_with_the_remedy(data: DataSet) -> None
         train(build_net("lenet_300_100"), data, epochs=3, lr=1e12)
 
 
-@pytest.mark.parametrize("options", [{"lr": 0.0}, {"lr": float("nan")}, {"epochs": -1}, {"batch_size": 0}])
+@pytest.mark.parametrize(
+    "options",
+    [{"lr": 0.0}, {"lr": float("nan")}, {"epochs": -1}, {"batch_size": 0}, {"weight_decay": -1.0}],
+)
 def test_arguments_out_of_range_are_refused(data: DataSet, options: dict[str, Any]) -> None:
     with pytest.raises(DnnTopologyError):
         train(build_net("lenet"), data, **{"epochs": 1, **options})

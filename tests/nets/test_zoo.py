@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -157,8 +158,73 @@ def test_every_network_learns_and_records_every_embedded_data_set(
     learns_and_records(net, network, name)
 
 
-def test_a_perceptron_learns_and_records_sequences() -> None:
-    learns_and_records(build_net("lenet_300_100", shape=(1, 1, 40)), NETWORKS["lenet_300_100"], "mnist1d")
+@pytest.mark.parametrize("net", [name for name in NETWORKS if NETWORKS[name].any_shape])
+def test_a_network_of_any_shape_learns_and_records_sequences(net: str) -> None:
+    learns_and_records(build_net(net, shape=(1, 1, 40)), NETWORKS[net], "mnist1d")
+
+
+VARIED = [name for name in NETWORKS if NETWORKS[name].options]
+
+
+def widths(net: nn.Module) -> list[int]:
+    """The number of outputs of every layer with weights."""
+    return [len(module.weight) for module in net.modules() if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d))]
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_a_width_multiplies_every_layer_but_the_last(name: str) -> None:
+    n_classes = NETWORKS[name].n_classes or 10
+    *hidden, last = widths(build_net(name, n_classes=n_classes))
+    assert widths(build_net(name, n_classes=n_classes, width=2)) == [*(2 * width for width in hidden), last]
+    assert min(widths(build_net(name, n_classes=n_classes, width=1e-9))) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in VARIED if "depth" in NETWORKS[name].options])
+def test_a_depth_is_the_number_of_hidden_layers_and_all_of_them_are_recorded(name: str) -> None:
+    for depth in (1, 2, 5):
+        net = build_net(name, depth=depth)
+        assert len(widths(net)) == depth + 1
+        assert record(net, [torch.rand(2, 1, 28, 28)]).values.shape == (2, sum(widths(net)))
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_dropout_changes_answers_in_training_alone_and_more_with_a_larger_share(name: str) -> None:
+    network = NETWORKS[name]
+    images = torch.rand(50, *network.shapes[0], generator=torch.Generator().manual_seed(0))
+    built = {share: build_net(name, n_classes=network.n_classes or 10, dropout=share) for share in (0.0, 0.1, 0.9)}
+    with torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(0)
+        quiet = {share: net.eval()(images) for share, net in built.items()}
+        noisy = {share: net.train()(images) - quiet[share] for share, net in built.items()}
+    assert torch.equal(quiet[0.0], quiet[0.9])
+    assert noisy[0.0].abs().max() < 1e-5 < noisy[0.1].norm() < noisy[0.9].norm()
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_what_is_not_asked_for_is_as_ever(name: str) -> None:
+    options: dict[str, Any] = {"width": 1.0, "depth": 2, "dropout": 0.5 if "lenet" in name else 0.0}
+    options = {option: options[option] for option in NETWORKS[name].options}
+    if name == "lenet_300_100":
+        del options["dropout"]
+    usual, named = (build_net(name, n_classes=NETWORKS[name].n_classes or 10, **given) for given in ({}, options))
+    assert usual.state_dict().keys() == named.state_dict().keys()
+    assert all(torch.equal(a, b) for a, b in zip(usual.parameters(), named.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("resnet18", {"width": 2.0}, "resnet18 has no width to choose: leave it out, or take one of lenet, .*mlp"),
+        ("lenet", {"depth": 2}, "lenet has no depth to choose: leave it out, or take one of lenet_300_100, mlp"),
+        ("torchvision:resnet18", {"dropout": 0.1}, "torchvision:resnet18 has no dropout to choose"),
+        ("mlp", {"width": 0.0}, "width must be positive and finite, found 0.0"),
+        ("mlp", {"depth": 0}, "depth must be at least 1, found 0"),
+        ("mlp", {"dropout": 1.0}, r"dropout must lie in \[0, 1\), found 1.0"),
+    ],
+)
+def test_a_variation_that_a_network_does_not_have_is_refused(name: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(DnnTopologyError, match=message):
+        build_net(name, **options)
 
 
 @pytest.mark.parametrize("net", [name for name in NETWORKS if not NETWORKS[name].any_shape])

@@ -225,6 +225,21 @@ BinarizeLabels = Annotated[
 DataSubset = Annotated[
     float, typer.Option(help="Share of the training images that is used, at random.", rich_help_panel=TRAINING)
 ]
+TrainSize = Annotated[
+    int,
+    typer.Option(min=0, help="Number of training images that is used, at random (0: all).", rich_help_panel=TRAINING),
+]
+WeightDecay = Annotated[float, typer.Option(help="Pull of the weights to 0.", rich_help_panel=TRAINING)]
+Width = Annotated[
+    float | None,
+    typer.Option(help="Multiply the widths of a small network's hidden layers.", rich_help_panel=MODEL),
+]
+Depth = Annotated[
+    int | None, typer.Option(min=1, help="Number of a perceptron's hidden layers.", rich_help_panel=MODEL)
+]
+Dropout = Annotated[
+    float | None, typer.Option(help="Share of a small network's units dropped in training.", rich_help_panel=MODEL)
+]
 MaxEpsilon = Annotated[
     float,
     typer.Option(

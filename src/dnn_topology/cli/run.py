@@ -38,6 +38,11 @@ def run(
     permute_labels: opt.PermuteLabels = 0.0,
     binarize_labels: opt.BinarizeLabels = -1,
     data_subset: opt.DataSubset = 1.0,
+    train_size: opt.TrainSize = 0,
+    weight_decay: opt.WeightDecay = 5e-4,
+    width: opt.Width = None,
+    depth: opt.Depth = None,
+    dropout: opt.Dropout = None,
     epochs_test: Annotated[
         str | None,
         typer.Option(
@@ -114,6 +119,11 @@ def run(
         binarize_labels=binarize_labels,
         permute_labels=permute_labels,
         weights=None if checkpoint is None else file_digest(checkpoint),
+        weight_decay=weight_decay,
+        train_size=train_size,
+        width=width,
+        depth=depth,
+        dropout=dropout,
     )
     topology = topology_of(
         max_epsilon, max_dim, upper_dim, nodes, layers, constant, graph_split, n_inputs, opt.engine_name(engine, dipha)
@@ -148,6 +158,11 @@ def train(
     permute_labels: opt.PermuteLabels = 0.0,
     binarize_labels: opt.BinarizeLabels = -1,
     data_subset: opt.DataSubset = 1.0,
+    train_size: opt.TrainSize = 0,
+    weight_decay: opt.WeightDecay = 5e-4,
+    width: opt.Width = None,
+    depth: opt.Depth = None,
+    dropout: opt.Dropout = None,
     save_path: opt.SavePath = Path("results_dnn_topology"),
     data_dir: opt.DataDir = None,
     device: opt.Device = "auto",
@@ -168,6 +183,11 @@ def train(
         binarize_labels=binarize_labels,
         permute_labels=permute_labels,
         weights=None if checkpoint is None else file_digest(checkpoint),
+        weight_decay=weight_decay,
+        train_size=train_size,
+        width=width,
+        depth=depth,
+        dropout=dropout,
     )
     use_threads(nproc)
     experiment = Experiment(training, save_path, data_dir, opt.device(device), checkpoint)

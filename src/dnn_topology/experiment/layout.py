@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Training:
-    """What is trained, and how; see `load_data` and `train`. The number of epochs may grow later."""
+    """What is trained, and how; see `build_net`, `load_data` and `train`. The number of epochs may grow later."""
 
     net: str = "lenet"
     dataset: str = "mnist-5k"
@@ -34,6 +34,11 @@ class Training:
     binarize_labels: int = -1
     permute_labels: float = 0.0
     weights: str | None = None  # digest of the file of initial weights
+    weight_decay: float = 5e-4
+    train_size: int = 0
+    width: float | None = None
+    depth: int | None = None
+    dropout: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,16 @@ class Experiment:
         """Return the network with its seeded weights."""
         from dnn_topology.nets.zoo import build_net
 
-        return build_net(self.training.net, n_classes=data.n_classes, shape=data.shape, seed=self.training.seed)
+        training = self.training
+        return build_net(
+            training.net,
+            n_classes=data.n_classes,
+            shape=data.shape,
+            seed=training.seed,
+            width=training.width,
+            depth=training.depth,
+            dropout=training.dropout,
+        )
 
 
 def check_trained(experiment: Experiment, epochs: Iterable[int] | None) -> list[int]:
@@ -161,6 +175,7 @@ def _load_data(training: Training, data_dir: Path | None) -> DataSet:
         shape=find_network(training.net).shape_for,
         data_dir=data_dir,
         data_subset=training.data_subset,
+        train_size=training.train_size,
         binarize_labels=training.binarize_labels,
         permute_labels=training.permute_labels,
         seed=training.seed,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dnn_topology import store
 from dnn_topology._checks import check_at_least
-from dnn_topology.experiment.layout import Experiment
+from dnn_topology.experiment.layout import Experiment, Training
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,12 @@ def run_training(
     net = experiment.build_net(data)
     if experiment.weights_file is not None:
         load_weights(experiment.weights_file, net)
-    store.claim(experiment.trial_folder, asdict(experiment.training), results="training.pt")
+    store.claim(
+        experiment.trial_folder,
+        asdict(experiment.training),
+        results="training.pt",
+        defaults=asdict(Training()),  # of what could not yet be chosen when the folder was made
+    )
     state_file = experiment.trial_folder / "training.pt"
     resume = TrainingState.load(state_file) if state_file.exists() else None
     wanted = {0, epochs, *save_epochs}
@@ -67,6 +72,7 @@ def run_training(
         epochs=epochs,
         lr=experiment.training.lr,
         batch_size=experiment.training.batch_size,
+        weight_decay=experiment.training.weight_decay,
         seed=experiment.training.seed,
         device=experiment.device,
         resume=resume,

@@ -81,6 +81,7 @@ def train(
     epochs: int,
     lr: float = 0.01,
     batch_size: int = 128,
+    weight_decay: float = 5e-4,
     seed: int = 0,
     device: torch.device | str = "cpu",
     resume: TrainingState | None = None,
@@ -98,6 +99,7 @@ def train(
         epochs: The last epoch.
         lr: Initial learning rate.
         batch_size: Samples per step.
+        weight_decay: Factor w of the penalty w/2 · |weights|² that is added to the loss.
         seed: Seed of order and random layers; the initial weights are the model's own.
         device: Where to train.
         resume: A state to go on from, rather than from the model's weights.
@@ -114,9 +116,11 @@ def train(
     if not 0 < lr < math.inf:
         raise DnnTopologyError(f"lr must be positive and finite, found {lr}")
     check_at_least("the number of training images", len(data.train), 2)
+    if not 0 <= weight_decay < math.inf:
+        raise DnnTopologyError(f"weight_decay must be at least 0 and finite, found {weight_decay}")
     device = torch.device(device)
     model.to(device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=5e-4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=weight_decay)
     scheduler = ReduceLROnPlateau(optimizer, factor=0.5)
 
     def finished(epoch: int, history: tuple[EpochRecord, ...]) -> TrainingState:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dnn_topology._checks import DnnTopologyError, check_fraction, nearest
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, nearest
 from dnn_topology.nets.data import embedded, files
 from dnn_topology.nets.data.downloaded import DOWNLOADS
 from dnn_topology.nets.data.images import FittedImages, Form, Samples, Shape
@@ -94,6 +94,7 @@ def load_data(
     shape: Shape | Callable[..., Shape] = (1, 28, 28),
     data_dir: str | Path | None = None,
     data_subset: float = 1.0,
+    train_size: int = 0,
     binarize_labels: int = -1,
     permute_labels: float = 0.0,
     seed: int = 0,
@@ -110,6 +111,7 @@ def load_data(
             for. Images are made grey or coloured, and resized bilinearly.
         data_dir: Where downloads are kept; by default the user's cache folder.
         data_subset: Share of the training images that is kept, drawn at random; 0 keeps all, as in the original.
+        train_size: Number of training images that is kept instead, drawn at random; 0 keeps all.
         binarize_labels: A class c: its images get label 1, an equally large random sample of the others label 0, and
             the rest is left out, in both splits. Negative: no change.
         permute_labels: Share of the *training labels* that is permuted among one another, to be memorised.
@@ -119,8 +121,8 @@ def load_data(
         The data set.
 
     Raises:
-        DnnTopologyError: The name or class is unknown, a share lies outside [0, 1], files are missing, a download
-            fails, or the network cannot take such images.
+        DnnTopologyError: The name or class is unknown, a share lies outside [0, 1], there are not so many images,
+            files are missing, a download fails, or the network cannot take such images.
 
     Example:
         >>> data = load_data("digits", permute_labels=0.5)
@@ -137,13 +139,32 @@ def load_data(
         )
     train, test, n_classes = raw.train, raw.test, raw.n_classes
     rng = np.random.default_rng(seed)
-    if 0 < data_subset < 1:
-        train = subset(train, data_subset, rng)
+    if n_kept := _n_kept(len(train), data_subset, train_size, name):
+        train = subset(train, n_kept, rng)
     if binarize_labels >= 0:
         train, test, n_classes = binarized(train, binarize_labels, rng), binarized(test, binarize_labels, rng), 2
     if permute_labels:
         train = permuted(train, permute_labels, rng)
     return DataSet(name, _fitted(train, form), _fitted(test, form), n_classes)
+
+
+def _n_kept(n_images: int, share: float, train_size: int, name: str) -> int:
+    """Return how many of a data set's training images are kept; 0 for all.
+
+    Raises:
+        DnnTopologyError: There are not so many, or the number is asked for in both ways.
+    """
+    check_at_least("train_size", train_size, 0)
+    if not 0 < share < 1:
+        if train_size > n_images:
+            raise DnnTopologyError(
+                f"train_size asks for {train_size} training images and {name} has {n_images}: ask for at most that, or "
+                "0 for all"
+            )
+        return train_size
+    if train_size:
+        raise DnnTopologyError(f"train_size={train_size} and data_subset={share} both choose training images: give one")
+    return max(1, round(share * n_images))
 
 
 def default_data_dir() -> Path:
@@ -193,7 +214,7 @@ def _agreed(name: str, own: Shape, asked: Asked, shape: Shape | Callable[..., Sh
     if own[1] == 1 and chosen != own:
         raise DnnTopologyError(
             f"{name} holds sequences of {own[2]} numbers, which cannot become images of {_shown(chosen)}: take --net "
-            "lenet_300_100, or a network of your own"
+            "lenet_300_100, mlp or conv_1d, or a network of your own"
         )
     return chosen
 

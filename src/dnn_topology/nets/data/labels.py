@@ -38,9 +38,9 @@ class Split:
         return replace(self, labels=self.labels[kept], places=self.places[kept])
 
 
-def subset(split: Split, share: float, rng: np.random.Generator) -> Split:
-    """Keep a random share of the images, at least one, in their order."""
-    return split.at(np.sort(rng.permutation(len(split))[: max(1, round(share * len(split)))]))
+def subset(split: Split, n_images: int, rng: np.random.Generator) -> Split:
+    """Keep so many random images, in their order. More images, drawn by the same generator, include the fewer."""
+    return split.at(np.sort(rng.permutation(len(split))[:n_images]))
 
 
 def binarized(split: Split, pivot: int, rng: np.random.Generator) -> Split:

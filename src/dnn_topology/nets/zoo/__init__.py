@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
-from dnn_topology._checks import DnnTopologyError, nearest
+from dnn_topology._checks import DnnTopologyError, check_at_least, nearest
 from dnn_topology.nets.zoo import adapted, small
 from dnn_topology.nets.zoo.network import Network, Shape, shown
 from dnn_topology.nets.zoo.own import TORCHVISION, own_network, torchvision_network
@@ -13,6 +16,7 @@ from dnn_topology.nets.zoo.own import TORCHVISION, own_network, torchvision_netw
 __all__ = ["NETWORKS", "Network", "Shape", "build_net", "find_network"]
 
 GRAY28, GRAY32, COLOR28, COLOR32 = (1, 28, 28), (1, 32, 32), (3, 28, 28), (3, 32, 32)
+WIDTH_DROPOUT = ("width", "dropout")
 
 
 def _same(*layers: str) -> dict[str, tuple[str, ...]]:
@@ -24,7 +28,7 @@ def _lenet(name: str, shape: Shape, n_nodes: tuple[int, int], n_classes: int | N
     """Return a LeNet for images of one shape."""
     about = "2 convolutions, 2 linear layers, dropout" + ("; one class against the rest" if n_classes else "")
     nodes = _same("conv1", "conv2", "fc1", "fc2")
-    return Network(name, about, small.lenet([50]), (shape,), n_nodes, nodes, n_classes=n_classes)
+    return Network(name, about, small.lenet([50]), (shape,), n_nodes, nodes, n_classes=n_classes, options=WIDTH_DROPOUT)
 
 
 def _conv(n_nodes: tuple[int, int], *widths: int) -> Network:
@@ -38,7 +42,8 @@ def _conv(n_nodes: tuple[int, int], *widths: int) -> Network:
         "channel": (*(f"conv{place}" for place in range(1, depth + 1)), *linear),
     }
     about = f"{depth} convolutions, 3 linear layers"
-    return Network(f"conv_{depth}", about, small.conv(widths), (GRAY28, COLOR28, GRAY32, COLOR32), n_nodes, nodes)
+    shapes = (GRAY28, COLOR28, GRAY32, COLOR32)
+    return Network(f"conv_{depth}", about, small.conv(widths), shapes, n_nodes, nodes, options=WIDTH_DROPOUT)
 
 
 def _vgg(depth: int) -> Network:
@@ -80,8 +85,17 @@ NETWORKS = {
             small.perceptron([300, 100]),
             (GRAY28,),
             (410, 410),
-            _same("fc1", "fc2", "fc3"),
             any_shape=True,
+            options=("width", "depth", "dropout"),
+        ),
+        Network(
+            "mlp",
+            "multilayer perceptron 100-100",
+            small.perceptron([100, 100]),
+            (GRAY28,),
+            (210, 210),
+            any_shape=True,
+            options=("width", "depth", "dropout"),
         ),
         Network(
             "lenetext",
@@ -90,6 +104,17 @@ NETWORKS = {
             (GRAY28, COLOR28),
             (2094, 364),
             _same("conv1", "conv2", "fc1", "fc2", "fc3", "fc4"),
+            options=WIDTH_DROPOUT,
+        ),
+        Network(
+            "conv_1d",
+            "3 convolutions along a sequence, or an image row by row, and 1 linear layer",
+            small.sequence([25, 25, 25]),
+            (GRAY28,),
+            (17135, 85),
+            _same("conv1", "conv2", "conv3", "fc1"),
+            any_shape=True,
+            options=WIDTH_DROPOUT,
         ),
         _conv((13066, 650), 64),
         _conv((19338, 906), 64, 128),
@@ -150,7 +175,16 @@ def find_network(name: str) -> Network:
     return _NAMES[name]
 
 
-def build_net(name: str, *, n_classes: int = 10, shape: Shape | None = None, seed: int = 0) -> nn.Module:
+def build_net(
+    name: str,
+    *,
+    n_classes: int = 10,
+    shape: Shape | None = None,
+    seed: int = 0,
+    width: float | None = None,
+    depth: int | None = None,
+    dropout: float | None = None,
+) -> nn.Module:
     """Make a network with seeded initial weights; the global random state is left as it was.
 
     Args:
@@ -158,18 +192,26 @@ def build_net(name: str, *, n_classes: int = 10, shape: Shape | None = None, see
         n_classes: Number of classes.
         shape: (channels, height, width) of its images; by default its usual one.
         seed: Seed of the initial weights.
+        width: By which the widths of all hidden layers are multiplied; None, as for the others, for its own.
+        depth: Number of hidden layers.
+        dropout: Share of the hidden linear layers' units that is dropped in training; of a LeNet, of the second
+            convolution's channels; of conv_1d, of what the last layer is given.
 
     Returns:
         The network, on the CPU, in training mode.
 
     Raises:
-        DnnTopologyError: There is no network of that name, or it cannot take such images or so many classes.
+        DnnTopologyError: There is no network of that name, or it cannot take such images or so many classes, or has
+            no such width, depth or dropout.
 
     Example:
         >>> build_net("conv_2").node_layers["channel"]
         ('conv1', 'conv2', 'fc1', 'fc2', 'fc3')
     """
     network = find_network(name)
+    asked = {"width": width, "depth": depth, "dropout": dropout}
+    options = {option: value for option, value in asked.items() if value is not None}
+    _check_options(network, options)
     if network.n_classes not in {None, n_classes}:
         raise DnnTopologyError(
             f"{name} tells {network.n_classes} classes apart and the data set has {n_classes}: add --binarize-labels C"
@@ -183,7 +225,26 @@ def build_net(name: str, *, n_classes: int = 10, shape: Shape | None = None, see
         raise DnnTopologyError(f"{name} takes images of {taken}, found {shown(shape)}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = network.build(n_classes, shape)
+        net = network.build(n_classes, shape, **options)
     if network.node_layers is not None:
         vars(net)["node_layers"] = dict(network.node_layers)
     return net
+
+
+def _check_options(network: Network, options: Mapping[str, float]) -> None:
+    """Check what is asked of a network besides its name.
+
+    Raises:
+        DnnTopologyError: It cannot be varied so, or a number is out of range.
+    """
+    for option in options:
+        if option not in network.options:
+            able = [other.name for other in NETWORKS.values() if option in other.options]
+            raise DnnTopologyError(
+                f"{network.name} has no {option} to choose: leave it out, or take one of {', '.join(able)}"
+            )
+    if "width" in options and not 0 < options["width"] < math.inf:
+        raise DnnTopologyError(f"width must be positive and finite, found {options['width']}: 1 is the usual one")
+    check_at_least("depth", options.get("depth", 1), 1)
+    if not 0 <= options.get("dropout", 0) < 1:
+        raise DnnTopologyError(f"dropout must lie in [0, 1), found {options['dropout']}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 Shape = tuple[int, int, int]
+Build = Callable[..., nn.Module]  # (n_classes, shape, **options)
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Network:
     Attributes:
         name: As on the command line.
         about: One line for the list.
-        build: Makes it for a number of classes and a shape of images.
+        build: Makes it for a number of classes, a shape of images, and those of `options` that are asked for.
         shapes: Shapes (channels, height, width) of images that it takes, the usual one first.
         n_nodes: How many units and how many channels those layers have, for the usual shape and 10 classes, or its
             only number of classes; None if nobody has counted.
@@ -25,17 +26,19 @@ class Network:
         aliases: Its other names.
         n_classes: The only number of classes that it tells apart, if there is one.
         any_shape: Whether it may take other shapes too; only the model itself then knows which.
+        options: What of it can be varied: some of "width", "depth" and "dropout".
     """
 
     name: str
     about: str
-    build: Callable[[int, Shape], nn.Module]
+    build: Build
     shapes: tuple[Shape, ...]
     n_nodes: tuple[int, int] | None = None
     node_layers: Mapping[str, tuple[str, ...]] | None = None
     aliases: tuple[str, ...] = ()
     n_classes: int | None = None
     any_shape: bool = False
+    options: tuple[str, ...] = ()
 
     def shape_for(self, wished: Shape, *, exact: bool = False) -> Shape:
         """Return the shape that images of a data set are given for this network.

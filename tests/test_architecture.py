@@ -49,6 +49,8 @@ ALLOWED = {
     "nets.listing": "_checks nets.borrowing nets.functions nets.inputs nets.layers nets.signals",
     "nets.activations": "_checks store nets.borrowing nets.hooks nets.inputs nets.layers nets.listing nets.signals",
     "nets.weights": "_checks",
+    "nets.attacks": "_checks nets.borrowing",
+    "nets.layer_inputs": "_checks nets.borrowing nets.inputs nets.layers nets.weights",
     "nets.structure": "_checks nets.layers nets.signals nets.weights",
     # topology: knows of networks only the type of the signals that it is given
     "topology": "",
@@ -89,11 +91,27 @@ ALLOWED = {
     "topology.dipha": "_checks store topology.diagrams topology.graph",
     "topology.summaries": "topology.diagrams",
     "topology.static": "_checks topology.diagrams",
+    "topology.trees": "_checks",
     # the flow
     "pipeline": (
         "_checks nets.activations nets.signals nets.train topology.bootstrap topology.diagrams topology.graph "
         "topology.metrics topology.nodes topology.persistence topology.summaries"
     ),
+    "observing": "_checks nets.activations nets.layer_inputs nets.layers topology.trees",
+    # what topology is good for
+    "analysis": "",
+    "analysis.adversarial": (
+        "analysis.adversarial.batches analysis.adversarial.detectors analysis.adversarial.separating"
+    ),
+    "analysis.adversarial.batches": "_checks topology.graph topology.persistence",
+    "analysis.adversarial.detectors": (
+        "_checks observing analysis.adversarial.mahalanobis analysis.adversarial.uncertainty topology.persistence "
+        "topology.samples"
+    ),
+    "analysis.adversarial.mahalanobis": "",
+    "analysis.adversarial.separating": "_checks",
+    "analysis.adversarial.uncertainty": "_checks analysis.adversarial.mahalanobis",
+    "detection": "_checks analysis.adversarial nets.attacks observing",
     # a named training on disk
     "experiment": ("experiment.layout experiment.training experiment.graphs experiment.measuring experiment.results"),
     "experiment.layout": "_checks store nets.data nets.zoo topology.dipha",
@@ -110,6 +128,10 @@ ALLOWED = {
     "experiment.results": (
         "_checks store experiment.layout experiment.graphs topology.bootstrap topology.diagrams topology.dipha "
         "topology.summaries"
+    ),
+    "experiment.detecting": (
+        "_checks store analysis.adversarial analysis.adversarial.detectors detection nets.activations nets.attacks "
+        "nets.data nets.layers observing"
     ),
     # inside a training loop: one outside library per file
     "monitors": "",
@@ -147,9 +169,10 @@ HOMES = {
     "gph": ("topology.engines.giotto_ph",),  # AGPL: nowhere else, and imported only when asked for by name
     "typer": ("cli",),
     "rich": ("cli",),
-    "torch": ("nets", "pipeline", "experiment", "monitors", "cli", "topology.correlation"),
+    "torch": ("nets", "pipeline", "experiment", "monitors", "cli", "topology.correlation", "observing", "detection"),
     "lightning": ("monitors.lightning",),
     "transformers": ("monitors.huggingface",),
+    "foolbox": ("nets.attacks",),
 }
 
 

@@ -22,12 +22,16 @@ from dnn_topology._version import __version__
 
 if TYPE_CHECKING:
     from dnn_topology._checks import DnnTopologyError
+    from dnn_topology.analysis.adversarial import BatchDetector, detector, separation
+    from dnn_topology.detection import separations, watch
     from dnn_topology.monitors.plain import TopologyMonitor
     from dnn_topology.nets.activations import Activations, record
+    from dnn_topology.nets.attacks import Attacked, attack
     from dnn_topology.nets.data import DataSet, load_data
     from dnn_topology.nets.listing import list_layers
     from dnn_topology.nets.train import train
     from dnn_topology.nets.zoo import build_net
+    from dnn_topology.observing import Observation, observe
     from dnn_topology.pipeline import Measurement, measure, track
     from dnn_topology.show.plots import plot_barcode, plot_betti_curves, plot_diagram, plot_history
     from dnn_topology.topology.bootstrap import bootstrap, intervals
@@ -53,6 +57,10 @@ _HOMES = {
     "topology.dipha": ("read_dipha", "write_dipha"),
     "topology.summaries": ("summarize",),
     "pipeline": ("Measurement", "measure", "track"),
+    "nets.attacks": ("Attacked", "attack"),
+    "observing": ("Observation", "observe"),
+    "analysis.adversarial": ("BatchDetector", "detector", "separation"),
+    "detection": ("separations", "watch"),
     "monitors.plain": ("TopologyMonitor",),
     "show.plots": ("plot_barcode", "plot_betti_curves", "plot_diagram", "plot_history"),
 }
@@ -60,21 +68,27 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Activations",
+    "Attacked",
+    "BatchDetector",
     "BettiCurve",
     "DataSet",
     "Diagrams",
     "DnnTopologyError",
     "FunctionalGraph",
     "Measurement",
+    "Observation",
     "TopologyMonitor",
     "__version__",
+    "attack",
     "bootstrap",
     "build_net",
+    "detector",
     "functional_graph",
     "intervals",
     "list_layers",
     "load_data",
     "measure",
+    "observe",
     "persistence",
     "plot_barcode",
     "plot_betti_curves",
@@ -83,9 +97,12 @@ __all__ = [
     "read_dipha",
     "record",
     "sample_nodes",
+    "separation",
+    "separations",
     "summarize",
     "track",
     "train",
+    "watch",
     "write_dipha",
 ]
 

@@ -128,8 +128,21 @@ class Form:
     def fit(self, images: torch.Tensor) -> torch.Tensor:
         """Return images (n, channels, height, width) in this form, float32."""
         scaled = images / 255 if images.dtype == torch.uint8 else images.float()
+        return self._sized(self._coloured(self._scaled(scaled)))
+
+    def normalisation(self) -> tuple[list[float], list[float]]:
+        """Return mean and std per channel of the fitted images: (image · std + mean) lies in [0, 1].
+
+        Where colour was made grey, that is a weighted grey whose weights take the source's normalisation in.
+        """
+        channels = len(self.mean)
+        ends = [self._coloured(self._scaled(torch.full((1, channels, 1, 1), value))).flatten() for value in (0.0, 1.0)]
+        std = 1 / (ends[1] - ends[0])
+        return (-ends[0] * std).tolist(), std.tolist()
+
+    def _scaled(self, pixels: torch.Tensor) -> torch.Tensor:
         mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (self.mean, self.std))
-        return self._sized(self._coloured((scaled - mean) / std))
+        return (pixels - mean) / std
 
     def _coloured(self, images: torch.Tensor) -> torch.Tensor:
         wanted, found = self.shape[0], images.shape[1]

@@ -1,0 +1,110 @@
+"""How well scores tell two kinds of inputs apart, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dnn_topology._checks import DnnTopologyError, check_at_least
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+DETECTED = 0.95  # share of the positives that must be found when false alarms are counted
+LEVEL = 0.95  # of the intervals
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How well scores tell positives from negatives.
+
+    Attributes:
+        auroc: Chance that a positive scores higher than a negative, ties counting half: 0.5 is chance.
+        auroc_low: Lower end of its 95 % interval.
+        auroc_high: Upper end.
+        fpr95: Share of the negatives at or above the highest threshold that finds 95 % of the positives.
+        fpr95_low: Lower end of its 95 % interval.
+        fpr95_high: Upper end.
+        n_negative: How many negatives.
+        n_positive: How many positives.
+    """
+
+    auroc: float
+    auroc_low: float
+    auroc_high: float
+    fpr95: float
+    fpr95_low: float
+    fpr95_high: float
+    n_negative: int
+    n_positive: int
+
+
+def separation(negative: ArrayLike, positive: ArrayLike, /, *, resamples: int = 500, seed: int = 0) -> Separation:
+    """Measure how well scores tell positives (higher) from negatives, with percentile bootstrap intervals.
+
+    Args:
+        negative: (n,): scores of one kind, such as clean inputs.
+        positive: (m,): scores of the other, such as adversarial inputs.
+        resamples: Bootstrap samples, drawn from both kinds apart.
+        seed: Of the draws.
+
+    Returns:
+        The separation.
+
+    Raises:
+        DnnTopologyError: A kind has no score, or one is NaN.
+
+    Example:
+        >>> found = separation([0.0, 0.1, 0.2], [0.15, 0.9, 1.0])
+        >>> round(found.auroc, 3), round(found.fpr95, 3)
+        (0.889, 0.333)
+    """
+    from sklearn.metrics import roc_auc_score
+
+    low, high = (np.asarray(scores, dtype=np.float64).ravel() for scores in (negative, positive))
+    check_at_least("resamples", resamples, 1)
+    if not len(low) or not len(high):
+        raise DnnTopologyError(f"scores of both kinds are needed, found {len(low)} negatives and {len(high)} positives")
+    if np.isnan(low).any() or np.isnan(high).any():
+        raise DnnTopologyError("a score is NaN: leave out that detector")
+    ranked = np.unique(np.concatenate([low, high]), return_inverse=True)[1]  # infinite scores are ranks too
+    low, high = ranked[: len(low)].astype(float), ranked[len(low) :].astype(float)
+    auroc = float(roc_auc_score(np.repeat([0, 1], [len(low), len(high)]), np.concatenate([low, high])))
+    aurocs, alarms = _bootstrap(low, high, resamples, np.random.default_rng(seed))
+    tail = (1 - LEVEL) / 2
+    (auroc_low, auroc_high), (fpr_low, fpr_high) = (
+        (float(end) for end in np.quantile(drawn, [tail, 1 - tail])) for drawn in (aurocs, alarms)
+    )
+    alarm = _false_alarms(low, high)
+    return Separation(auroc, auroc_low, auroc_high, alarm, fpr_low, fpr_high, len(low), len(high))
+
+
+def _false_alarms(low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
+    """Return the share of negatives at or above the highest threshold that finds enough positives."""
+    threshold = np.sort(high)[len(high) - _needed(len(high))]
+    return float((low >= threshold).mean())
+
+
+def _needed(n_positive: int) -> int:
+    """Return how many positives must be found."""
+    return int(np.ceil(DETECTED * n_positive - 1e-9))
+
+
+def _bootstrap(
+    low: NDArray[np.float64], high: NDArray[np.float64], resamples: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return AUROC and false alarms of every bootstrap sample, (resamples,) each.
+
+    With how often each score was drawn, an AUROC is a bilinear form in the table of comparisons.
+    """
+    wins = (high > low[:, None]) + 0.5 * (high == low[:, None])
+    drawn_low = rng.multinomial(len(low), np.full(len(low), 1 / len(low)), size=resamples)
+    drawn_high = rng.multinomial(len(high), np.full(len(high), 1 / len(high)), size=resamples)
+    aurocs = ((drawn_low @ wins) * drawn_high).sum(axis=1) / (len(low) * len(high))
+    falling = np.argsort(-high)
+    found = drawn_high[:, falling].cumsum(axis=1)
+    thresholds = high[falling][(found < _needed(len(high))).sum(axis=1)]
+    alarms = (drawn_low * (low >= thresholds[:, None])).sum(axis=1) / len(low)
+    return aurocs, alarms

@@ -52,7 +52,7 @@ def tree_weights(strengths: Any, inputs: ArrayLike) -> NDArray[np.float64]:
         raise DnnTopologyError(f"{(~np.isfinite(values)).sum()} of {values.size} activations are NaN or infinite")
     n_out, n_in = matrix.shape
     found = np.zeros((len(values), n_in + n_out - 1))
-    grow = _Sparse(csr_array(matrix)) if issparse(matrix) else _Dense(matrix)
+    grow = _Sparse(matrix) if issparse(matrix) else _Dense(matrix)
     for row, signal in zip(found, values, strict=True):
         weights = grow.tree(signal)
         row[: len(weights)] = np.sort(weights)[::-1]

@@ -144,6 +144,7 @@ ALLOWED = {
     "show.plots": "_checks pipeline topology.diagrams",
     "show.report": "_checks store show.plots topology.diagrams",
     "show.window": "",
+    "show.detection": "_checks show.plots",
     # the shell, which nobody imports but __main__
     "cli": "*",
     "cli.options": "*",
@@ -155,6 +156,7 @@ ALLOWED = {
     "cli.engines": "*",
     "cli.lists": "*",
     "cli.demo": "*",
+    "cli.detect": "*",
     "__main__": "cli",
     "": "*",
 }

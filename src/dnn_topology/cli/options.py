@@ -26,7 +26,12 @@ MODEL, TRAINING, TOPOLOGY, PICTURES, PLACES, COMPATIBLE = (
     "Places and resources",
     "Of the original",
 )
-LISTS = {"--epochs", "--epochs-test", "--dim", "--formats", "--layers", "--thresholds"}
+LISTS = {"--epochs", "--epochs-test", "--dim", "--formats", "--layers", "--thresholds"} | {
+    "--attack",
+    "--strength",
+    "--detectors",
+    "--batch-size",  # of `detect`, which takes several
+}
 
 
 def normalise(token: str) -> str:

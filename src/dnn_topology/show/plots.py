@@ -60,8 +60,8 @@ def plot_betti_curves(
     check_choice("filtration", filtration, FILTRATIONS)
     if not curves:
         raise DnnTopologyError("there is no curve to draw")
-    ax = _axes(ax)
-    for (label, source), style in zip(curves.items(), _styles(len(curves)), strict=True):
+    ax = axes_or_new(ax)
+    for (label, source), style in zip(curves.items(), line_styles(len(curves)), strict=True):
         diagrams = _diagrams(source)
         curve = diagrams.betti_curve(dim, min_persistence=min_persistence, essential=essential)
         x = curve.epsilon if filtration == "nominal" else diagrams.density_at(curve.epsilon)
@@ -76,7 +76,7 @@ def plot_betti_curves(
     ax.margins(x=0)
     if len(curves) > 1 or next(iter(curves)):
         ax.legend(frameon=False)
-    return _tidy(ax)
+    return tidy(ax)
 
 
 def plot_diagram(diagrams: Diagrams | Measurement, *, min_persistence: float = 0.0, ax: Axes | None = None) -> Axes:
@@ -90,11 +90,11 @@ def plot_diagram(diagrams: Diagrams | Measurement, *, min_persistence: float = 0
     Returns:
         The axes.
     """
-    ax = _axes(ax, square=True)
+    ax = axes_or_new(ax, square=True)
     source = _diagrams(diagrams)
     end = source.max_epsilon
     top = 1.06 * end  # the line of the classes that never die
-    for dim, style in enumerate(_styles(source.max_dim + 1)):
+    for dim, style in enumerate(line_styles(source.max_dim + 1)):
         births, deaths = source.select(dim, min_persistence=min_persistence).T
         ax.plot(
             births,
@@ -111,7 +111,7 @@ def plot_diagram(diagrams: Diagrams | Measurement, *, min_persistence: float = 0
     ax.annotate("alive at the end", (0.06, top), xycoords=("axes fraction", "data"), va="bottom", size=8)
     ax.set(xlabel="birth ε", ylabel="death ε", xlim=(-0.02 * end, 1.12 * end), ylim=(-0.02 * end, 1.12 * end))
     ax.legend(frameon=False, loc="lower right")
-    return _tidy(ax)
+    return tidy(ax)
 
 
 def plot_barcode(
@@ -128,7 +128,7 @@ def plot_barcode(
     Returns:
         The axes.
     """
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     source = _diagrams(diagrams)
     births, deaths = source.select(dim, min_persistence=min_persistence).T
     alive = np.isinf(deaths)
@@ -147,7 +147,7 @@ def plot_barcode(
         )
         ax.legend(frameon=False, loc="upper left")
     ax.set(xlabel="scale ε", ylabel=f"$H_{dim}$ cavities by birth", xlim=(0, source.max_epsilon), yticks=[])
-    return _tidy(ax)
+    return tidy(ax)
 
 
 def plot_history(
@@ -170,9 +170,9 @@ def plot_history(
     rows = topology[topology["dim"] == dim].sort_values("epoch")
     if rows.empty:
         raise DnnTopologyError(f"the topology table has no rows of dimension {dim}")
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     quantities = {"life": "life λ", "midlife": "midlife μ", "peak_epsilon": "ε of the peak"}
-    for place, ((column, label), style) in enumerate(zip(quantities.items(), _styles(3), strict=True)):
+    for place, ((column, label), style) in enumerate(zip(quantities.items(), line_styles(3), strict=True)):
         ax.plot(rows["epoch"], rows[column], marker=MARKERS[place], markersize=4, label=label, **style)
     ax.set(xlabel="epoch", ylabel=f"$H_{dim}$, in ε")
     ax.set_ylim(bottom=0)
@@ -187,7 +187,7 @@ def plot_history(
         more = right.get_legend_handles_labels()
         lines, labels = lines + more[0], labels + more[1]
     ax.legend(lines, labels, frameon=False, ncols=len(lines), loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=8)
-    return _tidy(ax, right=history is not None)
+    return tidy(ax, right=history is not None)
 
 
 def _diagrams(source: Diagrams | Measurement) -> Diagrams:
@@ -195,14 +195,14 @@ def _diagrams(source: Diagrams | Measurement) -> Diagrams:
     return getattr(source, "diagrams", source)  # type: ignore[arg-type]  # a measurement has the attribute
 
 
-def _axes(ax: Axes | None, *, square: bool = False) -> Axes:
+def axes_or_new(ax: Axes | None, *, square: bool = False) -> Axes:
     """Return the axes given, or those of a new figure that no global list keeps alive."""
     if ax is not None:
         return ax
     return Figure(figsize=(4.8, 4.8) if square else (6.4, 4.0), layout="constrained").add_subplot()
 
 
-def _styles(n_lines: int) -> list[dict[str, Any]]:
+def line_styles(n_lines: int) -> list[dict[str, Any]]:
     """Return colour and line style of each of n lines, light to dark, readable in grey."""
     shades = colormaps["cividis"](np.linspace(0.85, 0.0, n_lines) if n_lines > 1 else [0.0])
     return [
@@ -216,7 +216,7 @@ def _smoothed(curve: BettiCurve) -> Any:
     return uniform_filter1d(curve.beta.astype(float), size=max(1, len(curve.beta) // 10), mode="constant")
 
 
-def _tidy(ax: Axes, *, right: bool = False) -> Axes:
+def tidy(ax: Axes, *, right: bool = False) -> Axes:
     """Leave out the frame where nothing is read off."""
     ax.spines["top"].set_visible(False)
     ax.spines["right"].set_visible(right)

@@ -42,7 +42,8 @@ def tree_weights(strengths: Any, inputs: ArrayLike) -> NDArray[np.float64]:
         >>> tree_weights([[1.0, 2.0], [3.0, 0.5]], [[1.0, 1.0]])
         array([[3., 2., 1.]])
     """
-    matrix: Any = strengths if issparse(strengths) else np.asarray(strengths, dtype=np.float64)
+    sparse: bool = issparse(strengths)
+    matrix: Any = strengths if sparse else np.asarray(strengths, dtype=np.float64)
     values = np.abs(np.asarray(inputs, dtype=np.float64))
     if matrix.ndim != 2 or values.ndim != 2 or values.shape[1] != matrix.shape[1]:
         raise DnnTopologyError(
@@ -52,7 +53,7 @@ def tree_weights(strengths: Any, inputs: ArrayLike) -> NDArray[np.float64]:
         raise DnnTopologyError(f"{(~np.isfinite(values)).sum()} of {values.size} activations are NaN or infinite")
     n_out, n_in = matrix.shape
     found = np.zeros((len(values), n_in + n_out - 1))
-    grow = _Sparse(matrix) if issparse(matrix) else _Dense(matrix)
+    grow = _Sparse(csr_array(matrix)) if sparse else _Dense(matrix)
     for row, signal in zip(found, values, strict=True):
         weights = grow.tree(signal)
         row[: len(weights)] = np.sort(weights)[::-1]

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.axes import Axes
 from torch import nn
 
 from dnn_topology.detection import BATCH
@@ -49,6 +50,7 @@ SINGLE = (
 NETWORKS = [("lenet_300_100", seed) for seed in (0, 1, 2)] + [("lenet", 0)]
 DATA = ("mnist-5k", "digits")
 EPOCHS, LR = 20, 0.05
+LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 DETECTION = Detection(
     strengths=(0.05, 0.1, 0.2, 0.3), detectors=SINGLE, batch_sizes=(10, 25, 50, 100), n_inputs=300, n_fit=600
 )
@@ -133,15 +135,20 @@ def _report(found: dict[str, dict[str, Any]], out: Path) -> None:
             **{name: version(name) for name in ("torch", "foolbox", "scikit-learn", "numpy")},
         },
         "asked": {**vars(DETECTION), "epochs": EPOCHS, "lr": LR, "seed": "that of the network"},
-        "networks": found,
+        "networks": {name: {**content, "rows": _compact(content["rows"])} for name, content in found.items()},
     }
     # one row per line: the file is long, and a difference should be readable
     text = json.dumps(content, ensure_ascii=False, indent=None, separators=(",", ":"))
-    write_bytes(out / "adversarial.json", text.replace("},{", "},\n{").encode() + b"\n")
+    write_bytes(out / "adversarial.json", text.replace("],[", "],\n[").encode() + b"\n")
     table = _markdown(found)
     write_bytes(out / "adversarial.md", table.encode())
     print(table)
     _picture(found, out / "adversarial.png")
+
+
+def _compact(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return rows as the names of their columns, once, and lists."""
+    return {"columns": list(rows[0]), "rows": [list(row.values()) for row in rows]}
 
 
 def _processor() -> str:
@@ -210,44 +217,45 @@ def _picture(found: dict[str, dict[str, Any]], path: Path) -> None:
     groups = list(rows.groupby(["data", "net"], sort=False))
     shown = ("softmax", "inputs", "activations+noise", "uncertainty", "profile", "profile+noise")
     shades = colormaps["cividis"](np.linspace(0, 0.9, len(shown)))
-    figure, axes = plt.subplots(3, len(groups), figsize=(3.6 * len(groups), 9.6), layout="constrained", squeeze=False)
+    figure = plt.figure(figsize=(3.5 * len(groups), 10.5), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=(2, 1.1))
+    axes = upper.subplots(2, len(groups), squeeze=False)
+    titles = {"clean/adversarial": "clean against PGD", "noise/adversarial": "noise of its size against PGD"}
     for column, ((data, net), part) in enumerate(groups):
-        for row, (pair, title) in enumerate(
-            (("clean/adversarial", "clean against PGD"), ("noise/adversarial", "noise of the same size against PGD"))
-        ):
+        for row, (pair, title) in enumerate(titles.items()):
             ax = axes[row, column]
-            for shade, marker, line, detector in zip(
-                shades, "os^Dvx", ("-", "--", "-.", ":", "-", "--"), shown, strict=True
-            ):
+            for shade, marker, line, detector in zip(shades, "os^Dvx", LINES, shown, strict=True):
                 chosen = part[(part["pair"] == pair) & (part["detector"] == detector)]
-                means = chosen.groupby("strength")[["auroc", "auroc_low", "auroc_high"]].mean()
-                ax.plot(means.index, means["auroc"], color=shade, marker=marker, linestyle=line, label=detector)
-                ax.fill_between(
-                    means.index, means["auroc_low"], means["auroc_high"], color=shade, alpha=0.15, linewidth=0
-                )
-            ax.set(ylim=(-0.02, 1.04), title=f"{data}, {net}\n{title}", xlabel="strength (largest change of a pixel)")
-            ax.axhline(0.5, color="0.6", linewidth=0.8)
-            ax.set_ylabel("AUROC" if column == 0 else "")
-        ax = axes[2, column]
+                _line(ax, chosen, "strength", color=shade, marker=marker, linestyle=line, label=detector)
+            _frame(ax, f"{data}, {net}\n{title}", "largest change of a pixel", first=column == 0)
+    upper.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(shown), frameon=False)
+    axes = lower.subplots(1, len(groups), squeeze=False)
+    for column, ((data, net), part) in enumerate(groups):
         strongest = part[part["detector"].str.startswith(BATCH) & (part["strength"] == part["strength"].max())]
         strongest = strongest.assign(size=strongest["detector"].str.removeprefix(BATCH).astype(int))
-        for marker, line, pair in zip("os^", ("-", "--", ":"), dict.fromkeys(strongest["pair"]), strict=False):
-            means = strongest[strongest["pair"] == pair].groupby("size")[["auroc", "auroc_low", "auroc_high"]].mean()
-            ax.plot(
-                means.index,
-                means["auroc"],
-                color="0.15",
-                marker=marker,
-                linestyle=line,
-                label=pair.replace("/", " against "),
-            )
-        ax.set(ylim=(-0.02, 1.04), title="batches, PGD at its strongest", xlabel="inputs per batch")
-        ax.axhline(0.5, color="0.6", linewidth=0.8)
-        ax.set_ylabel("AUROC" if column == 0 else "")
-    for row in (0, 2):
-        axes[row, 0].legend(frameon=False, fontsize=8)
+        for shade, marker, line, pair in zip(
+            shades[::2], "os^", LINES[:3], dict.fromkeys(strongest["pair"]), strict=True
+        ):
+            chosen = strongest[strongest["pair"] == pair]
+            style = {"color": shade, "marker": marker, "linestyle": line, "label": pair.replace("/", " against ")}
+            _line(axes[0, column], chosen, "size", **style)
+        _frame(axes[0, column], f"{data}, {net}\nbatches, PGD 0.3", "inputs per batch", first=column == 0)
+    lower.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
+    figure.savefig(path, dpi=110)
+
+
+def _line(ax: Axes, rows: pd.DataFrame, by: str, **style: Any) -> None:
+    """Draw AUROC, mean over the seeds, with the mean ends of its intervals."""
+    means = rows.groupby(by)[["auroc", "auroc_low", "auroc_high"]].mean()
+    ax.plot(means.index, means["auroc"], **style)
+    ax.fill_between(means.index, means["auroc_low"], means["auroc_high"], color=style["color"], alpha=0.15, linewidth=0)
+
+
+def _frame(ax: Axes, title: str, xlabel: str, *, first: bool) -> None:
+    """Give axes of AUROC their labels and the line of chance."""
+    ax.set(ylim=(-0.02, 1.04), title=title, xlabel=xlabel, ylabel="AUROC" if first else "")
+    ax.axhline(0.5, color="0.6", linewidth=0.8)
 
 
 def _options() -> argparse.Namespace:

@@ -37,8 +37,8 @@ class BatchDetector:
         DnnTopologyError: A number is too small.
 
     Source:
-        Corneanu et al., What does it mean to learn in deep networks?, CVPR 2019, section 5.3, makes it a question of
-        curves; the distance and its unit are ours.
+        Corneanu et al., What does it mean to learn in deep networks? And, how does one detect adversarial attacks?,
+        CVPR 2019, compares Betti curves; the distance and its unit are ours.
 
     Example:
         >>> rng = np.random.default_rng(0)

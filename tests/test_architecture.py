@@ -133,6 +133,18 @@ ALLOWED = {
         "_checks store analysis.adversarial analysis.adversarial.detectors detection nets.activations nets.attacks "
         "nets.data nets.layers observing"
     ),
+    # many networks
+    "study": ("study.cell study.cluster study.folder study.grid study.local study.readings study.running study.status"),
+    "study.readings": "topology.diagrams topology.summaries",
+    "study.cell": (
+        "_checks experiment.graphs experiment.layout nets.data nets.train pipeline study.readings topology.diagrams"
+    ),
+    "study.grid": "_checks store experiment.graphs experiment.layout nets.data nets.zoo study.cell",
+    "study.folder": "_checks store isolate nets.train study.cell",
+    "study.local": "isolate experiment.measuring study.cell",
+    "study.cluster": "_checks isolate experiment.measuring study.cell",
+    "study.running": "isolate study.cell study.folder study.grid",
+    "study.status": "study.cell study.folder study.grid study.running",
     # inside a training loop: one outside library per file
     "monitors": "",
     "monitors.plain": "_checks pipeline nets.inputs",
@@ -152,6 +164,7 @@ ALLOWED = {
     "cli.progress": "*",
     "cli.run": "*",
     "cli.steps": "*",
+    "cli.study": "*",
     "cli.visualise": "*",
     "cli.engines": "*",
     "cli.lists": "*",
@@ -175,6 +188,19 @@ HOMES = {
     "lightning": ("monitors.lightning",),
     "transformers": ("monitors.huggingface",),
     "foolbox": ("nets.attacks",),
+    "torch": (
+        "nets",
+        "pipeline",
+        "experiment",
+        "monitors",
+        "study.cell",
+        "study.readings",
+        "cli",
+        "topology.correlation",
+    ),
+    "lightning": ("monitors.lightning",),
+    "transformers": ("monitors.huggingface",),
+    "distributed": ("study.cluster",),
 }
 
 

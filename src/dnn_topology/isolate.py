@@ -153,16 +153,19 @@ def _serve(pipe: Connection, function: Callable[[Task], Result], prepare: Callab
     if prepare is not None:
         prepare()
     while True:
-        task = pipe.recv()
-        try:
-            answer: Result | Failure = function(task)
-        except DnnTopologyError as error:
-            answer = Failure("refused", str(error))
-        except MemoryError:
-            answer = Failure("killed", "it ran out of memory")
-        except BaseException:
-            answer = Failure("fault", traceback.format_exc())
-        pipe.send(answer)
+        pipe.send(attempt(function, pipe.recv()))
+
+
+def attempt(function: Callable[[Task], Result], task: Task) -> Result | Failure:
+    """Return what a function gives for a task, or why it gives nothing."""
+    try:
+        return function(task)
+    except DnnTopologyError as error:
+        return Failure("refused", str(error))
+    except MemoryError:
+        return Failure("killed", "it ran out of memory")
+    except BaseException:
+        return Failure("fault", traceback.format_exc())
 
 
 def _follow_parent() -> None:

@@ -10,7 +10,7 @@ import typer
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology._version import __version__
-from dnn_topology.cli import demo, detect, engines, lists, run, visualise
+from dnn_topology.cli import demo, detect, engines, lists, run, study, visualise
 from dnn_topology.cli.options import ListCommand, normalise
 from dnn_topology.experiment import EpochsFailedError
 
@@ -38,6 +38,7 @@ COMMANDS = (
     engines.engines,
     engines.estimate,
     detect.detect,
+    study.study,
     demo.demo,
 )
 for function in COMMANDS:

@@ -25,6 +25,7 @@ __all__ = [
     "Samples",
     "Shape",
     "batches",
+    "check_name",
     "default_data_dir",
     "load_data",
     "sample",
@@ -181,19 +182,38 @@ def _found(name: str, data_dir: Path) -> tuple[Raw, Asked]:
     Raises:
         DnnTopologyError: There is none of that name, or it cannot be read.
     """
+    source, path, asked = _source(name)
+    return source.load(data_dir if path is None else path), asked
+
+
+def check_name(name: str) -> None:
+    """Check that there is a data set of a name, without reading it.
+
+    Raises:
+        DnnTopologyError: There is none; the message names the nearest.
+    """
+    _source(name)
+
+
+def _source(name: str) -> tuple[Source, Path | None, Asked]:
+    """Return where a data set comes from, the path in its name, and the channels and the size that it asks for.
+
+    Raises:
+        DnnTopologyError: There is none of that name.
+    """
     kind, colon, path = name.partition(":")
     if colon:
         if f"{kind}:" not in DATA_SETS:
             raise DnnTopologyError(f"unknown kind of data {kind!r}: {nearest(kind, ('folder', 'npz'))}")
-        return DATA_SETS[f"{kind}:"].load(Path(path).expanduser()), (None, None)
+        return DATA_SETS[f"{kind}:"], Path(path).expanduser(), (None, None)
     if name in _NAMES:
-        return _NAMES[name].load(data_dir), (None, None)
+        return _NAMES[name], None, (None, None)
     ending = ENDING.fullmatch(name)
     if ending is None or ending["name"] not in _NAMES:
         known = [each for each in _NAMES if not each.endswith(":")]
         raise DnnTopologyError(f"unknown dataset {name!r}: {nearest(name, known)}; folder:PATH and npz:PATH go too")
     size = int(ending["size"]) if ending["size"] else None
-    return _NAMES[ending["name"]].load(data_dir), (1 if ending["colour"] == "gray" else 3, size)
+    return _NAMES[ending["name"]], None, (1 if ending["colour"] == "gray" else 3, size)
 
 
 def _agreed(name: str, own: Shape, asked: Asked, shape: Shape | Callable[..., Shape]) -> Shape:

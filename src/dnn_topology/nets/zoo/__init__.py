@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -13,7 +12,7 @@ from dnn_topology.nets.zoo import adapted, small
 from dnn_topology.nets.zoo.network import Network, Shape, shown
 from dnn_topology.nets.zoo.own import TORCHVISION, own_network, torchvision_network
 
-__all__ = ["NETWORKS", "Network", "Shape", "build_net", "find_network"]
+__all__ = ["NETWORKS", "Network", "Shape", "build_net", "check_options", "find_network"]
 
 GRAY28, GRAY32, COLOR28, COLOR32 = (1, 28, 28), (1, 32, 32), (3, 28, 28), (3, 32, 32)
 WIDTH_DROPOUT = ("width", "dropout")
@@ -209,9 +208,7 @@ def build_net(
         ('conv1', 'conv2', 'fc1', 'fc2', 'fc3')
     """
     network = find_network(name)
-    asked = {"width": width, "depth": depth, "dropout": dropout}
-    options = {option: value for option, value in asked.items() if value is not None}
-    _check_options(network, options)
+    options = check_options(name, width=width, depth=depth, dropout=dropout)
     if network.n_classes not in {None, n_classes}:
         raise DnnTopologyError(
             f"{name} tells {network.n_classes} classes apart and the data set has {n_classes}: add --binarize-labels C"
@@ -231,12 +228,13 @@ def build_net(
     return net
 
 
-def _check_options(network: Network, options: Mapping[str, float]) -> None:
-    """Check what is asked of a network besides its name.
+def check_options(name: str, **asked: float | None) -> dict[str, float]:
+    """Return what is asked of a network besides its name: those of width, depth and dropout that are not None.
 
     Raises:
-        DnnTopologyError: It cannot be varied so, or a number is out of range.
+        DnnTopologyError: There is no such network, it cannot be varied so, or a number is out of range.
     """
+    network, options = find_network(name), {option: value for option, value in asked.items() if value is not None}
     for option in options:
         if option not in network.options:
             able = [other.name for other in NETWORKS.values() if option in other.options]
@@ -248,3 +246,4 @@ def _check_options(network: Network, options: Mapping[str, float]) -> None:
     check_at_least("depth", options.get("depth", 1), 1)
     if not 0 <= options.get("dropout", 0) < 1:
         raise DnnTopologyError(f"dropout must lie in [0, 1), found {options['dropout']}")
+    return options

@@ -184,22 +184,13 @@ HOMES = {
     "gph": ("topology.engines.giotto_ph",),  # AGPL: nowhere else, and imported only when asked for by name
     "typer": ("cli",),
     "rich": ("cli",),
-    "torch": ("nets", "pipeline", "experiment", "monitors", "cli", "topology.correlation", "observing", "detection"),
-    "lightning": ("monitors.lightning",),
-    "transformers": ("monitors.huggingface",),
-    "foolbox": ("nets.attacks",),
     "torch": (
-        "nets",
-        "pipeline",
-        "experiment",
-        "monitors",
-        "study.cell",
-        "study.readings",
-        "cli",
-        "topology.correlation",
+        *("nets", "pipeline", "experiment", "monitors", "cli", "topology.correlation", "observing", "detection"),
+        *("study.cell", "study.readings"),
     ),
     "lightning": ("monitors.lightning",),
     "transformers": ("monitors.huggingface",),
+    "foolbox": ("nets.attacks",),
     "distributed": ("study.cluster",),
 }
 

@@ -89,6 +89,9 @@ ALLOWED = {
         "topology.engines.planner"
     ),
     "topology.dipha": "_checks store topology.diagrams topology.graph",
+    "topology.neural_persistence": "_checks topology.trees",
+    "nets.norms": "_checks nets.weights",
+    "analysis.features": "_checks topology.diagrams topology.summaries",
     "topology.summaries": "topology.diagrams",
     "topology.static": "_checks topology.diagrams",
     "topology.trees": "_checks",
@@ -135,7 +138,7 @@ ALLOWED = {
     ),
     # many networks
     "study": ("study.cell study.cluster study.folder study.grid study.local study.readings study.running study.status"),
-    "study.readings": "topology.diagrams topology.summaries",
+    "study.readings": "analysis.features nets.norms topology.diagrams topology.neural_persistence",
     "study.cell": (
         "_checks experiment.graphs experiment.layout nets.data nets.train pipeline study.readings topology.diagrams"
     ),

@@ -7,25 +7,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnn_topology.topology.summaries import summarize
+from dnn_topology.analysis.features import gap_features
+from dnn_topology.topology.neural_persistence import neural_persistence
 
 if TYPE_CHECKING:
     from torch import nn
 
     from dnn_topology.topology.diagrams import Diagrams
 
-MIN_PERSISTENCE = 0.02
-
 
 def readings(net: nn.Module, drawn: Sequence[Diagrams]) -> dict[str, float]:
-    """Return the readings of a network, those of its topology as means over draws of inputs."""
-    del net
-    each = [_summary(found) for found in drawn]
-    return {name: float(np.mean([one[name] for one in each])) for name in each[0]}
+    """Return the readings of a network: of its topology, as means over draws of inputs, and of its weights.
 
+    Args:
+        net: The network.
+        drawn: The diagrams of each draw.
 
-def _summary(found: Diagrams) -> dict[str, float]:
-    table = summarize(found, min_persistence=MIN_PERSISTENCE, essential="clip").set_index("dim")
-    return {
-        f"h{dim}_{name}": float(table.loc[dim, name]) for dim in table.index for name in ("count", "life", "midlife")
-    }
+    Returns:
+        The columns of `gap_features` and `weight_norms`, and `neural_persistence`. A feature that is not defined in
+        one draw is not defined.
+    """
+    from dnn_topology.nets.norms import weight_matrices, weight_norms
+
+    each = [gap_features(found) for found in drawn]
+    topology = {name: float(np.mean([one[name] for one in each])) for name in each[0]}
+    return {**topology, **weight_norms(net), "neural_persistence": neural_persistence(weight_matrices(net))}

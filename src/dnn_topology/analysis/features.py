@@ -1,0 +1,90 @@
+"""The numbers of a diagram that a model of the generalisation gap looks at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.topology.summaries import summarize
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dnn_topology.topology.diagrams import Diagrams, Essential
+
+MIN_PERSISTENCE = 0.02  # in ε, as in both papers
+MAX_EPSILON = 0.4  # the scale up to which the CVPR 2020 paper looks
+SPREAD = ("h0_death_mean", "h0_death_std", "h1_birth_mean", "h1_birth_std", "h1_death_mean", "h1_death_std")
+# H0 is born at 0 throughout, so its births say nothing and are in no set.
+FEATURE_SETS: dict[str, tuple[str, ...]] = {
+    "lambda-mu": ("life", "midlife"),
+    "asd": SPREAD,
+    "asdsq": (*SPREAD, *(f"{name}^2" for name in SPREAD)),
+}
+
+
+def gap_features(
+    diagrams: Diagrams, *, min_persistence: float = MIN_PERSISTENCE, essential: Essential = "drop"
+) -> dict[str, float]:
+    """Return what a model of the gap may look at, by name.
+
+    Args:
+        diagrams: Of H0 and H1 at least, up to ε 0.4 in the paper.
+        min_persistence: Only points that live longer than this count, in ε.
+        essential: What becomes of classes alive at max_epsilon; the paper's means are over those that die.
+
+    Returns:
+        * ``life``, ``midlife``: λ and μ of H1, in ε;
+        * ``h0_death_mean``, ``h0_death_std``, ``h1_birth_mean``, …: means and standard deviations (n in the
+          denominator) of births and deaths, in ε;
+        * ``h1_points_per_node``, ``h1_essential_per_node``, ``h1_betti_max_per_node``: counts over the number of
+          nodes (NaN if that is unknown). They grow with fewer inputs: compare networks measured on as many only;
+        * ``h1_peak_epsilon``, ``h1_peak_density``: where the H1 Betti curve has its first maximum.
+
+        A mean of nothing is NaN.
+
+    Raises:
+        DnnTopologyError: The diagrams have no H1.
+
+    Source:
+        Corneanu et al., Computing the testing error without a testing set, CVPR 2020 (life, midlife); Ballester et
+        al., Predicting the generalization gap in neural networks using topological data analysis, Neurocomputing
+        2024 (means and standard deviations).
+
+    Example:
+        >>> from dnn_topology.topology.diagrams import Diagrams
+        >>> found = gap_features(Diagrams([[(0, 0.1), (0, 0.3)], [(0.1, 0.2)]], max_epsilon=0.4, n_nodes=2))
+        >>> [round(found[name], 3) for name in ("life", "midlife", "h0_death_mean", "h1_points_per_node")]
+        [0.1, 0.15, 0.2, 0.5]
+    """
+    if diagrams.max_dim < 1:
+        raise DnnTopologyError("features of the gap need H1, and there is H0 alone: compute with max_dim=1")
+    table = summarize(diagrams, min_persistence=min_persistence, essential=essential)
+    loops = table.to_dict("records")[1]
+    nodes = float(diagrams.n_nodes) if diagrams.n_nodes else float("nan")
+    found = {"life": loops["life"], "midlife": loops["midlife"]}
+    for dim, names in ((0, ("death",)), (1, ("birth", "death"))):
+        points = diagrams.select(dim, min_persistence=min_persistence, essential=essential)
+        finite = points[points[:, 1] < float("inf")]
+        for name in names:
+            values = finite[:, 0 if name == "birth" else 1]
+            found |= {f"h{dim}_{name}_mean": _mean(values), f"h{dim}_{name}_std": _std(values)}
+    return {
+        **{name: float(value) for name, value in found.items()},
+        "h1_points_per_node": loops["count"] / nodes,
+        "h1_essential_per_node": loops["essential"] / nodes,
+        "h1_betti_max_per_node": loops["betti_max"] / nodes,
+        "h1_peak_epsilon": float(loops["peak_epsilon"]),
+        "h1_peak_density": float(loops["peak_density"]),
+    }
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    """Return the mean, or NaN of nothing."""
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _std(values: NDArray[np.float64]) -> float:
+    """Return the standard deviation, or NaN of nothing."""
+    return float(values.std()) if len(values) else float("nan")

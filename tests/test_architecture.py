@@ -102,6 +102,12 @@ ALLOWED = {
     ),
     "observing": "_checks nets.activations nets.layer_inputs nets.layers topology.trees",
     # what topology is good for
+    "analysis.gap": "analysis.gap.evaluating analysis.gap.model",
+    "analysis.gap.table": "_checks",
+    "analysis.gap.folds": "_checks analysis.gap.table",
+    "analysis.gap.scores": "analysis.gap.folds analysis.gap.table",
+    "analysis.gap.model": "_checks store analysis.features analysis.gap.folds analysis.gap.table",
+    "analysis.gap.evaluating": "analysis.features analysis.gap.folds analysis.gap.scores analysis.gap.table",
     "analysis": "",
     "analysis.adversarial": (
         "analysis.adversarial.batches analysis.adversarial.detectors analysis.adversarial.separating"
@@ -159,6 +165,7 @@ ALLOWED = {
     "show.plots": "_checks pipeline topology.diagrams",
     "show.report": "_checks store show.plots topology.diagrams",
     "show.window": "",
+    "show.gap": "_checks show.plots",
     "show.detection": "_checks show.plots",
     # the shell, which nobody imports but __main__
     "cli": "*",
@@ -170,6 +177,7 @@ ALLOWED = {
     "cli.study": "*",
     "cli.visualise": "*",
     "cli.engines": "*",
+    "cli.gap": "*",
     "cli.lists": "*",
     "cli.demo": "*",
     "cli.detect": "*",

@@ -37,7 +37,9 @@ def oracle(weights: list[NDArray[np.float64]]) -> float:
 )
 def test_it_is_what_kruskals_algorithm_gives(shapes: list[tuple[int, int]], seed: int, ties: bool) -> None:
     rng = np.random.default_rng(seed)
-    weights = [np.asarray(rng.integers(-3, 4, shape) + 0.5 if ties else rng.normal(size=shape), float) for shape in shapes]
+    weights = [
+        np.asarray(rng.integers(-3, 4, shape) + 0.5 if ties else rng.normal(size=shape), float) for shape in shapes
+    ]
     found = neural_persistence(weights)
     assert found == pytest.approx(oracle(weights))
     assert 0 <= found <= 1

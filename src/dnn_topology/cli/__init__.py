@@ -10,7 +10,7 @@ import typer
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology._version import __version__
-from dnn_topology.cli import demo, detect, engines, lists, run, study, visualise
+from dnn_topology.cli import demo, detect, engines, gap, lists, run, study, visualise
 from dnn_topology.cli.options import ListCommand, normalise
 from dnn_topology.experiment import EpochsFailedError
 
@@ -43,6 +43,7 @@ COMMANDS = (
 )
 for function in COMMANDS:
     app.command(cls=ListCommand)(function)
+app.add_typer(gap.app, name="gap")
 app.command("visualize", cls=ListCommand, hidden=True)(visualise.visualise)
 
 

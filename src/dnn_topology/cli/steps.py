@@ -57,6 +57,22 @@ def opened(experiment: Experiment) -> Experiment:
         raise DnnTopologyError(f"{path} does not describe a training ({error}): delete it and train again") from error
 
 
+def run_at(folder: Path, *, data_dir: Path | None = None, device: str = "cpu") -> Experiment:
+    """Return the experiment whose trial left a folder.
+
+    Raises:
+        DnnTopologyError: It is no such folder, or its settings are damaged.
+    """
+    if not (folder / "settings.json").exists():
+        raise DnnTopologyError(
+            f"{folder} is no folder of a run: name the folder trial<T> that `dnn-topology run` or `train` left, such "
+            "as results_dnn_topology/lenet_mnist-5k/trial0"
+        )
+    about = store.read_json(folder / "settings.json")
+    named = Training(**{name: about[name] for name in ("net", "dataset", "trial") if name in about})
+    return opened(Experiment(named, folder.resolve().parent.parent, data_dir, device))
+
+
 def train_with_progress(
     experiment: Experiment, *, epochs: int, save_epochs: list[int] | tuple[()], save_every: int
 ) -> None:

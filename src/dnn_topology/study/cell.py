@@ -118,11 +118,7 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
     start = time.monotonic()
     experiment = Experiment(cell.training, data_dir=data_dir)
     data = experiment.load_data()
-    if len(data.train) < cell.topology.n_inputs:
-        raise DnnTopologyError(
-            f"n_inputs asks for {cell.topology.n_inputs} training inputs and there are {len(data.train)}: every cell "
-            "is measured on as many, so lower n_inputs or raise train_size"
-        )
+    _check_inputs(data, cell.topology)
     net = experiment.build_net(data)
     states: dict[int, TrainingState] = {}
 
@@ -144,29 +140,69 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
     rows, diagrams = list[Row](), dict[tuple[int, int], Diagrams]()
     for epoch, state in states.items():
         net.load_state_dict(state.model)
-        drawn = [_measured(cell, net, data, draw) for draw in range(cell.draws)]
+        drawn = measured_draws(net, data, cell.topology, draws=cell.draws, seed=training.seed)
         diagrams |= {(epoch, draw): found for draw, found in enumerate(drawn)}
         rows.append(_row(cell, state, net, drawn))
     return CellResult(rows, diagrams, time.monotonic() - start, states if cell.keep_weights else {})
 
 
-def _measured(cell: Cell, net: nn.Module, data: DataSet, draw: int) -> Diagrams:
-    """Return the diagrams of a network on one draw of training inputs."""
+def measured_draws(net: nn.Module, data: DataSet, topology: Topology, *, draws: int, seed: int) -> list[Diagrams]:
+    """Measure a network on several draws of training inputs.
+
+    Args:
+        net: The network.
+        data: Its data; the training part is drawn from.
+        topology: What to measure: `n_inputs`, `nodes`, `max_dim` and `max_epsilon`.
+        draws: Number of draws, draw d with the seed `seed + d`.
+        seed: Of the first draw.
+
+    Returns:
+        The diagrams of each draw.
+
+    Raises:
+        DnnTopologyError: There are fewer training images than `n_inputs`, or as for `measure`.
+    """
     from dnn_topology.nets.data import batches, sample
     from dnn_topology.pipeline import measure
 
-    topology, seed = cell.topology, cell.training.seed
-    inputs = sample(data.train, topology.n_inputs, seed=seed + draw)
-    return measure(
-        net,
-        batches(inputs, batch_size=BATCH),
-        nodes=topology.nodes,
-        max_samples=None,
-        seed=seed,
-        max_dim=topology.max_dim,
-        max_epsilon=topology.max_epsilon,
-        threads=1,
-    ).diagrams
+    _check_inputs(data, topology)
+    return [
+        measure(
+            net,
+            batches(sample(data.train, topology.n_inputs, seed=seed + draw), batch_size=BATCH),
+            nodes=topology.nodes,
+            max_samples=None,
+            seed=seed,
+            max_dim=topology.max_dim,
+            max_epsilon=topology.max_epsilon,
+            threads=1,
+        ).diagrams
+        for draw in range(draws)
+    ]
+
+
+def measured_how(topology: Topology, *, draws: int) -> Row:
+    """Return the columns that say how a network was measured."""
+    return {
+        "graph_split": topology.graph_split,
+        "n_inputs": topology.n_inputs,
+        "draws": draws,
+        "nodes": topology.nodes,
+        "max_epsilon": topology.max_epsilon,
+    }
+
+
+def _check_inputs(data: DataSet, topology: Topology) -> None:
+    """Check that there are enough training images to draw inputs from.
+
+    Raises:
+        DnnTopologyError: There are not.
+    """
+    if len(data.train) < topology.n_inputs:
+        raise DnnTopologyError(
+            f"n_inputs asks for {topology.n_inputs} training inputs and there are {len(data.train)}: every network "
+            "is measured on as many, so lower n_inputs or raise train_size"
+        )
 
 
 def _row(cell: Cell, state: TrainingState, net: nn.Module, drawn: Sequence[Diagrams]) -> Row:
@@ -179,11 +215,7 @@ def _row(cell: Cell, state: TrainingState, net: nn.Module, drawn: Sequence[Diagr
         **{name: _value(value) for name, value in losses.items()},
         "gap": 100 * (last.train_accuracy - last.test_accuracy),
         **{name: _value(value) for name, value in readings(net, drawn).items()},
-        "graph_split": cell.topology.graph_split,
-        "n_inputs": cell.topology.n_inputs,
-        "draws": cell.draws,
-        "nodes": cell.topology.nodes,
-        "max_epsilon": cell.topology.max_epsilon,
+        **measured_how(cell.topology, draws=cell.draws),
     }
 
 

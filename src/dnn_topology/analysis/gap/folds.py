@@ -1,0 +1,82 @@
+"""Predictions for networks that the fit has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.analysis.gap.table import design, networks
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+STRENGTHS = np.logspace(-4, 2, 13)  # of the ridge; the fit chooses among them without looking at what is left out
+# name → the column whose values are left out one by one
+FOLDS = {"sample": "cell", "architecture": "net", "data set": "dataset"}
+REPEATS = 5
+
+
+def estimator(n_features: int) -> Any:
+    """Return what is fitted: ridge regression on standardised features, or the mean where there is no feature."""
+    from sklearn.dummy import DummyRegressor
+    from sklearn.linear_model import RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), RidgeCV(alphas=STRENGTHS)) if n_features else DummyRegressor()
+
+
+def fold_labels(table: pd.DataFrame, fold: str, *, by_row: bool = False) -> NDArray[np.intp]:
+    """Return (n_rows,) which part each row belongs to; one part is left out at a time.
+
+    Args:
+        table: The rows.
+        fold: One of `FOLDS`.
+        by_row: For "sample": leave out single rows, though other epochs of the same network stay.
+
+    Raises:
+        DnnTopologyError: There is one part only.
+    """
+    if fold == "sample":
+        labels = np.arange(len(table)) if by_row else networks(table)
+    else:
+        if FOLDS[fold] not in table:
+            raise DnnTopologyError(f"leaving out one {fold} at a time needs a column {FOLDS[fold]!r}")
+        labels = np.unique(table[FOLDS[fold]].astype(str), return_inverse=True)[1]
+    if len(np.unique(labels)) < 2:
+        raise DnnTopologyError(f"leaving out one {fold} at a time needs two at least, found one")
+    return labels
+
+
+def left_out(table: pd.DataFrame, columns: Sequence[str], labels: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return (n_rows,) the gap of each row, predicted by a fit on the rows of all other labels."""
+    features, gaps = design(table, columns), table["gap"].to_numpy(dtype=np.float64)
+    if not columns:
+        # The mean of all the others, in one step.
+        sums, counts = np.bincount(labels, weights=gaps), np.bincount(labels)
+        means: NDArray[np.float64] = (gaps.sum() - sums) / (len(gaps) - counts)
+        return means[labels]
+    found = np.empty(len(gaps))
+    for label in np.unique(labels):
+        out = labels == label
+        found[out] = estimator(len(columns)).fit(features[~out], gaps[~out]).predict(features[out])
+    return found
+
+
+def halves(groups: NDArray[np.intp], *, seed: int) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Yield the ten (fitted, judged) halves of 5×2 cross-validation as masks (n_rows,); groups stay together.
+
+    Source:
+        Dietterich, Approximate statistical tests for comparing supervised classification learning algorithms, Neural
+        Computation 1998.
+    """
+    rng = np.random.default_rng(seed)
+    n_groups = groups.max() + 1
+    for _ in range(REPEATS):
+        first = np.isin(groups, rng.permutation(n_groups)[: n_groups // 2])
+        yield first, ~first
+        yield ~first, first

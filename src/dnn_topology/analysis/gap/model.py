@@ -1,0 +1,201 @@
+"""The model: gap ≈ c0 + c1·λ + c2·μ, or other features, with an interval."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dnn_topology import store
+from dnn_topology._checks import DnnTopologyError, check_choice
+from dnn_topology.analysis.features import FEATURE_SETS
+from dnn_topology.analysis.gap.folds import estimator, fold_labels, left_out
+from dnn_topology.analysis.gap.table import MEASURED, check_table, check_varying, design, usable
+
+KIND = "dnn-topology gap model"
+FAR = 0.1  # of the fitted range's width: beyond it a prediction is warned of
+
+
+class OutsideRangeWarning(UserWarning):
+    """A prediction for a network that is unlike those of the fit."""
+
+
+@dataclass(frozen=True)
+class GapModel:
+    """A linear model of the generalisation gap, in percentage points: 100 · (train accuracy - test accuracy).
+
+    Attributes:
+        features: The name of the set of features; see `analysis.features.FEATURE_SETS`.
+        intercept: c0, in points.
+        coefficients: Feature → points per unit of it.
+        ranges: Feature → (lowest, highest) value in the fit.
+        errors: |error| in points of every row of the fit, rising, each predicted without its network.
+        n_networks: Number of networks in the fit.
+        measured: How they were measured; others must be measured alike.
+    """
+
+    features: str
+    intercept: float
+    coefficients: dict[str, float]
+    ranges: dict[str, tuple[float, float]]
+    errors: tuple[float, ...]
+    n_networks: int
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def fit(cls, table: pd.DataFrame, *, features: str = "lambda-mu") -> GapModel:
+        """Fit by ridge regression on standardised features; the ridge is chosen by generalised cross-validation.
+
+        Args:
+            table: One row per network, or per network (`cell`) and epoch: the columns of the features, and `gap`.
+            features: The set of features.
+
+        Returns:
+            The model.
+
+        Raises:
+            DnnTopologyError: Columns are missing, rows too few, a feature is constant, or the table was measured on
+                test inputs or in several ways.
+
+        Source:
+            Corneanu et al., Computing the testing error without a testing set, CVPR 2020: a linear model of λ and μ.
+
+        Example:
+            >>> rng = np.random.default_rng(0)
+            >>> table = pd.DataFrame({"life": rng.uniform(size=20), "midlife": rng.uniform(size=20)})
+            >>> model = GapModel.fit(table.assign(gap=10 + 20 * table["life"]))
+            >>> round(model.intercept), round(model.coefficients["life"])
+            (10, 20)
+        """
+        columns = FEATURE_SETS[check_choice("feature set", features, FEATURE_SETS)]
+        rows = usable(table, columns)
+        check_varying(rows, columns)
+        values, gaps = design(rows, columns), rows["gap"].to_numpy(dtype=np.float64)
+        scaler, ridge = (step for _, step in estimator(len(columns)).fit(values, gaps).steps)
+        slopes = ridge.coef_ / scaler.scale_
+        labels = fold_labels(rows, "sample")
+        errors = np.abs(left_out(rows, columns, labels) - gaps)
+        return cls(
+            features,
+            float(ridge.intercept_ - slopes @ scaler.mean_),
+            dict(zip(columns, slopes.tolist(), strict=True)),
+            dict(zip(columns, zip(values.min(axis=0).tolist(), values.max(axis=0).tolist(), strict=True), strict=True)),
+            tuple(np.sort(errors).tolist()),
+            len(np.unique(labels)),
+            {name: rows[name].tolist()[0] for name in MEASURED if name in rows},
+        )
+
+    def predict(self, table: pd.DataFrame, *, confidence: float = 0.9) -> pd.DataFrame:
+        """Predict the gap of other networks, measured as those of the fit were.
+
+        The interval is the prediction plus and minus the error that this share of the fit's rows kept to when their
+        network was left out (the jackknife). It holds for networks drawn as those were, and for no others.
+
+        Args:
+            table: The columns of the features; with `train_accuracy`, the test accuracy is foretold too.
+            confidence: Share of networks whose gap should lie in the interval.
+
+        Returns:
+            The rows' `gap`, `lower`, `upper`, in points; `test_accuracy`, `test_accuracy_lower`, `test_accuracy_upper`,
+            in [0, 1]; `outside`, how far beyond the fitted range the farthest feature lies, in widths of that range.
+
+        Raises:
+            DnnTopologyError: Columns are missing, a feature is not known, or networks were measured otherwise.
+
+        Warns:
+            OutsideRangeWarning: A feature lies more than a tenth of the fitted range's width outside of it.
+        """
+        if not 0 < confidence < 1:
+            raise DnnTopologyError(f"confidence must lie between 0 and 1, found {confidence}")
+        columns = tuple(self.coefficients)
+        check_table(table, columns)
+        self._check_measured(table)
+        values = design(table, columns)
+        if not np.isfinite(values).all():
+            row, place = np.argwhere(~np.isfinite(values))[0]
+            raise DnnTopologyError(
+                f"feature {columns[place]!r} of row {row} is not known: the network has no such cavities, or its "
+                "graph has no edge; take other --layers, or a larger max_epsilon for fit and prediction"
+            )
+        gaps = self.intercept + values @ np.array([*self.coefficients.values()])
+        margin = self.errors[min(math.ceil(confidence * (len(self.errors) + 1)), len(self.errors)) - 1]
+        found = pd.DataFrame({"gap": gaps, "lower": gaps - margin, "upper": gaps + margin}, index=table.index)
+        if "train_accuracy" in table:
+            for name, gap in (("", "gap"), ("_lower", "upper"), ("_upper", "lower")):
+                found[f"test_accuracy{name}"] = (table["train_accuracy"] - found[gap] / 100).clip(0, 1)
+        found["outside"] = self._outside(values)
+        if (found["outside"] > FAR).any():
+            farthest = found["outside"].to_numpy().argmax()
+            warnings.warn(
+                f"{(found['outside'] > FAR).sum()} of {len(found)} networks are unlike those of the fit (row "
+                f"{farthest}: {found['outside'].iloc[farthest]:.1f} widths of the fitted range outside of it): their "
+                "gaps are extrapolated, and the interval does not hold",
+                OutsideRangeWarning,
+                stacklevel=2,
+            )
+        return found
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as readable JSON, in one step.
+
+        Raises:
+            DnnTopologyError: The file cannot be written.
+        """
+        store.write_json(Path(path), {"kind": KIND, "format": store.FORMAT, **asdict(self)})
+
+    @classmethod
+    def load(cls, path: str | Path, *, features: str | None = None) -> GapModel:
+        """Read what `save` wrote.
+
+        Args:
+            path: The file.
+            features: The set of features that it must be of; None for any.
+
+        Raises:
+            DnnTopologyError: The file is missing, damaged, of another kind, version or set of features.
+        """
+        content = store.read_json(Path(path))
+        if content.get("kind") != KIND:
+            raise DnnTopologyError(f"{path} is no model of the gap: make one with `dnn-topology gap fit`")
+        if content.get("format") != store.FORMAT:
+            raise DnnTopologyError(
+                f"{path} has format {content.get('format')}, and this version reads {store.FORMAT}: fit it again"
+            )
+        try:
+            ranges = {name: (float(low), float(high)) for name, (low, high) in content["ranges"].items()}
+            errors = tuple(float(error) for error in content["errors"])
+            names = ("features", "intercept", "coefficients", "n_networks", "measured")
+            found = cls(ranges=ranges, errors=errors, **{name: content[name] for name in names})
+            numbers = np.array([found.intercept, *found.coefficients.values(), *errors], dtype=np.float64)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DnnTopologyError(f"{path} is damaged ({error!r}); fit it again") from error
+        whole = tuple(found.coefficients) == FEATURE_SETS.get(found.features) == tuple(ranges) and bool(errors)
+        if not whole or not np.isfinite(numbers).all():
+            raise DnnTopologyError(f"{path} is damaged (its parts do not fit together); fit it again")
+        if features not in {None, found.features}:
+            raise DnnTopologyError(f"{path} is a model of the features {found.features!r}, not {features!r}")
+        return found
+
+    def _outside(self, values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Return (n_rows,) how far the farthest feature lies outside the fitted range, in widths of that."""
+        low, high = np.array([*self.ranges.values()]).T
+        beyond: np.ndarray[Any, np.dtype[np.float64]] = np.maximum(np.maximum(low - values, values - high), 0)
+        return np.asarray((beyond / (high - low)).max(axis=1))
+
+    def _check_measured(self, table: pd.DataFrame) -> None:
+        """Check that networks were measured as those of the fit.
+
+        Raises:
+            DnnTopologyError: They were not.
+        """
+        for name, value in self.measured.items():
+            if name in table and (found := table[name].iloc[0]) != value:
+                raise DnnTopologyError(
+                    f"the model was fitted on networks measured with {name} = {value}, and these with {found}: measure "
+                    "them alike"
+                )

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dnn_topology.cli import main
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A table as `study` leaves it, of made-up networks measured on 100 inputs."""
+    rng = np.random.default_rng(0)
+    life, midlife = rng.uniform(0.03, 0.07, 40), rng.uniform(0.1, 0.3, 40)
+    rows = {
+        "cell": [f"c{number}" for number in range(40)],
+        "net": "mlp",
+        "dataset": np.tile(["a", "b"], 20),
+        "life": life,
+        "midlife": midlife,
+        "gap": 300 * midlife + rng.normal(0, 1, 40),
+        "graph_split": "train",
+        "n_inputs": 100,
+        "draws": 2,
+        "nodes": "unit",
+        "max_epsilon": 0.4,
+    }
+    path = tmp_path / "study.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+def test_a_model_is_fitted_and_foretells_the_gap_of_a_run_without_test_data(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "model.json"
+    assert main(["gap", "fit", str(table), "-o", str(model)]) == 0
+    assert "from 40 networks" in capsys.readouterr().out
+    results = str(tmp_path / "results")
+    words = ["--net", "lenet_300_100", "--dataset", "digits", "--n-epochs-train", "1", "--lr", "0.05"]
+    assert main(["train", *words, "--save-path", results]) == 0
+    capsys.readouterr()
+    run = tmp_path / "results" / "lenet_300_100_digits" / "trial0"
+    out = tmp_path / "gap.csv"
+    assert main(["gap", "predict", "--run", str(run), "--model", str(model), "-o", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "90% interval" in said
+    assert "without looking at test data" in said
+    row = pd.read_csv(out).iloc[0]
+    history = pd.read_csv(run / "history.csv").iloc[-1]
+    assert row["train_accuracy"] == pytest.approx(history["train_accuracy"])
+    assert row["lower"] < row["gap"] < row["upper"]
+    assert (row["n_inputs"], row["draws"], row["graph_split"]) == (100, 2, "train")
+    file = str(run / "checkpoints" / "epoch1.pt")
+    same = ["gap", "predict", "--checkpoint", file, *words[:4], "--model", str(model), "-o", str(tmp_path / "b.csv")]
+    assert main(same) == 0
+    assert pd.read_csv(tmp_path / "b.csv").iloc[0]["gap"] == row["gap"]
+
+
+def test_an_evaluation_leaves_tables_and_a_picture(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["gap", "evaluate", str(table), "-o", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "predict the mean" in said
+    assert "lambda-mu (gaps shuffled)" in said
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"gap_study.png", *(f"gap_study_{name}.csv" for name in ("scores", "differences", "predictions"))}
+
+
+def test_mistakes_are_one_line(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "heads.csv").write_text("life,midlife,gap\n")
+    (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
+    model = str(tmp_path / "model.json")
+    assert main(["gap", "fit", str(table), "-o", model]) == 0
+    cases = {
+        "cannot read": ["fit", str(tmp_path / "none.csv")],
+        "is no table in CSV": ["fit", str(tmp_path / "empty.csv")],
+        "is no table": ["fit", str(tmp_path / "bytes.csv")],
+        "has no rows": ["evaluate", str(tmp_path / "heads.csv")],
+        "unknown --features 'asdf'": ["fit", str(table), "--features", "asdf"],
+        "no column 'h0_death_mean'": ["fit", str(table), "--features", "asd"],
+        "either the --run or the --checkpoint": ["predict", "--model", model],
+        "is no folder of a run": ["predict", "--model", model, "--run", str(tmp_path)],
+        "is no model of the gap": ["predict", "--model", str(table.with_suffix(".json")), "--run", str(tmp_path)],
+    }
+    table.with_suffix(".json").write_text("{}")
+    for message, words in cases.items():
+        capsys.readouterr()
+        assert main(["gap", *words]) == 2
+        complaint = capsys.readouterr().err
+        assert message in complaint
+        assert len(complaint.splitlines()) == 1

@@ -1,22 +1,24 @@
 """Every installed engine alone at its own defaults, and `auto`, side by side on real functional graphs.
 
-    python benchmarks/engines.py              # all cells, three runs each: `make bench`
+    python benchmarks/engines.py              # all cells, three runs each or more: `make bench`
     python benchmarks/engines.py --quick      # the cells that decide, once each
     python benchmarks/engines.py --cells 'lenet-e50.*H2' --repeats 1
 
-Each engine has a fresh process per cell, which first computes a small graph, so that imports do not count. A time goes
-from the functional graph to the diagrams. What is finished is kept in --work and not measured
-again; --fresh forgets it. A run that takes longer than 15 s is not repeated.
+Each engine has a process of its own, which first computes a small graph, so that imports do not count. A time goes from
+the functional graph to the diagrams. Short runs are repeated until half a second is spent, and the engines that can
+compute a cell in little time take turns twice; a run that takes longer than 8 s is not repeated. An engine gives a cell
+up after --limit seconds or five times what `auto` took, whichever is more. What is finished is kept in --work and not
+measured again; --fresh forgets it.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import platform
 import re
-import resource
 import subprocess
 import sys
 import time
@@ -42,8 +44,12 @@ HERE = Path(__file__).parent
 SCALES = (0.3, 0.4)
 QUICK = r"lenet-e50 d≤0.6 H2|lenet-e50 d≤0.8 H2|wide-5000 d≤0.6 H2|lenet-e50 d≤0.8 H1"
 HOPELESS = 60  # seconds that `auto` may be expected to take; a cell beyond is left out
-LONG = 15  # seconds of a run that is not repeated
-CURVE_LIMIT = 10  # seconds per point of a scaling curve
+LONG = 8  # seconds of a run that is not repeated
+SHORT = 1  # seconds that `auto` may be expected to take in a cell whose engines take turns
+ENOUGH = 0.5  # seconds until which runs are repeated
+MOST_RUNS = 15
+BEYOND = 5.1  # times what `auto` took, at which a peer is far enough behind
+CURVE_LIMIT = 5  # seconds per point of a scaling curve
 MODEL = ("lenet-e50", 0.3)  # of the whole way from activations to summaries
 
 
@@ -61,15 +67,16 @@ def main() -> None:
     kept = Kept(options)
     kept.measure("epoch/lenet/auto", "epoch", 2, [files[MODEL[0]]], limit=120)
     cells = list(_cells(options, files))
-    for cell in [cell for cell in cells if not cell.last]:
-        kept.measure_cell(cell, engines)
+    for max_dim in (1, 2, 3):
+        for short in (True, False):
+            group = [cell for cell in cells if cell.max_dim == max_dim and (cell.expected <= SHORT) == short]
+            kept.measure_cells(group, engines, rounds=2 if short and max_dim < 3 else 1)
     if not options.quick and not options.cells:
-        for name, points in _curves(options, files).items():
+        curves = _curves(options, files)
+        kept.axes({name: list(points) for name, points in curves.items()})
+        for name, points in curves.items():
             for engine in engines:
-                kept.measure(f"curves/{name}/{engine}", engine, 2, list(points.values()), limit=CURVE_LIMIT, once=True)
-        kept.axes({name: list(points) for name, points in _curves(options, files).items()})
-    for cell in [cell for cell in cells if cell.last]:
-        kept.measure_cell(cell, engines)
+                kept.measure(f"curves/{name}/{engine}", engine, 2, list(points.values()), limit=CURVE_LIMIT, curve=True)
     for name in (MODEL[0], "wide-5000"):
         kept.measure(f"building/{name}/ours", "building", 2, [files[name]], limit=120)
     command = " ".join(["python", *sys.argv])
@@ -83,13 +90,13 @@ class Cell(NamedTuple):
         name: Its name in the results.
         path: The file of the graph.
         max_dim: The dimension.
-        last: Whether it comes after the curves: what decides comes first.
+        expected: Seconds that `auto` should take.
     """
 
     name: str
     path: Path
     max_dim: int
-    last: bool
+    expected: float
 
 
 class Kept:
@@ -106,24 +113,49 @@ class Kept:
         self.results: dict[str, Any] = {} if fresh else json.loads(self.path.read_text())
 
     def measure(
-        self, place: str, engine: str, max_dim: int, paths: list[Path], *, limit: float, once: bool = False
+        self, place: str, engine: str, max_dim: int, paths: list[Path], *, limit: float, curve: bool = False
     ) -> None:
-        """Measure one engine on some graphs, unless that is done."""
+        """Measure one engine on a graph or on those of a curve, unless that is done."""
         section, row, column = place.split("/")
         cells = self.results.setdefault(section, {}).setdefault(row, {})
         if column in cells or time.monotonic() > self.until:
             return
-        repeats = 1 if once else self.options.repeats
-        runs = _measured(self.options, engine, max_dim, paths, limit=limit, repeats=repeats)
-        cells[column] = runs if once else runs[0]
-        self.path.write_text(json.dumps(self.results))
-        print(f"{row:28s} {column:10s} {[run['seconds'] for run in runs]}", flush=True)
+        runs = _measured(self.options, engine, max_dim, paths, limits=[limit] * len(paths))
+        found = [_combined(runs[path], limit) for path in paths]
+        cells[column] = found if curve else found[0]
+        self._keep(row, column, found)
 
-    def measure_cell(self, cell: Cell, engines: list[str]) -> None:
-        """Measure every engine in one cell."""
-        for engine in engines:
-            place = f"cells/{cell.name}/{engine}"
-            self.measure(place, engine, cell.max_dim, [cell.path], limit=self.options.limit)
+    def measure_cells(self, cells: list[Cell], engines: list[str], *, rounds: int) -> None:
+        """Measure every engine in some cells of one dimension; with several rounds they take turns."""
+        table = self.results.setdefault("cells", {})
+        runs: dict[str, dict[Path, list[dict[str, Any]]]] = {}
+        for turn in range(rounds):
+            for engine in engines:
+                todo = [cell for cell in cells if engine not in table.get(cell.name, {})]
+                if turn and engine in runs:  # what is out of the question has had its turn
+                    todo = [cell for cell in todo if _is_contender(runs, engine, cell)]
+                if not todo or time.monotonic() > self.until:
+                    continue
+                paths = [cell.path for cell in todo]
+                limits = [self._limit(runs, cell) for cell in todo]
+                found = _measured(self.options, engine, cells[0].max_dim, paths, limits=limits)
+                for path, lines in found.items():
+                    runs.setdefault(engine, {}).setdefault(path, []).extend(lines)
+        for engine, found in runs.items():
+            for cell in [cell for cell in cells if cell.path in found]:
+                held = _combined(found[cell.path], self._limit(runs, cell))
+                table.setdefault(cell.name, {})[engine] = held
+                self._keep(cell.name, engine, [held])
+
+    def _limit(self, runs: dict[str, dict[Path, list[dict[str, Any]]]], cell: Cell) -> float:
+        """Return the seconds after which an engine gives a cell up."""
+        ours = _seconds(runs, "auto", cell) or cell.expected
+        return max(self.options.limit, float(np.ceil(BEYOND * ours)))
+
+    def _keep(self, row: str, column: str, found: list[dict[str, Any]]) -> None:
+        """Write down what there is."""
+        self.path.write_text(json.dumps(self.results))
+        print(f"{row:28s} {column:10s} {[run['seconds'] for run in found]}", flush=True)
 
     def axes(self, values: dict[str, list[str]]) -> None:
         """Remember what the points of the curves are."""
@@ -136,7 +168,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="the cells that decide, once each, no curves")
     parser.add_argument("--cells", metavar="REGEX", help="only the cells whose name matches, no curves")
     parser.add_argument("--repeats", type=int, help="runs per cell and engine (default 3, with --quick 1)")
-    parser.add_argument("--limit", type=float, default=45, help="seconds after which an engine gives a cell up")
+    parser.add_argument("--limit", type=float, default=20, help="least seconds after which an engine gives a cell up")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="after which nothing new is started")
     parser.add_argument("--work", type=Path, default=HERE / ".work", help="where networks and graphs are kept")
     parser.add_argument("--out", type=Path, default=HERE / "results")
@@ -164,7 +196,7 @@ def _cells(options: argparse.Namespace, files: dict[str, Path]) -> Iterator[Cell
                 if expected.seconds > HOPELESS:
                     print(f"{cell:28s} left out: about {expected}", flush=True)
                     continue
-                yield Cell(cell, path, max_dim, last=max_dim > 2 or expected.seconds > LONG)
+                yield Cell(cell, path, max_dim, expected.seconds)
 
 
 def _curves(options: argparse.Namespace, files: dict[str, Path]) -> dict[str, dict[str, Path]]:
@@ -182,29 +214,56 @@ def _curves(options: argparse.Namespace, files: dict[str, Path]) -> dict[str, di
 
 
 def _measured(
-    options: argparse.Namespace, engine: str, max_dim: int, paths: list[Path], *, limit: float, repeats: int
-) -> list[dict[str, Any]]:
-    """Measure one engine on some graphs in a fresh process; after the first that takes too long no more are tried."""
-    words = [sys.executable, __file__, "--work", str(options.work), "--repeats", str(repeats)]
-    command = [*words, "--limit", str(limit), "--one", engine, str(max_dim), *map(str, paths)]
+    options: argparse.Namespace, engine: str, max_dim: int, paths: list[Path], *, limits: list[float]
+) -> dict[Path, list[dict[str, Any]]]:
+    """Measure one engine on some graphs in a fresh process, and in another one after each graph that takes too long."""
+    runs: dict[Path, list[dict[str, Any]]] = {path: [] for path in paths}
     output = options.work / "output.jsonl"
-    with output.open("w") as lines_out, subprocess.Popen(command, stdout=lines_out) as child:  # ourselves
-        deadline, n_lines = time.monotonic() + limit + 60, 0  # the start, with its imports, has a minute
-        while child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-            if (now := output.read_text().count("\n")) > n_lines:
-                n_lines, deadline = now, time.monotonic() + limit  # each line says that the next run starts
-        for process in [*psutil.Process(child.pid).children(recursive=True), child] if child.poll() is None else []:
-            process.kill()
-    lines = [json.loads(line) for line in output.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    return [_combined([line for line in lines if line.get("file") == path.name], limit) for path in paths]
+    while paths:
+        words = [sys.executable, __file__, "--work", str(options.work), "--repeats", str(options.repeats)]
+        command = [*words, "--one", engine, str(max_dim), *map(str, paths)]
+        with output.open("w") as lines_out, subprocess.Popen(command, stdout=lines_out) as child:  # ourselves
+            deadline, n_lines, place = time.monotonic() + 60, 0, 0  # the start, with its imports, has a minute
+            while child.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.02)
+                if (now := output.read_text().count("\n")) > n_lines:  # each line says that the next run starts
+                    place = min(_lines(output)[-1].get("next", 0), len(limits) - 1)
+                    n_lines, deadline = now, time.monotonic() + limits[place]
+            for process in [*psutil.Process(child.pid).children(recursive=True), child] if child.poll() is None else []:
+                process.kill()
+        for line in _lines(output):
+            if "file" in line:
+                runs[paths[line["file"]]].append(line)
+        done = _lines(output)[-1].get("next", 0) if _lines(output) else 0
+        paths, limits = paths[done + 1 :], limits[done + 1 :]
+    return runs
+
+
+def _lines(output: Path) -> list[dict[str, Any]]:
+    """Return what a child process has said so far."""
+    return [json.loads(line) for line in output.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def _seconds(runs: dict[str, dict[Path, list[dict[str, Any]]]], engine: str, cell: Cell) -> float | None:
+    """Return the median of an engine's runs in a cell so far."""
+    lines = runs.get(engine, {}).get(cell.path, [])
+    return median(line["seconds"] for line in lines) if lines else None
+
+
+def _is_contender(runs: dict[str, dict[Path, list[dict[str, Any]]]], engine: str, cell: Cell) -> bool:
+    """Return whether another turn of an engine could change how `auto` compares."""
+    ours, theirs = _seconds(runs, "auto", cell), _seconds(runs, engine, cell)
+    return ours is not None and theirs is not None and theirs < 1.5 * ours
 
 
 def _combined(runs: list[dict[str, Any]], limit: float) -> dict[str, Any]:
     """Return the median of an engine's runs on one graph."""
     if not runs:
         return {"seconds": None, "limit": limit}
-    return {**runs[0], "seconds": median(run["seconds"] for run in runs), "runs": [run["seconds"] for run in runs]}
+    first = {name: value for name, value in runs[0].items() if name not in {"file", "next"}}
+    if "same" in first:
+        first["same"] = all(run["same"] for run in runs)
+    return {**first, "seconds": median(run["seconds"] for run in runs), "runs": [run["seconds"] for run in runs]}
 
 
 def _child(options: argparse.Namespace) -> None:
@@ -222,15 +281,15 @@ def _child(options: argparse.Namespace) -> None:
     else:
         persistence(warm, engine=engine)
     print(json.dumps({"ready": engine}), flush=True)
-    for file in map(Path, files):
+    for place, file in enumerate(map(Path, files)):
         held = np.load(file) if file.suffix == ".npy" else load_graph(file)
-        for _ in range(options.repeats):
-            before = psutil.Process().memory_info().rss
+        spent, n_runs = 0.0, 0
+        while True:
+            before = _forget_peak()
             started = time.perf_counter()
             diagrams = _work(held, engine, int(max_dim), threads)
             seconds = time.perf_counter() - started
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
-            about = {"file": file.name, "seconds": seconds, "peak_mib": max(peak, 0) / 2**20}
+            about: dict[str, Any] = {"file": place, "seconds": seconds, "peak_mib": (_peak() - before) / 2**20}
             if isinstance(held, FunctionalGraph) and diagrams is not None:
                 about["plan"] = diagrams.provenance["plan"]
                 about["same"] = _same(diagrams, options.work / f"{file.stem}-H{max_dim}-diagrams.npz")
@@ -238,9 +297,24 @@ def _child(options: argparse.Namespace) -> None:
                 started = time.perf_counter()
                 np.corrcoef(held, rowvar=False)
                 about["corrcoef_seconds"] = time.perf_counter() - started
-            print(json.dumps(about), flush=True)
-            if seconds > LONG:
+            spent, n_runs = spent + seconds, n_runs + 1
+            is_last = seconds > LONG or (n_runs >= options.repeats and (spent >= ENOUGH or n_runs >= MOST_RUNS))
+            print(json.dumps({**about, "next": place + is_last}), flush=True)
+            if is_last:
                 break
+
+
+def _forget_peak() -> int:
+    """Return the memory of this process, in bytes, from which its peak counts anew."""
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    return int(psutil.Process().memory_info().rss)
+
+
+def _peak() -> int:
+    """Return the most memory that this process had since `_forget_peak`, in bytes."""
+    found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    return 1024 * int(found[1]) if found else 0
 
 
 def _work(

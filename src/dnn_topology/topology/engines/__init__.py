@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -108,6 +109,7 @@ def check_engine(name: str) -> str:
     return name
 
 
+@cache  # looking costs as much as H1 of a small graph
 def distribution_version(distribution: str) -> str | None:
     """Return the version of an installed distribution, or None; it is not imported."""
     try:

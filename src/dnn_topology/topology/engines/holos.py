@@ -30,7 +30,7 @@ class Holos:
         """Compute persistence on the edges, as Python triples; see `Engine.compute`."""
         import holos_tda
 
-        edges = list(zip(graph.rows.tolist(), graph.cols.tolist(), graph.distances.tolist(), strict=True))
+        edges = zip(graph.rows.tolist(), graph.cols.tolist(), graph.distances.tolist(), strict=True)
         bars = np.array(holos_tda.rips_sparse(graph.n_nodes, edges, max_dim=max_dim, threads=threads), dtype=np.float64)
         dims, points = np.split(bars.reshape(-1, 3), [1], axis=1)
         return [points[dims[:, 0] == dim] for dim in range(max_dim + 1)]

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 Order = Literal["ascending", "descending"]
 ORDERS: dict[str, Order] = {"gudhi": "ascending", "holos": "ascending", "redzed": "descending"}  # the engines of a plan
 SMALL = 5_000  # edges; up to here anything takes milliseconds and looking closer would take longer
-SPARSE = 40_000, 0.1  # edges and share of joined pairs, up to which a collapse takes less than looking closer
-DENSE = 0.03  # share of joined pairs from which a dense matrix beats adjacency lists in H1
+SPARSE = 0.03  # share of joined pairs, below which a collapse pays from H2 on, without looking closer
+DENSE = 0.024  # share of joined pairs, from which going over all pairs beats lists in H1
+MANY = 1_000_000  # edges, from which a census takes no time to speak of
+FEW = 20_000  # edges, up to which what a collapse leaves is too little for threads
 MOST_DENSE_NODES = 20_000  # a dense matrix of more nodes takes gigabytes
-MANY_DUPLICATES = 0.005  # edges of length 0 per node, from which merging saves more than it costs
+MANY_DUPLICATES = 0.02  # edges of length 0 per node, from which merging saves more than it costs
 WORTHWHILE = 0.9  # a collapse must promise to save a tenth
 
 
@@ -139,14 +141,15 @@ def make_plan(
         )
         if collapsed_time < WORTHWHILE * direct:
             name, collapses = after, 1 if max_dim == 2 else 2
-    elif max_dim >= 2 or graph.n_edges <= SMALL:
-        name = "gudhi"
-        collapses = min(max_dim - 1, 2) if max_dim >= 2 else 0
-        reasons.append(f"{graph.n_edges} edges are few")
+    elif max_dim < 2:
+        name = "redzed" if dense and graph.n_edges > SMALL else "gudhi"
+        reasons.append(f"{density:.1%} of the pairs joined: {'a dense matrix' if name == 'redzed' else 'lists'} for H1")
     else:
-        name = "redzed" if dense else "gudhi"
-        reasons.append(f"{density:.1%} of the pairs joined: {'a dense matrix' if dense else 'lists'} for H1")
-    order = ORDERS[name] if max_dim >= 2 else None
+        name = "holos" if "holos" in usable and graph.n_edges > FEW else "gudhi"
+        # from H2 on a collapse pays, unless there is next to nothing to collapse
+        collapses = 0 if max_dim == 2 and graph.n_edges <= SMALL and density < SPARSE else min(max_dim - 1, 2)
+        reasons.append(f"{graph.n_edges} edges, {density:.1%} of the pairs joined, are few")
+    order = ORDERS[name] if max_dim >= 2 or name == "gudhi" else None
     if order:
         reasons.append(f"{order} degrees suit {name}")
     return Plan(name, str(get_engine(name).version()), threads, order, collapses, n_merged, tuple(reasons))
@@ -167,8 +170,7 @@ def carry_out(plan: Plan, graph: FunctionalGraph, *, max_dim: int) -> list[NDArr
 
 def _is_cheap(graph: FunctionalGraph) -> bool:
     """Return whether a census would take longer than it can save."""
-    edges, density = SPARSE
-    sparse = graph.n_edges <= edges and graph.n_edges <= density * graph.n_pairs
+    sparse = graph.n_edges < min(SPARSE * graph.n_pairs, MANY)
     return sparse or graph.n_edges <= SMALL
 
 

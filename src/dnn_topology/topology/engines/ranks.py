@@ -35,13 +35,17 @@ class Ranks:
     """
 
     def __init__(self, graph: FunctionalGraph) -> None:
-        distances, ranks = np.unique(graph.distances, return_inverse=True)
+        order = np.argsort(graph.distances)
+        rising = graph.distances[order]
+        is_new = np.diff(rising, prepend=-1.0) > 0
+        distances = rising[is_new]
         if len(distances) >= FLOAT32_INTEGERS:
             raise DnnTopologyError(
                 f"the graph has {len(distances)} different distances and this engine can tell {FLOAT32_INTEGERS - 1} "
                 "apart: lower max_epsilon or take engine='gudhi'"
             )
-        self.values = (ranks + 1).astype(np.float32)
+        self.values = np.empty(len(order), dtype=np.float32)
+        self.values[order] = np.cumsum(is_new)
         self._distances = np.concatenate([[0.0], distances])
 
     def __len__(self) -> int:

@@ -1,7 +1,7 @@
 """RedZeD: reduction to zero differentials (Kapulkin and Kershaw, 2026, arXiv:2606.06310).
 
-It wants a dense matrix without inf, so a missing edge is written as a number above the threshold; and it rounds to
-float32, so it is given ranks.
+It wants the distance of every pair without inf, so a missing edge is written as a number above the threshold; and it
+rounds to float32, so it is given ranks.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class Redzed:
         max_dim: int,
         threads: int,  # noqa: ARG002  # it knows only one
     ) -> list[NDArray[np.float64]]:
-        """Compute persistence on the dense matrix; see `Engine.compute`."""
+        """Compute persistence on the distances of all pairs; see `Engine.compute`."""
         import redzed_tda
 
         ranks = Ranks(graph)
-        matrix = np.full((graph.n_nodes, graph.n_nodes), len(ranks) + 1.0)
-        np.fill_diagonal(matrix, 0.0)
-        matrix[graph.rows, graph.cols] = matrix[graph.cols, graph.rows] = ranks.values
-        found = redzed_tda.rips(matrix, maxdim=max_dim, threshold=float(len(ranks)))
+        pairs = np.full(graph.n_pairs, len(ranks) + 1.0)  # in scipy's `pdist` order
+        rows = graph.rows.astype(np.int64)
+        pairs[rows * (2 * graph.n_nodes - rows - 3) // 2 + graph.cols - 1] = ranks.values
+        found = redzed_tda.rips(pairs, maxdim=max_dim, threshold=float(len(ranks)))
         return [ranks.distances(points) for points in found]

@@ -79,7 +79,14 @@ def carry_out(run: Run, folder: Path) -> list[dict[str, Any]]:
         state.save(state_file)
 
     train(
-        model, data, epochs=run.epochs, lr=run.lr, batch_size=run.batch_size, seed=run.seed, resume=resume, on_epoch=keep
+        model,
+        data,
+        epochs=run.epochs,
+        lr=run.lr,
+        batch_size=run.batch_size,
+        seed=run.seed,
+        resume=resume,
+        on_epoch=keep,
     )
     state_file.unlink()
     return rows

@@ -102,6 +102,7 @@ ALLOWED = {
     ),
     "observing": "_checks nets.activations nets.layer_inputs nets.layers topology.trees",
     # what topology is good for
+    "analysis.early_stopping": "_checks topology.diagrams topology.summaries",
     "analysis.gap": "analysis.gap.evaluating analysis.gap.model",
     "analysis.gap.table": "_checks",
     "analysis.gap.folds": "_checks analysis.gap.table",
@@ -122,7 +123,10 @@ ALLOWED = {
     "analysis.adversarial.uncertainty": "_checks analysis.adversarial.mahalanobis",
     "detection": "_checks analysis.adversarial nets.attacks observing",
     # a named training on disk
-    "experiment": ("experiment.layout experiment.training experiment.graphs experiment.measuring experiment.results"),
+    "experiment": (
+        "experiment.layout experiment.training experiment.graphs experiment.measuring experiment.results "
+        "experiment.stopping"
+    ),
     "experiment.layout": "_checks store nets.data nets.zoo topology.dipha",
     "experiment.training": "_checks store experiment.layout nets.train",
     "experiment.snapshot": "nets.activations nets.data nets.layers nets.signals nets.structure",
@@ -137,6 +141,10 @@ ALLOWED = {
     "experiment.results": (
         "_checks store experiment.layout experiment.graphs topology.bootstrap topology.diagrams topology.dipha "
         "topology.summaries"
+    ),
+    "experiment.stopping": (
+        "_checks store isolate analysis.early_stopping experiment.graphs experiment.layout experiment.measuring "
+        "topology.bootstrap topology.graph topology.nodes topology.persistence"
     ),
     "experiment.detecting": (
         "_checks store analysis.adversarial analysis.adversarial.detectors detection nets.activations nets.attacks "
@@ -157,6 +165,7 @@ ALLOWED = {
     # inside a training loop: one outside library per file
     "monitors": "",
     "monitors.plain": "_checks pipeline nets.inputs",
+    "monitors.stopping": "_checks analysis.early_stopping monitors.plain pipeline",
     "monitors.tensorboard": "pipeline monitors.plain show.plots",
     "monitors.lightning": "monitors.plain monitors.tensorboard nets._torchvision",
     "monitors.huggingface": "monitors.plain nets._torchvision",
@@ -166,6 +175,7 @@ ALLOWED = {
     "show.report": "_checks store show.plots topology.diagrams",
     "show.window": "",
     "show.gap": "_checks show.plots",
+    "show.early_stopping": "_checks analysis.early_stopping show.plots",
     "show.detection": "_checks show.plots",
     # the shell, which nobody imports but __main__
     "cli": "*",
@@ -174,6 +184,7 @@ ALLOWED = {
     "cli.progress": "*",
     "cli.run": "*",
     "cli.steps": "*",
+    "cli.stopping": "*",
     "cli.study": "*",
     "cli.visualise": "*",
     "cli.engines": "*",

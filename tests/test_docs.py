@@ -114,7 +114,7 @@ def test_the_readme_names_every_command() -> None:
     from dnn_topology.cli import app
 
     for command in app.registered_commands:
-        name = command.name or getattr(command.callback, "__name__", "")
+        name = command.name or getattr(command.callback, "__name__", "").replace("_", "-")
         assert command.hidden or f"`{name}`" in README or f"`{name}," in README, name
 
 

@@ -23,8 +23,11 @@ from dnn_topology._version import __version__
 if TYPE_CHECKING:
     from dnn_topology._checks import DnnTopologyError
     from dnn_topology.analysis.adversarial import BatchDetector, detector, separation
+    from dnn_topology.analysis.early_stopping import StoppingRule
+    from dnn_topology.analysis.gap import GapModel
     from dnn_topology.detection import separations, watch
     from dnn_topology.monitors.plain import TopologyMonitor
+    from dnn_topology.monitors.stopping import TopologicalEarlyStopping
     from dnn_topology.nets.activations import Activations, record
     from dnn_topology.nets.attacks import Attacked, attack
     from dnn_topology.nets.data import DataSet, load_data
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from dnn_topology.nets.zoo import build_net
     from dnn_topology.observing import Observation, observe
     from dnn_topology.pipeline import Measurement, measure, track
+    from dnn_topology.show.early_stopping import plot_early_stopping
     from dnn_topology.show.plots import plot_barcode, plot_betti_curves, plot_diagram, plot_history
     from dnn_topology.topology.bootstrap import bootstrap, intervals
     from dnn_topology.topology.diagrams import BettiCurve, Diagrams
@@ -61,7 +65,11 @@ _HOMES = {
     "observing": ("Observation", "observe"),
     "analysis.adversarial": ("BatchDetector", "detector", "separation"),
     "detection": ("separations", "watch"),
+    "analysis.early_stopping": ("StoppingRule",),
+    "analysis.gap": ("GapModel",),
     "monitors.plain": ("TopologyMonitor",),
+    "monitors.stopping": ("TopologicalEarlyStopping",),
+    "show.early_stopping": ("plot_early_stopping",),
     "show.plots": ("plot_barcode", "plot_betti_curves", "plot_diagram", "plot_history"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -75,8 +83,11 @@ __all__ = [
     "Diagrams",
     "DnnTopologyError",
     "FunctionalGraph",
+    "GapModel",
     "Measurement",
     "Observation",
+    "StoppingRule",
+    "TopologicalEarlyStopping",
     "TopologyMonitor",
     "__version__",
     "attack",
@@ -93,6 +104,7 @@ __all__ = [
     "plot_barcode",
     "plot_betti_curves",
     "plot_diagram",
+    "plot_early_stopping",
     "plot_history",
     "read_dipha",
     "record",

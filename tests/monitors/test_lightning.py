@@ -98,3 +98,10 @@ class TestCallback:
             fit(net, digits, max_epochs=2, callbacks=callbacks, logger=False, default_root_dir=tmp_path)
             ends.append({name: value.clone() for name, value in net.state_dict().items()})
         assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+    def test_early_stopping_ends_the_training(self, tmp_path: Path, net: nn.Module, digits: Loader) -> None:
+        stopping = dt.TopologicalEarlyStopping(digits, patience=2, min_delta=0.99)  # nothing falls that far
+        options = {"callbacks": [TopologyCallback(stopping)], "logger": False, "default_root_dir": tmp_path}
+        trainer = fit(net, digits, max_epochs=9, **options)
+        assert trainer.current_epoch == 2
+        assert stopping.best_epoch == 0

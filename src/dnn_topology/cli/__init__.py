@@ -10,7 +10,7 @@ import typer
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology._version import __version__
-from dnn_topology.cli import demo, detect, engines, gap, lists, run, study, visualise
+from dnn_topology.cli import demo, detect, engines, gap, lists, run, stopping, study, visualise
 from dnn_topology.cli.options import ListCommand, normalise
 from dnn_topology.experiment import EpochsFailedError
 
@@ -37,6 +37,7 @@ COMMANDS = (
     lists.layers,
     engines.engines,
     engines.estimate,
+    stopping.early_stop,
     detect.detect,
     study.study,
     demo.demo,

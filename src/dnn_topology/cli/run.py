@@ -9,10 +9,12 @@ from typing import Annotated, Any, cast
 import typer
 
 from dnn_topology._checks import DnnTopologyError, check_choice
+from dnn_topology.analysis.early_stopping import StoppingRule
 from dnn_topology.cli import graph_options as graphs
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.steps import measure_and_leave, opened, resources_of, topology_of, train_with_progress
-from dnn_topology.experiment import Experiment, Topology, Training, check_trained, file_digest, use_threads
+from dnn_topology.cli.stopping import EarlyStop, EarlyStopQuantity, MinDelta, Patience, stopping_of
+from dnn_topology.experiment import Experiment, Topology, Training, check_trained, file_digest
 
 
 def run(
@@ -43,6 +45,10 @@ def run(
     width: opt.Width = None,
     depth: opt.Depth = None,
     dropout: opt.Dropout = None,
+    early_stop: EarlyStop = None,
+    early_stop_quantity: EarlyStopQuantity = StoppingRule.quantity,
+    patience: Patience = StoppingRule.patience,
+    min_delta: MinDelta = StoppingRule.min_delta,
     epochs_test: Annotated[
         str | None,
         typer.Option(
@@ -135,8 +141,26 @@ def run(
         _check_reached(epochs, n_epochs_train)
     resources = resources_of(nproc, jobs, timeout, memory_limit)
     experiment = Experiment(training, save_path, data_dir, opt.device(device), checkpoint)
+    stopping = stopping_of(
+        experiment,
+        topology,
+        resources,
+        early_stop=early_stop,
+        quantity=early_stop_quantity,
+        patience=patience,
+        min_delta=min_delta,
+        save_every=save_every,
+        trains=bool(train),
+    )
     if train:
-        train_with_progress(experiment, epochs=n_epochs_train, save_epochs=epochs, save_every=save_every)
+        train_with_progress(
+            experiment,
+            epochs=n_epochs_train,
+            save_epochs=epochs,
+            save_every=save_every,
+            should_stop=stopping.should_stop if stopping else None,
+        )
+        epochs = stopping.leave(epochs) if stopping else epochs
     else:
         experiment = opened(experiment)
     if build_graph:
@@ -163,6 +187,10 @@ def train(
     width: opt.Width = None,
     depth: opt.Depth = None,
     dropout: opt.Dropout = None,
+    early_stop: EarlyStop = None,
+    early_stop_quantity: EarlyStopQuantity = StoppingRule.quantity,
+    patience: Patience = StoppingRule.patience,
+    min_delta: MinDelta = StoppingRule.min_delta,
     save_path: opt.SavePath = Path("results_dnn_topology"),
     data_dir: opt.DataDir = None,
     device: opt.Device = "auto",
@@ -189,9 +217,27 @@ def train(
         depth=depth,
         dropout=dropout,
     )
-    use_threads(nproc)
+    resources = resources_of(nproc)
     experiment = Experiment(training, save_path, data_dir, opt.device(device), checkpoint)
-    train_with_progress(experiment, epochs=n_epochs_train, save_epochs=(), save_every=save_every)
+    stopping = stopping_of(
+        experiment,
+        Topology(),
+        resources,
+        early_stop=early_stop,
+        quantity=early_stop_quantity,
+        patience=patience,
+        min_delta=min_delta,
+        save_every=save_every,
+    )
+    train_with_progress(
+        experiment,
+        epochs=n_epochs_train,
+        save_epochs=(),
+        save_every=save_every,
+        should_stop=stopping.should_stop if stopping else None,
+    )
+    if stopping:
+        stopping.leave([])
     typer.echo(experiment.trial_folder / "history.csv")
 
 

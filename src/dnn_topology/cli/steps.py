@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -74,7 +74,12 @@ def run_at(folder: Path, *, data_dir: Path | None = None, device: str = "cpu") -
 
 
 def train_with_progress(
-    experiment: Experiment, *, epochs: int, save_epochs: list[int] | tuple[()], save_every: int
+    experiment: Experiment,
+    *,
+    epochs: int,
+    save_epochs: list[int] | tuple[()],
+    save_every: int,
+    should_stop: Callable[[int], bool] | None = None,
 ) -> None:
     """Train and say after each epoch how well it went."""
     with progress("training", total=epochs + 1) as step:
@@ -86,7 +91,14 @@ def train_with_progress(
                 f"{last.train_accuracy:.3f} train, {last.test_accuracy:.3f} test"
             )
 
-        run_training(experiment, epochs=epochs, save_epochs=save_epochs, save_every=save_every, on_epoch=say)
+        run_training(
+            experiment,
+            epochs=epochs,
+            save_epochs=save_epochs,
+            save_every=save_every,
+            on_epoch=say,
+            should_stop=should_stop,
+        )
 
 
 def measure_and_leave(

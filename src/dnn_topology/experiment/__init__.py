@@ -12,6 +12,7 @@ Layout, under `<save_path>/<net>_<dataset>/`:
     trial<T>/eps<MAX_EPSILON>/topology.csv    epoch × dimension × numbers
     trial<T>/eps<MAX_EPSILON>/bootstrap.csv   epoch × dimension × number: its interval over the draws
     trial<T>/eps<MAX_EPSILON>/*.png           pictures
+    trial<T>/early_stopping/                  what early stopping reads and decides; see `stopping`
 
 Where an epoch gives several graphs, each has a name, `part<P>`, `sample<S>` or `draw<B>`, and its files are called
 adj_epc<E>_trl<T>_<NAME>_<MAX_EPSILON>.bin.out and epoch<E>_<NAME>.npz; the one graph of an epoch, and the first draw
@@ -38,6 +39,7 @@ from dnn_topology.experiment.results import (
     topology_table,
     with_names,
 )
+from dnn_topology.experiment.stopping import stopping_folder, watch_epochs, watched_topology
 from dnn_topology.experiment.training import run_training
 
 __all__ = [
@@ -56,7 +58,10 @@ __all__ = [
     "measured_epochs",
     "measured_parts",
     "run_training",
+    "stopping_folder",
     "topology_table",
     "use_threads",
+    "watch_epochs",
+    "watched_topology",
     "with_names",
 ]

@@ -23,6 +23,7 @@ def run_training(
     save_epochs: Iterable[int] = (),
     save_every: int = 1,
     on_epoch: Callable[[TrainingState], None] | None = None,
+    should_stop: Callable[[int], bool] | None = None,
 ) -> pd.DataFrame:
     """Train up to an epoch, going on from whatever was finished before.
 
@@ -32,6 +33,7 @@ def run_training(
         save_epochs: Epochs whose weights are kept, besides 0 and the last.
         save_every: Every so many epochs the weights are kept too; 0 for none.
         on_epoch: Called with the state after each finished epoch.
+        should_stop: Asked of each finished epoch, the one to go on from included, whether it is the last.
 
     Returns:
         The history, as in history.csv.
@@ -56,16 +58,19 @@ def run_training(
     resume = TrainingState.load(state_file) if state_file.exists() else None
     wanted = {0, epochs, *save_epochs}
 
-    def keep(state: TrainingState) -> None:
+    def keep(state: TrainingState) -> bool:
         if state.epoch in wanted or (save_every and state.epoch % save_every == 0):
             save_weights(experiment.checkpoint(state.epoch), state)
         store.write_table(experiment.trial_folder / "history.csv", history_table(state))
         state.save(state_file)  # last: an epoch is finished when this file says so
         if on_epoch:
             on_epoch(state)
+        return should_stop is not None and should_stop(state.epoch)
 
     if resume and resume.epoch in wanted:  # it may not have been when it was reached
         save_weights(experiment.checkpoint(resume.epoch), resume)
+    if resume and should_stop and should_stop(resume.epoch):
+        return history_table(resume)
     return train(
         net,
         data,

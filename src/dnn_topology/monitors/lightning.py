@@ -19,7 +19,7 @@ class TopologyCallback(Callback):
     them; figures to its TensorBoard logger, if it has one. Only the first process measures.
 
     Args:
-        monitor: Decides when and what; keeps the measurements.
+        monitor: Decides when and what; keeps the measurements. A `TopologicalEarlyStopping` ends the training too.
     """
 
     def __init__(self, monitor: TopologyMonitor) -> None:
@@ -39,3 +39,5 @@ class TopologyCallback(Callback):
             for writer in writers:
                 if hasattr(writer, "add_figure"):
                     add_betti_curves(writer, measured, step=trainer.global_step)
+        stop = trainer.strategy.reduce_boolean_decision(self.monitor.should_stop, all=False)
+        trainer.should_stop = trainer.should_stop or stop

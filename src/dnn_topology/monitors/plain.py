@@ -108,6 +108,11 @@ class TopologyMonitor:
         return self(model, self._steps)
 
     @property
+    def should_stop(self) -> bool:
+        """Whether training should end, which a monitor never says; see `TopologicalEarlyStopping`."""
+        return False
+
+    @property
     def table(self) -> pd.DataFrame:
         """What was measured: `epoch`, then the columns of `summarize`; one row per epoch and dimension.
 

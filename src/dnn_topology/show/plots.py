@@ -178,16 +178,30 @@ def plot_history(
     ax.set_ylim(bottom=0)
     lines, labels = ax.get_legend_handles_labels()
     if history is not None:
-        right = ax.twinx()
-        for column, label, line in (("train_accuracy", "train", "-"), ("test_accuracy", "test", "--")):
-            right.plot(history["epoch"], history[column], color="0.72", linestyle=line, linewidth=1.4, label=label)
-        right.set_ylabel("accuracy (grey)")
-        right.set_ylim(0, 1.02)
-        right.spines["top"].set_visible(False)
-        more = right.get_legend_handles_labels()
+        more = beside_accuracy(ax, history)
         lines, labels = lines + more[0], labels + more[1]
     ax.legend(lines, labels, frameon=False, ncols=len(lines), loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=8)
     return tidy(ax, right=history is not None)
+
+
+def beside_accuracy(ax: Axes, history: pd.DataFrame) -> tuple[list[Any], list[Any]]:
+    """Draw train and test accuracy on an axis of its own at the right.
+
+    Args:
+        ax: Axes whose x is the epoch.
+        history: Columns epoch, train_accuracy, test_accuracy.
+
+    Returns:
+        Handles and labels for the legend.
+    """
+    right = ax.twinx()
+    for column, label, line in (("train_accuracy", "train", "-"), ("test_accuracy", "test", "--")):
+        right.plot(history["epoch"], history[column], color="0.72", linestyle=line, linewidth=1.4, label=label)
+    right.set_ylabel("accuracy (grey)")
+    right.set_ylim(0, 1.02)
+    right.spines["top"].set_visible(False)
+    handles, labels = right.get_legend_handles_labels()
+    return handles, labels
 
 
 def _diagrams(source: Diagrams | Measurement) -> Diagrams:

@@ -1,10 +1,12 @@
-"""How much a summary depends on which neurons were drawn: the same numbers of many draws, and their intervals."""
+"""How much a summary depends on which neurons or inputs were drawn: the numbers of many draws, and their intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from dnn_topology._checks import DnnTopologyError, check_at_least
@@ -111,6 +113,52 @@ def draws(
     for draw in range(repeats):
         nodes = sample_nodes(activations, n, method=method, seed=seed + draw)
         graph = functional_graph(nodes, max_epsilon=max_epsilon, metric=metric, device=device)
+        yield persistence(graph, max_dim=max_dim, **options)
+
+
+def resampled(
+    activations: Activations,
+    numbers: Iterable[int],
+    *,
+    seed: int = 0,
+    max_dim: int = 2,
+    max_epsilon: float = 0.3,
+    constant: Literal["drop", "isolate"] = "drop",
+    metric: Metric = "pearson",
+    device: str | None = None,
+    **options: Any,
+) -> Iterator[Diagrams]:
+    """Measure the same neurons on bootstrap draws of the inputs: as many inputs, drawn with replacement.
+
+    Args:
+        activations: What `record` returned.
+        numbers: Which draws; draw b depends on `seed` and b alone.
+        seed: Of all draws.
+        max_dim: See `persistence`.
+        max_epsilon: See `functional_graph`.
+        constant: See `functional_graph`.
+        metric: See `functional_graph`.
+        device: See `functional_graph`.
+        **options: Other options of `persistence`, such as `engine`.
+
+    Yields:
+        The diagrams of each draw.
+
+    Raises:
+        DnnTopologyError: As for `functional_graph` and `persistence`.
+
+    Example:
+        >>> from dnn_topology.nets.activations import Activations
+        >>> values = np.random.default_rng(0).normal(size=(50, 20)).astype(np.float32)
+        >>> everything = Activations(values, pd.DataFrame({"layer": "a", "index": range(20)}))
+        >>> [found.n_nodes for found in resampled(everything, range(3), max_dim=1)]
+        [20, 20, 20]
+    """
+    n_inputs = len(activations.values)
+    for number in numbers:
+        rows = np.sort(np.random.default_rng([seed, number]).integers(n_inputs, size=n_inputs))
+        again = replace(activations, values=activations.values[rows])
+        graph = functional_graph(again, max_epsilon=max_epsilon, constant=constant, metric=metric, device=device)
         yield persistence(graph, max_dim=max_dim, **options)
 
 

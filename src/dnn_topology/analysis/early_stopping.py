@@ -1,0 +1,193 @@
+"""When to stop training, read off the loops among training inputs' correlations: one rule, online and offline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice
+from dnn_topology.topology.summaries import summarize
+
+if TYPE_CHECKING:
+    from dnn_topology.topology.diagrams import Diagrams
+
+MAX_EPSILON = 0.4  # up to which scale a network is watched
+MIN_PERSISTENCE = 0.02  # in ε, as in both papers
+# quantity → the column of `summarize` that it is, of H1
+QUANTITIES = {"density": "peak_density", "epsilon": "peak_epsilon", "midlife": "midlife", "life": "life"}
+BAND = (0.05, 0.95)
+
+
+def stopping_readings(diagrams: Diagrams) -> dict[str, float]:
+    """Return what a rule may watch, by name.
+
+    Loops that live at most 0.02 do not count, and those alive at max_epsilon die there.
+
+    Args:
+        diagrams: Of H1 at least.
+
+    Returns:
+        ``density`` and ``epsilon``, the share of pairs joined and the scale at the first maximum of the H1 Betti curve;
+        ``midlife`` and ``life``, the mean middle and length of loops, in ε. NaN where there is no loop.
+
+    Raises:
+        DnnTopologyError: The diagrams have no H1.
+
+    Source:
+        Corneanu et al., What does it mean to learn in deep networks? And, how does one detect adversarial attacks?,
+        CVPR 2019 (density of the peak).
+
+    Example:
+        >>> from dnn_topology.topology.diagrams import Diagrams
+        >>> found = stopping_readings(Diagrams([[], [(0.1, 0.2)]], max_epsilon=0.4))
+        >>> {name: round(value, 3) for name, value in found.items()}
+        {'density': nan, 'epsilon': 0.1, 'midlife': 0.15, 'life': 0.1}
+    """
+    if diagrams.max_dim < 1:
+        raise DnnTopologyError("early stopping reads H1, and there is H0 alone: compute with max_dim=1")
+    loops = summarize(diagrams, min_persistence=MIN_PERSISTENCE, essential="clip").to_dict("records")[1]
+    return {quantity: float(loops[column]) for quantity, column in QUANTITIES.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What a rule makes of the epochs so far.
+
+    Attributes:
+        rule: The rule.
+        chosen_epoch: The epoch whose weights to keep; None if no epoch has a loop.
+        stop_epoch: The epoch at which training should have ended; None if it should go on.
+        table: One row per epoch up to the stop: `epoch`, `value`, `lowest` (so far) and `good`.
+    """
+
+    rule: StoppingRule
+    chosen_epoch: int | None
+    stop_epoch: int | None
+    table: pd.DataFrame
+
+    @property
+    def reason(self) -> str:
+        """Why this epoch, in one sentence."""
+        rule, quantity = self.rule, f"the {self.rule.quantity} of H1"
+        if self.chosen_epoch is None:
+            return f"{quantity} is not defined at any epoch: no loop lives longer than {MIN_PERSISTENCE}"
+        rows = self.table.set_index("epoch")
+        value, lowest = rows.loc[self.chosen_epoch, ["value", "lowest"]]
+        if rule.min_delta < 0:
+            at = self.table.loc[self.table["value"] <= lowest, "epoch"].iloc[0]
+            least = f"its lowest so far, {lowest:.4g} at epoch {at}"
+            happened = f"has been above {1 - rule.min_delta:g} times {least},"
+            calm = f"{quantity}, {value:.4g}, is within {1 - rule.min_delta:g} times {least}"
+        else:
+            by = f" by {rule.min_delta:.3g} of it" if rule.min_delta else ""
+            happened = f"has not fallen below {value:.4g}{by}"
+            calm = f"{quantity} is at its lowest, {value:.4g}"
+        if self.stop_epoch is None:
+            return f"{calm}; nothing says to stop"
+        return f"{quantity} {happened} since epoch {self.chosen_epoch}, for {rule.patience} epochs or more"
+
+
+@dataclass(frozen=True)
+class StoppingRule:
+    """Stop when a quantity of H1 has had no good value for some epochs; keep the last epoch that had one.
+
+    A value is good if it is below (1 - min_delta) times the lowest good one so far. With `min_delta` 0 or more that is
+    the rule of the paper: the quantity must fall by that share, and the chosen epoch is the minimum. With a negative
+    one the quantity may rise above its minimum by that share before it counts against the epoch. Epochs that were not
+    measured count as time only; one without a loop (NaN) is not good.
+
+    Attributes:
+        quantity: "density", "epsilon", "midlife" or "life"; see `stopping_readings`.
+        patience: Epochs without a good value, at least 1.
+        min_delta: The share, below 1.
+
+    Raises:
+        DnnTopologyError: An argument is out of range.
+
+    Source:
+        Corneanu et al., CVPR 2019, for the density. The defaults are those that lost least test accuracy in
+        `benchmarks/early_stopping.py`.
+
+    Example:
+        >>> rule = StoppingRule("density", patience=2, min_delta=0)
+        >>> decision = rule.decide({0: 0.03, 1: 0.02, 2: 0.016, 3: 0.02, 4: 0.025, 5: 0.01})
+        >>> decision.chosen_epoch, decision.stop_epoch
+        (2, 4)
+        >>> decision.reason
+        'the density of H1 has not fallen below 0.016 since epoch 2, for 2 epochs or more'
+    """
+
+    quantity: str = "midlife"
+    patience: int = 3
+    min_delta: float = -0.15
+
+    def __post_init__(self) -> None:
+        check_choice("quantity", self.quantity, QUANTITIES)
+        check_at_least("patience", self.patience, 1)
+        if not -math.inf < self.min_delta < 1:
+            raise DnnTopologyError(f"min_delta must be a share below 1, found {self.min_delta}")
+
+    def decide(self, values: Mapping[int, float]) -> Decision:
+        """Return which epoch to keep and when to stop; values after the stop change nothing.
+
+        Args:
+            values: Epoch → value of the quantity, in any order; NaN where there is no loop.
+
+        Returns:
+            The decision.
+
+        Raises:
+            DnnTopologyError: There is no epoch, or a value is negative or infinite.
+        """
+        if not values:
+            raise DnnTopologyError("there is no epoch to decide on: measure some first")
+        wrong = [epoch for epoch, value in values.items() if value < 0 or math.isinf(value)]
+        if wrong:
+            raise DnnTopologyError(f"the {self.quantity} of epoch {min(wrong)} is {values[min(wrong)]}, and is no such")
+        lowest, chosen, stop = math.inf, None, None
+        rows = []
+        for epoch, value in sorted(values.items()):
+            good = value < (1 - self.min_delta) * lowest  # never for NaN
+            if good:
+                lowest, chosen = min(lowest, value), epoch
+            rows.append((epoch, value, math.nan if chosen is None else lowest, good))
+            if chosen is not None and epoch - chosen >= self.patience:
+                stop = epoch
+                break
+        return Decision(self, chosen, stop, pd.DataFrame(rows, columns=["epoch", "value", "lowest", "good"]))
+
+    def sureness(self, draws: Mapping[int, Mapping[int, float]]) -> pd.DataFrame:
+        """Return what the rule makes of several draws of inputs, epoch by epoch.
+
+        Args:
+            draws: Draw → epoch → value, all of the same epochs.
+
+        Returns:
+            `epoch`; `lower` and `upper`, between which nine tenths of the draws' values lie; `chosen` and `stopped`,
+            the shares of the draws in which the epoch is the one to keep, and in which training would have ended there.
+
+        Raises:
+            DnnTopologyError: There is no draw, or as for `decide`.
+        """
+        if not draws:
+            raise DnnTopologyError("there is no draw of inputs to decide on")
+        decisions = [self.decide(values) for values in draws.values()]
+        table = pd.DataFrame(dict(draws)).sort_index()
+        share = {
+            name: pd.Series([getattr(one, f"{name}_epoch") for one in decisions]).value_counts() / len(decisions)
+            for name in ("chosen", "stop")
+        }
+        low, high = (table.quantile(level, axis=1) for level in BAND)
+        return pd.DataFrame(
+            {
+                "epoch": table.index,
+                "lower": low.to_numpy(),
+                "upper": high.to_numpy(),
+                "chosen": share["chosen"].reindex(table.index, fill_value=0.0).to_numpy(),
+                "stopped": share["stop"].reindex(table.index, fill_value=0.0).to_numpy(),
+            }
+        )

@@ -1,0 +1,118 @@
+"""Early stopping by topology in a training loop of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.analysis.early_stopping import MAX_EPSILON, Decision, StoppingRule, stopping_readings
+from dnn_topology.monitors.plain import TopologyMonitor
+from dnn_topology.pipeline import Measurement
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+class TopologicalEarlyStopping(TopologyMonitor):
+    """Says when to stop, from training inputs alone, and keeps the weights of the epoch to go back to.
+
+    A `TopologyMonitor` that also applies a `StoppingRule` to the loops of each measured epoch. Lightning's and Hugging
+    Face's `TopologyCallback` end a training when it says so. Measure the untrained model too (epoch 0): the rule
+    compares with the lowest value so far.
+
+    Args:
+        batches: See `TopologyMonitor`. Training inputs: that no others are needed is the point.
+        quantity: See `StoppingRule`.
+        patience: See `StoppingRule`.
+        min_delta: See `StoppingRule`.
+        keep_weights: Whether `best_state` is kept.
+        every: See `TopologyMonitor`.
+        max_samples: See `record`.
+        seed: See `record`.
+        on_measure: See `TopologyMonitor`.
+        **options: The others of `measure`; `max_dim` is 1 and `max_epsilon` 0.4 unless given.
+
+    Attributes:
+        best_state: The state dict of `best_epoch`, on the CPU; None before the first measurement or if not kept.
+
+    Raises:
+        DnnTopologyError: There is no input, an argument is out of range, or H1 is not measured.
+
+    Example:
+        >>> import torch
+        >>> model = torch.nn.Sequential(torch.nn.Linear(4, 30), torch.nn.Tanh(), torch.nn.Linear(30, 2))
+        >>> inputs = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
+        >>> stopping = TopologicalEarlyStopping(inputs.split(50), patience=2, min_delta=0)
+        >>> for epoch in range(5):  # train for an epoch, then
+        ...     m = stopping(model, epoch)
+        ...     if stopping.should_stop:
+        ...         break
+        >>> epoch, stopping.best_epoch  # nothing was trained, so nothing fell
+        (2, 0)
+        >>> model.load_state_dict(stopping.best_state)
+        <All keys matched successfully>
+    """
+
+    def __init__(
+        self,
+        batches: Iterable[Any],
+        *,
+        quantity: str = StoppingRule.quantity,
+        patience: int = StoppingRule.patience,
+        min_delta: float = StoppingRule.min_delta,
+        keep_weights: bool = True,
+        every: int = 1,
+        max_samples: int | None = 1000,
+        seed: int = 0,
+        on_measure: Callable[[int, Measurement], None] | None = None,
+        **options: Any,
+    ) -> None:
+        self.rule = StoppingRule(quantity, patience, min_delta)
+        self.best_state: dict[str, torch.Tensor] | None = None
+        options = {"max_dim": 1, "max_epsilon": MAX_EPSILON, **options}
+        if options["max_dim"] < 1:
+            raise DnnTopologyError("early stopping reads H1: leave max_dim at 1 or raise it")
+        self._keep_weights = keep_weights
+        self._readings: dict[int, dict[str, float]] = {}
+        super().__init__(batches, every=every, max_samples=max_samples, seed=seed, on_measure=on_measure, **options)
+
+    def __call__(self, model: nn.Module, epoch: int) -> Measurement | None:
+        """Measure a model, if the epoch is one to measure, and decide anew; see `TopologyMonitor`.
+
+        Args:
+            model: The model as it is after that epoch.
+            epoch: Number of epochs trained.
+
+        Returns:
+            The measurement, or None.
+
+        Raises:
+            DnnTopologyError: As for `measure`.
+        """
+        measurement = super().__call__(model, epoch)
+        if measurement:
+            self._readings[epoch] = stopping_readings(measurement.diagrams)
+            if self._keep_weights and self.best_epoch == epoch:
+                self.best_state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+        return measurement
+
+    @property
+    def decision(self) -> Decision:
+        """Which epoch and why.
+
+        Raises:
+            DnnTopologyError: Nothing was measured yet.
+        """
+        return self.rule.decide({epoch: found[self.rule.quantity] for epoch, found in self._readings.items()})
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether training should end."""
+        return bool(self._readings) and self.decision.stop_epoch is not None
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch to go back to; None as long as none has a loop."""
+        return self.decision.chosen_epoch if self._readings else None

@@ -1,0 +1,63 @@
+"""A picture of when to stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.show.plots import axes_or_new, beside_accuracy, line_styles, tidy
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from dnn_topology.analysis.early_stopping import Decision
+
+NAMES = {"density": "density of the peak ρ*", "epsilon": "ε of the peak", "midlife": "midlife μ", "life": "life λ"}
+
+
+def plot_early_stopping(
+    decision: Decision,
+    history: pd.DataFrame | None = None,
+    *,
+    values: pd.DataFrame | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw what a rule watched and the epochs that it chose and stopped at, beside train and test accuracy.
+
+    Args:
+        decision: What the rule made of the epochs.
+        history: Columns epoch, train_accuracy, test_accuracy, as in a run's history.csv; None draws topology alone.
+        values: Columns epoch, value, and, for a band, lower and upper: also of epochs after the stop. None for the
+            decision's own.
+        ax: Axes to draw on; new ones by default. Accuracy gets an axis of its own at the right.
+
+    Returns:
+        The axes of the topology.
+
+    Raises:
+        DnnTopologyError: No epoch has a value.
+    """
+    table = (decision.table if values is None else values).sort_values("epoch")
+    if table["value"].isna().all():
+        raise DnnTopologyError(f"there is nothing to draw: {decision.reason}")
+    ax = axes_or_new(ax)
+    (style,) = line_styles(1)
+    label = NAMES[decision.rule.quantity]
+    ax.plot(table["epoch"], table["value"], marker="o", markersize=3, label=label, **style)
+    if "lower" in table:
+        ax.fill_between(
+            table["epoch"], table["lower"], table["upper"], color="0.5", alpha=0.3, linewidth=0, label="90 % of draws"
+        )
+    for epoch, text, line in ((decision.chosen_epoch, "chosen", "-"), (decision.stop_epoch, "stopped", ":")):
+        if epoch is not None:
+            ax.axvline(epoch, color="0.35", linestyle=line, linewidth=1.2, label=f"{text}: epoch {epoch}")
+    unit = "share of pairs" if decision.rule.quantity == "density" else "ε"
+    ax.set(xlabel="epoch", ylabel=f"$H_1$ {label}, {unit}" if unit != "ε" else f"$H_1$ {label}, in ε")
+    ax.set_ylim(bottom=0)
+    lines, labels = ax.get_legend_handles_labels()
+    if history is not None:
+        more = beside_accuracy(ax, history)
+        lines, labels = lines + more[0], labels + more[1]
+    ax.legend(lines, labels, frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=8)
+    return tidy(ax, right=history is not None)

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dnn_topology.cli import main
+
+TRAIN = ["--net", "lenet_300_100", "--dataset", "digits", "--lr", "0.05", "--n-epochs-train", "6", "--n-inputs", "200"]
+RULE = ["--early-stop", "topology", "--early-stop-quantity", "midlife", "--patience", "2", "--min-delta", "-0.02"]
+FILES = ("early_stopping.json", "early_stopping.csv", "early_stopping.png")
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that topology stopped."""
+    results = tmp_path_factory.mktemp("stopped")
+    words = ["run", *TRAIN, *RULE, "--max-dim", "1", "--save-path", str(results)]
+    assert main(words) == 0
+    return results / "lenet_300_100_digits" / "trial0"
+
+
+def decided(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "early_stopping.json").read_text())
+    return found
+
+
+def test_a_run_ends_where_the_rule_says_and_measures_the_chosen_epoch(stopped: Path) -> None:
+    found = decided(stopped / "early_stopping")
+    history = pd.read_csv(stopped / "history.csv")
+    assert found["stop_epoch"] is not None
+    assert history["epoch"].iloc[-1] == found["stop_epoch"] < 6
+    measured = set(pd.read_csv(stopped / "eps0.3" / "topology.csv")["epoch"])
+    assert {found["chosen_epoch"], found["stop_epoch"]} <= measured
+    assert (stopped / "checkpoints" / f"epoch{found['chosen_epoch']}.pt").exists()
+    assert all((stopped / "early_stopping" / name).exists() for name in FILES)
+
+
+def test_the_same_command_again_trains_no_further(stopped: Path) -> None:
+    before = (stopped / "training.pt").read_bytes()
+    words = ["run", *TRAIN, *RULE, "--max-dim", "1", "--save-path", str(stopped.parents[1])]
+    assert main(words) == 0
+    assert (stopped / "training.pt").read_bytes() == before
+
+
+def test_afterwards_the_same_rule_decides_the_same_and_says_how_sure(
+    stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["early-stop", str(stopped), "--patience", "2", "--min-delta", "-0.02", "--draws", "4", "-o", str(tmp_path)]
+    assert main(words) == 0
+    said = capsys.readouterr()
+    online, offline = decided(stopped / "early_stopping"), decided(tmp_path)
+    assert offline == online
+    assert str(online["reason"]) in said.out
+    assert "of 4 draws of the inputs choose it too" in said.out
+    assert "reading" not in said.err  # nothing was left to read but the draws
+    table = pd.read_csv(tmp_path / "early_stopping.csv")
+    assert table["chosen"].sum() == pytest.approx(1)
+    assert (table["lower"] <= table["upper"]).all()
+    assert (tmp_path / "early_stopping.png").exists()
+    draws = pd.read_csv(stopped / "early_stopping" / "epoch1.csv")
+    assert draws["draw"].tolist() == [0, 1, 2, 3, 4]
+    assert draws["midlife"].nunique() == 5
+
+
+def test_more_draws_keep_those_that_were_read_and_another_rule_reads_nothing(stopped: Path, tmp_path: Path) -> None:
+    path = stopped / "early_stopping" / "epoch0.csv"
+    words = ["early-stop", str(stopped), "-o", str(tmp_path)]
+    assert main([*words, "--draws", "5"]) == 0
+    before = pd.read_csv(path)
+    assert main([*words, "--draws", "7"]) == 0
+    after = pd.read_csv(path)
+    assert len(after) == 8
+    pd.testing.assert_frame_equal(after.head(6), before.head(6))
+    written = path.stat().st_mtime_ns
+    assert main([*words, "--draws", "3", "--quantity", "density", "--patience", "1", "--min-delta", "0"]) == 0
+    assert path.stat().st_mtime_ns == written
+    values = {epoch: pd.read_csv(path.with_name(f"epoch{epoch}.csv"))["density"][0] for epoch in (0, 1, 2)}
+    table = pd.read_csv(tmp_path / "early_stopping.csv").set_index("epoch")
+    assert np.allclose([values[epoch] for epoch in (0, 1, 2)], table.loc[[0, 1, 2], "value"])
+
+
+def test_jobs_in_processes_of_their_own_read_the_same(stopped: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    assert main(["train", *TRAIN[:-4], "--n-epochs-train", "2", "--save-path", str(results)]) == 0
+    run = results / "lenet_300_100_digits" / "trial0"
+    assert main(["early-stop", str(run), "--n-inputs", "200", "--draws", "1", "--jobs", "2", "--nproc", "2"]) == 0
+    for epoch in (0, 1, 2):
+        ours = pd.read_csv(run / "early_stopping" / f"epoch{epoch}.csv")
+        theirs = pd.read_csv(stopped / "early_stopping" / f"epoch{epoch}.csv")
+        pd.testing.assert_frame_equal(ours, theirs.head(len(ours)))
+
+
+def test_mistakes_are_one_line(stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = tmp_path / "few"
+    assert main(["train", *TRAIN[:-4], "--n-epochs-train", "0", "--save-path", str(few)]) == 0
+    capsys.readouterr()
+    run = ["run", *TRAIN, "--save-path", str(tmp_path / "none"), "--early-stop"]
+    cases = {
+        "training inputs alone": [*run, "topology", "--graph-split", "test"],
+        "raise --save-every": [*run, "topology", "--save-every", "0"],
+        "unknown --early-stop 'accuracy'": [*run, "accuracy"],
+        "`dnn-topology early-stop`": [*run, "topology", "--train", "0"],
+        "unknown quantity 'peak'": ["early-stop", str(stopped), "--quantity", "peak"],
+        "is no folder of a run": ["early-stop", str(tmp_path)],
+        "compares epochs": ["early-stop", str(few / "lenet_300_100_digits" / "trial0")],
+        "n_inputs was 200 and is now 100": ["early-stop", str(stopped), "--n-inputs", "100"],
+    }
+    for message, words in cases.items():
+        assert main(words) == 2, message
+        said = capsys.readouterr().err
+        assert message in said, said
+        assert len(said.strip().splitlines()) == 1, said
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_damaged_reading_is_named(stopped: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = stopped / "early_stopping" / "epoch0.csv"
+    whole = path.read_text()
+    try:
+        path.write_text("draw,density\nx,1\n")
+        assert main(["early-stop", str(stopped)]) == 2
+        assert "epoch0.csv is damaged" in capsys.readouterr().err
+    finally:
+        path.write_text(whole)
+
+
+def test_an_epoch_that_takes_too_long_is_noted_and_the_others_are_decided_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *TRAIN[:-4], "--n-epochs-train", "2", "--save-path", str(tmp_path)]) == 0
+    run = tmp_path / "lenet_300_100_digits" / "trial0"
+    assert main(["early-stop", str(run), "--n-inputs", "200", "--draws", "0"]) == 0
+    (run / "early_stopping" / "epoch1.csv").unlink()
+    capsys.readouterr()
+    assert main(["early-stop", str(run), "--draws", "0", "--timeout", "0.01"]) == 1
+    said = capsys.readouterr()
+    assert "epochs 1" in said.err
+    assert "its weights" in said.out
+    assert json.loads((run / "early_stopping" / "epoch1.failed.json").read_text())["kind"] == "timeout"

@@ -5,10 +5,11 @@
     python benchmarks/engines.py --cells 'lenet-e50.*H2' --repeats 1
 
 Each engine has a process of its own, which first computes a small graph, so that imports do not count. A time goes from
-the functional graph to the diagrams. Short runs are repeated until half a second is spent, and the engines that can
-compute a cell in little time take turns twice; a run that takes longer than 8 s is not repeated. An engine gives a cell
-up after --limit seconds or five times what `auto` took, whichever is more. What is finished is kept in --work and not
-measured again; --fresh forgets it.
+the functional graph to the diagrams. Short runs are repeated until half a second is spent. In H1 and in cells of up to a
+second, `auto` and the engines that need at most half as long again then share one process and run in turns, and those
+times count: between two processes, or two minutes, the same work differs by a fifth and more. A run that takes longer
+than 8 s is not repeated. An engine gives a cell up after --limit seconds or five times what `auto` took, whichever is
+more. What is finished is kept in --work and not measured again; --fresh forgets it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ SCALES = (0.3, 0.4)
 QUICK = r"lenet-e50 d≤0.6 H2|lenet-e50 d≤0.8 H2|wide-5000 d≤0.6 H2|lenet-e50 d≤0.8 H1"
 HOPELESS = 60  # seconds that `auto` may be expected to take; a cell beyond is left out
 LONG = 8  # seconds of a run that is not repeated
-SHORT = 1  # seconds that `auto` may be expected to take in a cell whose engines take turns
+SHORT = 1  # seconds that `auto` may be expected to take in a cell whose best engines run in turns
 ENOUGH = 0.5  # seconds until which runs are repeated
 MOST_RUNS = 15
 BEYOND = 5.1  # times what `auto` took, at which a peer is far enough behind
@@ -70,7 +71,7 @@ def main() -> None:
     for max_dim in (1, 2, 3):
         for short in (True, False):
             group = [cell for cell in cells if cell.max_dim == max_dim and (cell.expected <= SHORT) == short]
-            kept.measure_cells(group, engines, rounds=2 if short and max_dim < 3 else 1)
+            kept.measure_cells(group, engines, paired=short or max_dim == 1)
     if not options.quick and not options.cells:
         curves = _curves(options, files)
         kept.axes({name: list(points) for name, points in curves.items()})
@@ -125,22 +126,25 @@ class Kept:
         cells[column] = found if curve else found[0]
         self._keep(row, column, found)
 
-    def measure_cells(self, cells: list[Cell], engines: list[str], *, rounds: int) -> None:
-        """Measure every engine in some cells of one dimension; with several rounds they take turns."""
+    def measure_cells(self, cells: list[Cell], engines: list[str], *, paired: bool) -> None:
+        """Measure every engine in some cells of one dimension; paired, the best of them then run in turns."""
         table = self.results.setdefault("cells", {})
         runs: dict[str, dict[Path, list[dict[str, Any]]]] = {}
-        for turn in range(rounds):
-            for engine in engines:
-                todo = [cell for cell in cells if engine not in table.get(cell.name, {})]
-                if turn and engine in runs:  # what is out of the question has had its turn
-                    todo = [cell for cell in todo if _is_contender(runs, engine, cell)]
-                if not todo or time.monotonic() > self.until:
-                    continue
-                paths = [cell.path for cell in todo]
-                limits = [self._limit(runs, cell) for cell in todo]
-                found = _measured(self.options, engine, cells[0].max_dim, paths, limits=limits)
-                for path, lines in found.items():
-                    runs.setdefault(engine, {}).setdefault(path, []).extend(lines)
+        for engine in engines:
+            todo = [cell for cell in cells if engine not in table.get(cell.name, {})]
+            if not todo or time.monotonic() > self.until:
+                continue
+            limits = [self._limit(runs, cell) for cell in todo]
+            found = _measured(self.options, engine, cells[0].max_dim, [cell.path for cell in todo], limits=limits)
+            runs[engine] = found
+        for cell in cells if paired else []:
+            rivals = [engine for engine in engines if _is_contender(runs, engine, cell)]
+            if len(rivals) > 1 and time.monotonic() < self.until:
+                limits = [self._limit(runs, cell)]
+                found = _measured(self.options, "+".join(rivals), cell.max_dim, [cell.path], limits=limits)
+                for engine in rivals:
+                    lines = [line for line in found[cell.path] if line["engine"] == engine]
+                    runs[engine][cell.path] = lines or runs[engine][cell.path]
         for engine, found in runs.items():
             for cell in [cell for cell in cells if cell.path in found]:
                 held = _combined(found[cell.path], self._limit(runs, cell))
@@ -260,7 +264,7 @@ def _combined(runs: list[dict[str, Any]], limit: float) -> dict[str, Any]:
     """Return the median of an engine's runs on one graph."""
     if not runs:
         return {"seconds": None, "limit": limit}
-    first = {name: value for name, value in runs[0].items() if name not in {"file", "next"}}
+    first = {name: value for name, value in runs[0].items() if name not in {"file", "next", "engine"}}
     if "same" in first:
         first["same"] = all(run["same"] for run in runs)
     return {**first, "seconds": median(run["seconds"] for run in runs), "runs": [run["seconds"] for run in runs]}
@@ -268,40 +272,48 @@ def _combined(runs: list[dict[str, Any]], limit: float) -> dict[str, Any]:
 
 def _child(options: argparse.Namespace) -> None:
     """Measure one engine and print one line of JSON per run, the first when everything is loaded."""
-    engine, max_dim, *files = options.one
-    threads = None if engine in {"auto", "epoch", "building"} else 2 if engine == "dipha" else 1
+    names, max_dim, *files = options.one
+    engines = names.split("+")
     points = np.random.default_rng(0).uniform(size=(60, 3))
     lengths = np.linalg.norm(points[:, None] - points, axis=2)
     warm = FunctionalGraph.from_distances(lengths / lengths.max(), max_epsilon=0.2)
-    if engine in {"auto", "epoch", "building"}:
-        for each in ("auto", *(name for name in ORDERS if get_engine(name).version())):
-            persistence(warm, engine=each)
-        if engine != "auto":
-            functional_graph(points.T, max_epsilon=0.2)
-    else:
+    for engine in {*engines} & {*ENGINES} or [name for name in ORDERS if get_engine(name).version()]:
         persistence(warm, engine=engine)
-    print(json.dumps({"ready": engine}), flush=True)
+    persistence(warm)
+    functional_graph(points.T, max_epsilon=0.2)
+    print(json.dumps({"ready": names}), flush=True)
     for place, file in enumerate(map(Path, files)):
         held = np.load(file) if file.suffix == ".npy" else load_graph(file)
         spent, n_runs = 0.0, 0
         while True:
-            before = _forget_peak()
-            started = time.perf_counter()
-            diagrams = _work(held, engine, int(max_dim), threads)
-            seconds = time.perf_counter() - started
-            about: dict[str, Any] = {"file": place, "seconds": seconds, "peak_mib": (_peak() - before) / 2**20}
-            if isinstance(held, FunctionalGraph) and diagrams is not None:
-                about["plan"] = diagrams.provenance["plan"]
-                about["same"] = _same(diagrams, options.work / f"{file.stem}-H{max_dim}-diagrams.npz")
-            if engine == "building":
-                started = time.perf_counter()
-                np.corrcoef(held, rowvar=False)
-                about["corrcoef_seconds"] = time.perf_counter() - started
-            spent, n_runs = spent + seconds, n_runs + 1
-            is_last = seconds > LONG or (n_runs >= options.repeats and (spent >= ENOUGH or n_runs >= MOST_RUNS))
-            print(json.dumps({**about, "next": place + is_last}), flush=True)
+            for engine in engines:
+                about = _run(held, engine, int(max_dim), options.work / f"{file.stem}-H{max_dim}-diagrams.npz")
+                spent, n_runs = spent + about["seconds"] / len(engines), n_runs + 1
+                enough = n_runs >= options.repeats * len(engines) and (
+                    spent >= ENOUGH or n_runs >= MOST_RUNS * len(engines)
+                )
+                is_last = engine == engines[-1] and (about["seconds"] > LONG or enough)
+                print(json.dumps({**about, "engine": engine, "file": place, "next": place + is_last}), flush=True)
             if is_last:
                 break
+
+
+def _run(held: FunctionalGraph | NDArray[np.float32], engine: str, max_dim: int, first: Path) -> dict[str, Any]:
+    """Do what is timed once, and return how long it took and what else there is to say of it."""
+    threads = None if engine in {"auto", "epoch", "building"} else 2 if engine == "dipha" else 1
+    before = _forget_peak()
+    started = time.perf_counter()
+    diagrams = _work(held, engine, max_dim, threads)
+    seconds = time.perf_counter() - started
+    about: dict[str, Any] = {"seconds": seconds, "peak_mib": (_peak() - before) / 2**20}
+    if isinstance(held, FunctionalGraph) and diagrams is not None:
+        about["plan"] = diagrams.provenance["plan"]
+        about["same"] = _same(diagrams, first)
+    if engine == "building":
+        started = time.perf_counter()
+        np.corrcoef(held, rowvar=False)
+        about["corrcoef_seconds"] = time.perf_counter() - started
+    return about
 
 
 def _forget_peak() -> int:

@@ -201,7 +201,7 @@ def markdown(summary: pd.DataFrame, everything: pd.DataFrame) -> str:
         "trainings. *More than ours*: paired with the defaults. The last column is of 100 %, where there is nothing "
         "to learn: the mean epoch of the stop.",
         "",
-        "| rule | chosen among | lost | more than ours | noise 0 | 25 % | 50 % | worst | epochs saved | stop at 100 % |",
+        "| rule | chosen among | lost | more than ours | noise 0 | 25 % | 50 % | worst | epochs saved | 100 %: stop |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in summary.to_dict("records"):

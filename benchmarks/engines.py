@@ -5,8 +5,8 @@
     python benchmarks/engines.py --cells 'lenet-e50.*H2' --repeats 1
 
 Each engine has a process of its own, which first computes a small graph, so that imports do not count. A time goes from
-the functional graph to the diagrams. Short runs are repeated until half a second is spent. In H1 and in cells of up to a
-second, `auto` and the engines that need at most half as long again then share one process and run in turns, and those
+the functional graph to the diagrams. Short runs are repeated until half a second is spent. In H1 and in cells of up to
+a second, `auto` and the engines that need at most half as long again then share one process and run in turns, and those
 times count: between two processes, or two minutes, the same work differs by a fifth and more. A run that takes longer
 than 8 s is not repeated. An engine gives a cell up after --limit seconds or five times what `auto` took, whichever is
 more. What is finished is kept in --work and not measured again; --fresh forgets it.

@@ -114,11 +114,11 @@ def _separation(true: NDArray[np.float64], permuted: NDArray[np.float64]) -> dic
 def _markdown(rows: list[dict[str, Any]]) -> str:
     """Return the results as text."""
     lines = [
-        "Five trainings with true labels against five with permuted ones: largest difference of the mean H1 curves, exact "
-        "permutation p (least possible 0.008), and between which ε the difference is beyond chance anywhere on the "
-        "curve. Then the readings of early stopping, true / permuted (p).",
+        "Five trainings with true labels against five with permuted ones: largest difference of the mean H1 curves, "
+        "exact permutation p (least possible 0.008), and between which ε the difference is beyond chance anywhere on "
+        "the curve. Then the readings of early stopping, true / permuted (p).",
         "",
-        "| net | epoch | train accuracy | largest difference | p | from ε | to ε | midlife | ε of the peak | density of the peak |",
+        "| net | epoch | train accuracy | difference | p | from ε | to ε | midlife | peak ε | peak density |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:

@@ -57,7 +57,11 @@ class Run:
 
 
 def carry_out(run: Run, folder: Path) -> list[dict[str, Any]]:
-    """Train, unless it is done, and return one row per epoch."""
+    """Train, unless it is done, and return one row per epoch.
+
+    Raises:
+        SystemExit: The folder holds the same training with other settings.
+    """
     rows_file, state_file = folder / f"{run.name}.json", folder / f"{run.name}.pt"
     about = asdict(run)
     rows: list[dict[str, Any]] = []

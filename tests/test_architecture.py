@@ -104,11 +104,16 @@ ALLOWED = {
     # what topology is good for
     "analysis.early_stopping": "_checks topology.diagrams topology.summaries",
     "analysis.gap": "analysis.gap.evaluating analysis.gap.model",
-    "analysis.gap.table": "_checks",
-    "analysis.gap.folds": "_checks analysis.gap.table",
-    "analysis.gap.scores": "analysis.gap.folds analysis.gap.table",
-    "analysis.gap.model": "_checks store analysis.features analysis.gap.folds analysis.gap.table",
-    "analysis.gap.evaluating": "analysis.features analysis.gap.folds analysis.gap.scores analysis.gap.table",
+    "analysis.gap.table": "_checks analysis.features",
+    "analysis.gap.methods": "",
+    "analysis.gap.folds": "_checks analysis.gap.methods analysis.gap.table",
+    "analysis.gap.scores": "analysis.gap.folds analysis.gap.methods analysis.gap.table",
+    "analysis.gap.model": (
+        "_checks store analysis.features analysis.gap.folds analysis.gap.methods analysis.gap.table"
+    ),
+    "analysis.gap.evaluating": (
+        "_checks analysis.features analysis.gap.folds analysis.gap.methods analysis.gap.scores analysis.gap.table"
+    ),
     "analysis": "",
     "analysis.adversarial": (
         "analysis.adversarial.batches analysis.adversarial.detectors analysis.adversarial.separating"
@@ -157,10 +162,10 @@ ALLOWED = {
         "_checks experiment.graphs experiment.layout nets.data nets.train pipeline study.readings topology.diagrams"
     ),
     "study.grid": "_checks store experiment.graphs experiment.layout nets.data nets.zoo study.cell",
-    "study.folder": "_checks store isolate nets.train study.cell",
+    "study.folder": "_checks store analysis.features isolate nets.train study.cell",
     "study.local": "isolate experiment.measuring study.cell",
     "study.cluster": "_checks isolate experiment.measuring study.cell",
-    "study.running": "isolate study.cell study.folder study.grid",
+    "study.running": "isolate store study.cell study.folder study.grid",
     "study.status": "study.cell study.folder study.grid study.running",
     # inside a training loop: one outside library per file
     "monitors": "",

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +150,30 @@ def test_a_folder_that_cannot_be_made_for_rows_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DnnTopologyError, match="cannot write"), store.growing_array(tmp_path / "file" / "rows.npy"):
         pass
+
+
+def test_an_interrupt_waits_for_the_end_of_what_must_be_whole() -> None:
+    done = []
+
+    def write() -> None:
+        with store.uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("written")
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert done == ["written"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_in_another_thread_nothing_is_put_off() -> None:
+    ran = []
+
+    def work() -> None:
+        with store.uninterrupted():
+            ran.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert ran == [signal.getsignal(signal.SIGINT)]

@@ -6,7 +6,9 @@ import contextlib
 import io
 import json
 import os
+import signal
 import tempfile
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -80,6 +82,28 @@ def readable_errors(verb: str, path: Path) -> Iterator[None]:
             if verb == "write"
             else f"cannot {verb} {path}: {reason}"
         ) from error
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off until the block has ended, in the main thread, which alone is interrupted.
+
+    An interrupt inside a library's first import leaves that library half imported, and what is written then fails.
+
+    Yields:
+        Nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: caught.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if caught and callable(before):
+        before(signal.SIGINT, None)
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:

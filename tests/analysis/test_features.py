@@ -4,10 +4,11 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.features import FEATURE_SETS, gap_features
+from dnn_topology.analysis.features import EARLY, FEATURE_SETS, gap_features, with_early
 from dnn_topology.topology.diagrams import Diagrams
 from dnn_topology.topology.dipha import read_dipha
 
@@ -43,7 +44,15 @@ def test_nothing_has_no_mean_and_every_set_names_features() -> None:
     assert math.isnan(found["h0_death_std"])
     assert found["h1_points_per_node"] == 0
     for columns in FEATURE_SETS.values():
-        assert {name.removesuffix("^2") for name in columns} <= found.keys()
+        assert {name.removesuffix("^2").removeprefix(EARLY) for name in columns} <= found.keys()
+
+
+def test_early_features_are_those_of_the_first_epoch_after_the_untrained_one() -> None:
+    rows = pd.DataFrame({"cell": list("aaabb"), "epoch": [0, 5, 60, 60, 10], "h1_birth_mean": [1.0, 2, 3, 4, 5]})
+    found = with_early(rows)
+    assert found["early_h1_birth_mean"].tolist() == [2, 2, 2, 5, 5]
+    assert found["early_epoch"].tolist() == [5, 5, 5, 10, 10]
+    assert with_early(rows.iloc[:1])["early_h1_birth_mean"].tolist() == [1]
 
 
 def test_features_grow_with_the_scale() -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from dnn_topology.analysis.features import FEATURE_SETS
 from dnn_topology.cli import main
 
 
@@ -59,6 +61,37 @@ def test_a_model_is_fitted_and_foretells_the_gap_of_a_run_without_test_data(
     assert pd.read_csv(tmp_path / "b.csv").iloc[0]["gap"] == row["gap"]
 
 
+def test_a_model_that_looks_at_an_early_epoch_takes_it_from_the_run(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(2)
+    features = {name: rng.uniform(0.1, 0.3, 40) for name in FEATURE_SETS["asd-early"]}
+    pd.read_csv(table).assign(**features, early_epoch=1).to_csv(table, index=False)
+    model = str(tmp_path / "model.json")
+    words = ["gap", "fit", str(table), "--features", "asd-early", "--method", "gaussian-process", "-o", model]
+    assert main(words) == 0
+    assert "Gaussian process over h0_death_mean" in capsys.readouterr().out
+    named = ["--net", "lenet_300_100", "--dataset", "digits"]
+    assert main(["train", *named, "--n-epochs-train", "2", "--save-path", str(tmp_path)]) == 0
+    run = tmp_path / "lenet_300_100_digits" / "trial0"
+    rows = {}
+    for epoch in (1, 2):
+        out = tmp_path / f"{epoch}.csv"
+        with warnings.catch_warnings(record=True):
+            words = ["gap", "predict", "--run", str(run), "--epoch", str(epoch), "--model", model, "-o", str(out)]
+            assert main(words) == 0
+        rows[epoch] = pd.read_csv(out).iloc[0]
+    assert rows[1]["early_h1_birth_mean"] == rows[1]["h1_birth_mean"] == rows[2]["early_h1_birth_mean"]
+    assert rows[2]["h1_birth_mean"] != rows[1]["h1_birth_mean"]
+    capsys.readouterr()
+    file = str(run / "checkpoints" / "epoch2.pt")
+    assert main(["gap", "predict", "--checkpoint", file, *named, "--model", model]) == 2
+    assert "also looks at epoch 1 of a network's training: name its --run" in capsys.readouterr().err
+    (run / "checkpoints" / "epoch1.pt").unlink()
+    assert main(["gap", "predict", "--run", str(run), "--model", model]) == 2
+    assert "epochs 1 of lenet_300_100_digits" in capsys.readouterr().err
+
+
 def test_an_evaluation_leaves_tables_and_a_picture(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,6 +115,8 @@ def test_mistakes_are_one_line(table: Path, tmp_path: Path, capsys: pytest.Captu
         "is no table": ["fit", str(tmp_path / "bytes.csv")],
         "has no rows": ["evaluate", str(tmp_path / "heads.csv")],
         "unknown --features 'asdf'": ["fit", str(table), "--features", "asdf"],
+        "unknown --method 'forest'": ["fit", str(table), "--method", "forest"],
+        "takes hours": ["evaluate", str(table), "--by-row", "--method", "gaussian-process"],
         "no column 'h0_death_mean'": ["fit", str(table), "--features", "asd"],
         "either the --run or the --checkpoint": ["predict", "--model", model],
         "is no folder of a run": ["predict", "--model", model, "--run", str(tmp_path)],

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,11 +46,10 @@ class Cluster:
         """Where the scheduler listens."""
         return str(json.loads(self.file.read_text())["address"])
 
-    def busy(self) -> list[str]:
+    def busy(self, client: Any) -> list[str]:
         """The names of the workers that have a cell."""
-        with distributed.Client(self.address, timeout=20, set_as_default=False) as client:
-            names = {address: about["name"] for address, about in client.scheduler_info()["workers"].items()}
-            return [names[address] for address, keys in client.processing().items() if keys]
+        names = {address: about["name"] for address, about in client.scheduler_info()["workers"].items()}
+        return [names[address] for address, keys in client.processing().items() if keys]
 
     def end(self) -> None:
         """Kill what still lives."""
@@ -76,16 +76,18 @@ def test_a_cluster_that_loses_a_worker_midway_gives_the_table_of_one_machine(
     toml: Path, tmp_path: Path, cluster: Cluster
 ) -> None:
     longer(toml)
+    toml.write_text(toml.read_text().replace("epochs = 12", "epochs = 100"))
     results, here = tmp_path / "cluster", tmp_path / "here"
     folder = results / "study_small"
-    process = started(toml, results, "--scheduler", cluster.address)
-    wait_for(folder, 1, process)
-    while len(cluster.busy()) < len(NAMES) and process.poll() is None:
-        time.sleep(0.01)
-    victim = cluster.busy()[0]
-    before = finished(folder)
+    with distributed.Client(cluster.address, timeout=30, set_as_default=False) as client:
+        client.wait_for_workers(len(NAMES), timeout=60)
+        process = started(toml, results, "--scheduler", cluster.address)
+        wait_for(folder, 1, process)
+        while len(busy := cluster.busy(client)) < len(NAMES) and process.poll() is None:
+            time.sleep(0.01)
+        before = finished(folder)
+        cluster.processes[busy[0]].send_signal(signal.SIGKILL)
     assert 1 <= len(before) < 6
-    cluster.processes[victim].send_signal(signal.SIGKILL)
     _, complaint = process.communicate(timeout=240)
     assert process.returncode == 0, complaint
     assert len(finished(folder)) == 6

@@ -40,7 +40,7 @@ def wait_for(folder: Path, n_cells: int, process: subprocess.Popen[str]) -> None
 
 def finished(folder: Path) -> dict[str, float]:
     """The finished cells, and when they were written."""
-    return {path.name: path.stat().st_mtime_ns for path in folder.glob("cells/*.json")}
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("cells/[!.]*.json")}
 
 
 def longer(toml: Path) -> Path:
@@ -94,7 +94,7 @@ def test_ctrl_c_ends_the_children_and_keeps_what_is_finished(toml: Path, tmp_pat
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
     _, complaint = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, complaint
     assert "interrupted; what is finished is kept, and the same command goes on from there" in complaint
     assert "Traceback" not in complaint
     assert children

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.topology.summaries import summarize
 
@@ -16,11 +18,13 @@ if TYPE_CHECKING:
 MIN_PERSISTENCE = 0.02  # in ε, as in both papers
 MAX_EPSILON = 0.4  # the scale up to which the CVPR 2020 paper looks
 SPREAD = ("h0_death_mean", "h0_death_std", "h1_birth_mean", "h1_birth_std", "h1_death_mean", "h1_death_std")
+EARLY = "early_"  # of the same network at the first epoch that was measured after training began
 # H0 is born at 0 throughout, so its births say nothing and are in no set.
 FEATURE_SETS: dict[str, tuple[str, ...]] = {
     "lambda-mu": ("life", "midlife"),
     "asd": SPREAD,
     "asdsq": (*SPREAD, *(f"{name}^2" for name in SPREAD)),
+    "asd-early": (*SPREAD, *(f"{EARLY}{name}" for name in SPREAD)),
 }
 
 
@@ -78,6 +82,26 @@ def gap_features(
         "h1_peak_epsilon": float(loops["peak_epsilon"]),
         "h1_peak_density": float(loops["peak_density"]),
     }
+
+
+def with_early(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of networks and epochs with what each network's features were early in training.
+
+    Args:
+        table: One row per network (`cell`) and measured `epoch`, with the columns of "asd" or some of them.
+
+    Returns:
+        The same rows with `early_epoch`, the first measured epoch after 0 (0 if there is no other), and the features at
+        that epoch as `early_…`.
+
+    Example:
+        >>> rows = pd.DataFrame({"cell": "a", "epoch": [0, 5, 60], **dict.fromkeys(SPREAD, [1.0, 2.0, 3.0])})
+        >>> with_early(rows)[["early_epoch", "early_h1_birth_mean"]].to_numpy().tolist()
+        [[5.0, 2.0], [5.0, 2.0], [5.0, 2.0]]
+    """
+    first = table.assign(untrained=table["epoch"] == 0).sort_values(["untrained", "epoch"]).drop_duplicates("cell")
+    early = first.set_index("cell")[["epoch", *(name for name in SPREAD if name in table)]].add_prefix(EARLY)
+    return table.join(early, on="cell")
 
 
 def _mean(values: NDArray[np.float64]) -> float:

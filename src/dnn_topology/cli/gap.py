@@ -12,7 +12,7 @@ import typer
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_choice
-from dnn_topology.analysis.features import FEATURE_SETS, MAX_EPSILON
+from dnn_topology.analysis.features import FEATURE_SETS, MAX_EPSILON, with_early
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.lists import print_table
 from dnn_topology.cli.steps import run_at
@@ -26,7 +26,10 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"token_normalize_func": opt.normalise, "help_option_names": ["-h", "--help"]},
 )
+EARLY_EPOCH = "early_epoch"
 Table = Annotated[Path, typer.Argument(metavar="TABLE.csv", help="One row per network, as `study` leaves it.")]
+METHODS = ("linear", "gaussian-process")
+Method = Annotated[str, typer.Option(help=f"What the gap is of the features: {' or '.join(METHODS)}.")]
 Model = Annotated[Path, typer.Option("--model", metavar="MODEL.json", help="What `gap fit` left.")]
 
 
@@ -37,15 +40,16 @@ def fit(
         "gap_model.json"
     ),
     features: Annotated[str, typer.Option(help=f"One of {', '.join(FEATURE_SETS)}.")] = "lambda-mu",
+    method: Method = "linear",
 ) -> None:
     """Fit a model of the gap on a table of measured networks."""
     from dnn_topology.analysis.gap import GapModel
 
     check_choice("--features", features, FEATURE_SETS)
-    model = GapModel.fit(_read(table), features=features)
+    check_choice("--method", method, METHODS)
+    model = GapModel.fit(_read(table), features=features, method=method)
     model.save(out)
-    terms = " ".join(f"{slope:+.4g}·{name}" for name, slope in model.coefficients.items())
-    typer.echo(f"gap ≈ {model.intercept:.4g} {terms}, in points, from {model.n_networks} networks")
+    typer.echo(f"{model.learned}, in points, from {model.n_networks} networks")
     middle = model.errors[len(model.errors) // 2]
     typer.echo(f"each foretold without itself: half of the errors are at most {middle:.1f} points")
     typer.echo(out)
@@ -78,14 +82,22 @@ def predict(
     if (run is None) == (checkpoint is None):
         raise DnnTopologyError("name either the --run or the --checkpoint whose gap to foretell")
     known = GapModel.load(model)
+    early = None
     if run is not None:
         experiment = run_at(run, data_dir=data_dir)
         epochs = check_trained(experiment, None if epoch is None else [epoch])
         checkpoint = experiment.checkpoint(epochs[-1])
+        if EARLY_EPOCH in known.measured:
+            (first,) = check_trained(experiment, [known.measured[EARLY_EPOCH]])
+            early = experiment.checkpoint(first)
+    elif EARLY_EPOCH in known.measured:
+        raise DnnTopologyError(
+            f"{model} also looks at epoch {known.measured[EARLY_EPOCH]} of a network's training: name its --run"
+        )
     else:
         experiment = Experiment(Training(net=net, dataset=dataset), data_dir=data_dir)
     assert checkpoint is not None
-    row = _measured(experiment, checkpoint, known, seed)
+    row = _measured(experiment, checkpoint, early, known, seed)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = known.predict(row, confidence=confidence).iloc[0]
@@ -114,22 +126,30 @@ def evaluate(
         bool,
         typer.Option("--by-row", help="The original's protocol: other epochs of a network may be in the fit."),
     ] = False,
+    method: Method = "linear",
     seed: Annotated[int, typer.Option(help="Of the halves and the bootstrap.")] = 0,
 ) -> None:
-    """Foretell every network's gap without it, and compare with what is known of it anyway, on the same folds."""
+    """Foretell every network's gap without it, and compare with what is known of it anyway, on the same folds.
+
+    Raises:
+        DnnTopologyError: The protocol and the method do not go together, or as for `evaluate_gap`.
+    """
     from dnn_topology.analysis.gap import evaluate_gap, pooled
     from dnn_topology.show.gap import plot_gap
     from dnn_topology.show.report import save_figure
 
+    check_choice("--method", method, METHODS)
+    if by_row and method != "linear":
+        raise DnnTopologyError("--by-row leaves out rows one by one, which takes hours with --method gaussian-process")
     networks = _read(table)
-    found = evaluate_gap(pooled(networks) if by_row else networks, by_row=by_row, seed=seed)
+    found = evaluate_gap(pooled(networks) if by_row else networks, by_row=by_row, method=method, seed=seed)
     typer.echo(f"{found.n_networks} networks, {found.n_rows} rows; mean absolute error in points, [95 % interval]")
     columns = ["fold", "predictor", "mae", "mae_lower", "mae_upper", "r2", "tau", "cmi"]
     scores = cast("list[dict[str, Any]]", found.scores[columns].to_dict("records"))
     header = ("left out", "predictor", "error", "R² (5×2)", "Kendall τ", "CMI")
     print_table(header, [_shown(row) for row in scores])
     folder = table.parent if out is None else out
-    stem = f"gap_{table.stem}{'_by_row' if by_row else ''}"
+    stem = f"gap_{table.stem}{'_by_row' if by_row else ''}{'' if method == 'linear' else '_process'}"
     paths = {name: folder / f"{stem}_{name}.csv" for name in ("scores", "differences", "predictions")}
     for name, path in paths.items():
         store.write_table(path, getattr(found, name))
@@ -159,8 +179,8 @@ def _read(path: Path) -> pd.DataFrame:
     return table
 
 
-def _measured(experiment: Experiment, checkpoint: Path, model: GapModel, seed: int) -> pd.DataFrame:
-    """Measure one network on training inputs, as those of the model were."""
+def _measured(experiment: Experiment, checkpoint: Path, early: Path | None, model: GapModel, seed: int) -> pd.DataFrame:
+    """Measure one network on training inputs, and early in its training, as those of the model were."""
     from dnn_topology.nets.train import evaluate as accuracy_of
     from dnn_topology.nets.train import load_weights
     from dnn_topology.study.cell import measured_draws, measured_how
@@ -172,11 +192,15 @@ def _measured(experiment: Experiment, checkpoint: Path, model: GapModel, seed: i
     )
     data = experiment.load_data()
     net = experiment.build_net(data)
-    load_weights(checkpoint, net)
-    drawn = measured_draws(net, data, topology, draws=how["draws"], seed=seed)
-    _, accuracy = accuracy_of(net, data.train)
-    row = {"train_accuracy": accuracy, **readings(net, drawn), **measured_how(topology, draws=how["draws"])}
-    return pd.DataFrame([row])
+    rows = []
+    for epoch, weights in enumerate([checkpoint] if early is None else [early, checkpoint], 1):
+        load_weights(weights, net)
+        drawn = measured_draws(net, data, topology, draws=how["draws"], seed=seed)
+        _, accuracy = accuracy_of(net, data.train)
+        how_measured = measured_how(topology, draws=how["draws"])
+        rows.append({"epoch": epoch, "train_accuracy": accuracy, **readings(net, drawn), **how_measured})
+    table = with_early(pd.DataFrame(rows).assign(cell=0)).tail(1).drop(columns=["cell", "epoch", EARLY_EPOCH])
+    return table.assign(**{EARLY_EPOCH: model.measured[EARLY_EPOCH]} if early else {}).reset_index(drop=True)
 
 
 def _shown(row: dict[str, Any]) -> tuple[str, ...]:

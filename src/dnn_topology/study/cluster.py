@@ -115,7 +115,8 @@ def _finished(client: Client, futures: Sequence[Future], scheduler: str) -> list
     silent = 0.0
     while True:
         try:
-            done = wait(futures, timeout=POLL, return_when="FIRST_COMPLETED").done
+            with client.as_current():  # `wait` asks for no client and takes the current one
+                done = wait(futures, timeout=POLL, return_when="FIRST_COMPLETED").done
             return [future for future in futures if future in done]
         except TimeoutError:
             silent = 0.0 if client.status == "running" else silent + POLL

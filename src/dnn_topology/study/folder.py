@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,8 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.isolate import Failure
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from dnn_topology.study.cell import Cell, CellResult, Row
 
 
@@ -94,18 +96,21 @@ class StudyFolder:
         Raises:
             DnnTopologyError: A file is damaged or cannot be written.
         """
+        import pandas as pd
+
+        from dnn_topology.analysis.features import with_early
+
         found = [self.result(cell)[0] for cell in cells if self.is_finished(cell)]
         if not found:
             return
-        self._write("study", [rows[-1] for rows in found])
-        self._write("epochs", [row for rows in found for row in rows])
-
-    def _write(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write one table as CSV, and as parquet where pyarrow is installed."""
-        import pandas as pd
-
+        rows = [row for rows in found for row in rows]
         numbers = [{key: float("nan") if value is None else value for key, value in row.items()} for row in rows]
-        table = pd.DataFrame(numbers)
+        epochs = with_early(pd.DataFrame(numbers))
+        self._write("study", epochs.drop_duplicates("cell", keep="last"))
+        self._write("epochs", epochs)
+
+    def _write(self, name: str, table: pd.DataFrame) -> None:
+        """Write one table as CSV, and as parquet where pyarrow is installed."""
         store.write_table(self.path / f"{name}.csv", table)
         if importlib.util.find_spec("pyarrow"):
             with store.atomic(self.path / f"{name}.parquet") as temporary:

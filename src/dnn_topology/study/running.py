@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dnn_topology.isolate import Failure
+from dnn_topology.store import uninterrupted
 from dnn_topology.study.cell import Cell, CellResult
 from dnn_topology.study.folder import StudyFolder
 from dnn_topology.study.grid import Study
@@ -69,12 +70,15 @@ def run_study(
         if todo:
             with contextlib.closing(runner(todo)) as results:  # type: ignore[type-var]
                 for cell, outcome in results:
-                    folder.keep(cell, outcome)
+                    with uninterrupted():
+                        folder.keep(cell, outcome)
                     if on_cell:
                         on_cell(cell, outcome)
                     if time.monotonic() - written > TABLES_EVERY:
-                        folder.write_tables(study.cells)
+                        with uninterrupted():
+                            folder.write_tables(study.cells)
                         written = time.monotonic()
     finally:
-        folder.write_tables(study.cells)
+        with uninterrupted():
+            folder.write_tables(study.cells)
     return outcomes(study, folder)

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.gap import evaluate_gap, pooled
-from dnn_topology.analysis.gap.folds import estimator, fold_labels, halves, left_out
+from dnn_topology.analysis.gap.folds import fold_labels, halves, left_out
+from dnn_topology.analysis.gap.methods import estimator
 from dnn_topology.analysis.gap.scores import bootstrap_means, conditional_information, kendall
 
 
@@ -48,8 +49,10 @@ def test_what_is_left_out_is_not_in_the_fit(networks: pd.DataFrame) -> None:
             found = left_out(networks, columns, labels)
             for label in np.unique(labels):
                 rest, out = networks[labels != label], networks[labels == label]
-                model = estimator(len(columns)).fit(rest[list(columns)].to_numpy(), rest["gap"].to_numpy())
-                expected = model.predict(out[list(columns)].to_numpy())
+                expected = np.full(len(out), rest["gap"].mean())
+                if columns:
+                    model = estimator("linear").fit(rest[list(columns)].to_numpy(), rest["gap"].to_numpy())
+                    expected = model.predict(out[list(columns)].to_numpy())
                 np.testing.assert_allclose(found[labels == label], expected)
 
 
@@ -116,3 +119,15 @@ def test_what_a_hyperparameter_says_alone_counts_for_nothing() -> None:
     assert kendall(predicted, gaps) > 0.6
     assert conditional_information(predicted, gaps, pd.DataFrame(index=range(180))) > 0.2
     assert conditional_information(predicted, gaps, pd.DataFrame({"train_size": size})) < 0.02
+
+
+def test_a_smooth_method_is_judged_on_the_same_folds(networks: pd.DataFrame) -> None:
+    bent = networks.assign(gap=3000 * (networks["midlife"] - 0.2) ** 2).iloc[:24]
+    names = {"predictors": {"lambda-mu": ("life", "midlife")}, "baselines": {"train loss": ("train_loss",)}}
+    errors = {
+        method: score_of(evaluate_gap(bent, method=method, **names).scores, "lambda-mu")["mae"]  # type: ignore[arg-type]
+        for method in ("linear", "gaussian-process")
+    }
+    assert errors["gaussian-process"] < 0.5 * errors["linear"]
+    with pytest.raises(DnnTopologyError, match="unknown method 'forest'"):
+        evaluate_gap(bent, method="forest")

@@ -9,14 +9,17 @@ import pandas as pd
 import pytest
 
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.analysis.features import FEATURE_SETS
 from dnn_topology.analysis.gap import GapModel, OutsideRangeWarning
+from dnn_topology.analysis.gap.methods import METHODS, Linear
 
 
 def test_a_linear_gap_is_found_and_its_interval_holds(networks: pd.DataFrame) -> None:
     fitted, other = networks.iloc[:40], networks.iloc[40:]
     model = GapModel.fit(fitted)
-    assert model.intercept == pytest.approx(10, abs=2)
-    assert model.coefficients == pytest.approx({"life": 100, "midlife": 200}, rel=0.1)
+    assert isinstance(model.learned, Linear)
+    assert model.learned.intercept == pytest.approx(10, abs=2)
+    assert model.learned.coefficients == pytest.approx({"life": 100, "midlife": 200}, rel=0.1)
     found = model.predict(other, confidence=0.9)
     assert found["gap"].to_numpy() == pytest.approx(other["gap"].to_numpy(), abs=2)
     inside = other["gap"].between(found["lower"], found["upper"])
@@ -31,8 +34,9 @@ def test_the_fit_is_least_squares_where_there_is_no_noise(networks: pd.DataFrame
     exact = networks.assign(gap=3 - 50 * networks["life"] + 7 * networks["midlife"])
     design = np.column_stack([np.ones(60), networks["life"], networks["midlife"]])
     expected, *_ = np.linalg.lstsq(design, exact["gap"].to_numpy(), rcond=None)
-    model = GapModel.fit(exact)
-    assert [model.intercept, *model.coefficients.values()] == pytest.approx(expected, rel=1e-2)
+    learned = GapModel.fit(exact).learned
+    assert isinstance(learned, Linear)
+    assert [learned.intercept, *learned.coefficients.values()] == pytest.approx(expected, rel=1e-2)
 
 
 def test_rows_of_one_network_are_left_out_together(networks: pd.DataFrame) -> None:
@@ -44,14 +48,16 @@ def test_rows_of_one_network_are_left_out_together(networks: pd.DataFrame) -> No
     assert model.errors[-100] > 400
 
 
-def test_a_saved_model_predicts_the_same_and_can_be_read(networks: pd.DataFrame, tmp_path: Path) -> None:
-    model = GapModel.fit(networks)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_saved_model_predicts_the_same_and_can_be_read(networks: pd.DataFrame, tmp_path: Path, method: str) -> None:
+    model = GapModel.fit(networks, method=method)
     model.save(tmp_path / "model.json")
     again = GapModel.load(tmp_path / "model.json")
     assert again == model
     pd.testing.assert_frame_equal(again.predict(networks), model.predict(networks))
     content = json.loads((tmp_path / "model.json").read_text())
-    assert content["coefficients"].keys() == {"life", "midlife"}
+    held = {"linear": "coefficients", "gaussian-process": "networks"}[method]
+    assert content["learned"][held].keys() == {"life", "midlife"}
     assert content["measured"] == {"n_inputs": 100, "graph_split": "train"}
 
 
@@ -109,8 +115,11 @@ def test_a_network_measured_otherwise_or_without_a_feature_is_refused(networks: 
         ({"kind": "other"}, "is no model of the gap"),
         ({"format": 99}, "has format 99, and this version reads"),
         ({"errors": []}, "its parts do not fit together"),
-        ({"intercept": None}, "is damaged"),
-        ({"coefficients": {"life": 1.0}}, "its parts do not fit together"),
+        ({"method": "magic"}, "is damaged"),
+        ({"learned": {"intercept": None, "coefficients": {"life": 1.0, "midlife": 1.0}}}, "is damaged"),
+        ({"learned": {"intercept": 1.0, "coefficients": {"life": 1.0}}}, "is damaged"),
+        ({"learned": {"intercept": 1.0, "coefficients": {"life": 1.0, "h1": 1.0}}}, "its parts do not fit together"),
+        ({"learned": {"slope": 1.0}}, "is damaged"),
         ({"ranges": 3}, "is damaged"),
     ],
 )
@@ -128,3 +137,23 @@ def test_a_model_of_other_features_is_refused_by_name(networks: pd.DataFrame, tm
     GapModel.fit(networks).save(tmp_path / "model.json")
     with pytest.raises(DnnTopologyError, match="is a model of the features 'lambda-mu', not 'asd'"):
         GapModel.load(tmp_path / "model.json", features="asd")
+
+
+def test_a_process_finds_what_a_line_cannot(networks: pd.DataFrame) -> None:
+    bent = networks.assign(gap=3000 * (networks["midlife"] - 0.2) ** 2)
+    errors = {method: np.mean(GapModel.fit(bent, method=method).errors) for method in METHODS}
+    assert errors["gaussian-process"] < 0.2 * errors["linear"]
+    model = GapModel.fit(bent, method="gaussian-process")
+    found = model.predict(bent)["gap"].to_numpy()
+    assert found == pytest.approx(bent["gap"].to_numpy(), abs=3)
+
+
+def test_features_of_an_early_epoch_need_it_to_be_the_same_in_all_rows(networks: pd.DataFrame) -> None:
+    rng = np.random.default_rng(1)
+    names = FEATURE_SETS["asd-early"]
+    table = networks.assign(**{name: rng.uniform(size=60) for name in names}, early_epoch=5)
+    assert GapModel.fit(table, features="asd-early").measured["early_epoch"] == 5
+    mixed = table.assign(early_epoch=np.tile([5, 10], 30))
+    with pytest.raises(DnnTopologyError, match=r"measured in different ways .column early_epoch"):
+        GapModel.fit(mixed, features="asd-early")
+    assert GapModel.fit(mixed).features == "lambda-mu"  # which does not look at it

@@ -2,6 +2,7 @@
 
 table        which rows and columns a model can be made of
 model        fit, predict with an interval, save, load
+methods      the functions that a model can be
 folds        predictions for networks that were left out: one by one, by architecture, by data set
 scores       mean absolute error, R², Kendall's τ, conditional mutual information
 evaluating   all predictors on the same folds, and what sets them apart

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from dnn_topology._checks import check_choice
 from dnn_topology.analysis.features import FEATURE_SETS
 from dnn_topology.analysis.gap.folds import FOLDS, fold_labels, left_out
+from dnn_topology.analysis.gap.methods import METHODS
 from dnn_topology.analysis.gap.scores import bootstrap_means, conditional_information, kendall, r2_by_halves
 from dnn_topology.analysis.gap.table import check_table, networks, usable
 
@@ -77,6 +79,7 @@ def evaluate_gap(
     predictors: Mapping[str, Sequence[str]] | None = None,
     baselines: Mapping[str, Sequence[str]] | None = None,
     by_row: bool = False,
+    method: str = "linear",
     seed: int = 0,
 ) -> Evaluation:
     """Predict every gap without the network that it is of, by each predictor on the same folds.
@@ -87,14 +90,16 @@ def evaluate_gap(
         predictors: Name → columns; None for `FEATURE_SETS` and those of "asd" with train loss and accuracy.
         baselines: The same of what they have to beat; None for those of `BASELINES` whose columns are there.
         by_row: The original's protocol: other epochs of the same network may be in the fit.
+        method: See `GapModel.fit`; the same for predictors and baselines.
         seed: Of the halves, the bootstrap and the shuffle.
 
     Returns:
         The evaluation. As a control, every predictor is also fitted on shuffled gaps; what is left then is chance.
 
     Raises:
-        DnnTopologyError: Columns are missing, or rows too few.
+        DnnTopologyError: Columns are missing, rows too few, or the method is unknown.
     """
+    check_choice("method", method, METHODS)
     predictors = _default_predictors(table) if predictors is None else predictors
     if baselines is None:
         baselines = {name: columns for name, columns in BASELINES.items() if _there(table, columns)}
@@ -106,7 +111,7 @@ def evaluate_gap(
     scores, differences = list[dict[str, object]](), list[dict[str, object]]()
     for fold in _possible(rows):
         labels = fold_labels(rows, fold, by_row=by_row)
-        found = {name: left_out(rows, columns, labels) for name, columns in everything.items()}
+        found = {name: left_out(rows, columns, labels, method=method) for name, columns in everything.items()}
         errors = pd.DataFrame({name: np.abs(one - gaps) for name, one in found.items()})
         draws = bootstrap_means(errors.to_numpy(), groups, n=DRAWS, seed=seed)
         spread = pd.DataFrame(draws, columns=errors.columns)
@@ -117,10 +122,13 @@ def evaluate_gap(
         if fold == "sample":
             predictions |= found
             orders = [
-                _order(rows, columns, found[name], by_row=by_row, seed=seed) for name, columns in everything.items()
+                _order(rows, columns, found[name], by_row=by_row, seed=seed, method=method)
+                for name, columns in everything.items()
             ]
             scores = [{**score, **order} for score, order in zip(scores, orders, strict=True)]
-    scores += [_control(rows, name, columns, by_row=by_row, seed=seed) for name, columns in predictors.items()]
+    scores += [
+        _control(rows, name, columns, by_row=by_row, seed=seed, method=method) for name, columns in predictors.items()
+    ]
     return Evaluation(
         pd.DataFrame(scores),
         pd.DataFrame(differences),
@@ -163,12 +171,14 @@ def _difference(errors: pd.DataFrame, spread: pd.DataFrame, name: str, other: st
     return {"predictor": name, "baseline": other, "difference": apart, "lower": low, "upper": high}
 
 
-def _control(rows: pd.DataFrame, name: str, columns: Sequence[str], *, by_row: bool, seed: int) -> dict[str, object]:
+def _control(
+    rows: pd.DataFrame, name: str, columns: Sequence[str], *, by_row: bool, seed: int, method: str
+) -> dict[str, object]:
     """Return what a predictor is worth on shuffled gaps: nothing, unless something is wrong."""
     shuffled = rows.assign(gap=np.random.default_rng(seed).permutation(rows["gap"].to_numpy(dtype=np.float64)))
     labels = fold_labels(shuffled, "sample", by_row=by_row)
-    wrong = np.abs(left_out(shuffled, columns, labels) - shuffled["gap"].to_numpy(dtype=np.float64))
-    r2 = r2_by_halves(shuffled, columns, by_row=by_row, seed=seed)
+    wrong = np.abs(left_out(shuffled, columns, labels, method=method) - shuffled["gap"].to_numpy(dtype=np.float64))
+    r2 = r2_by_halves(shuffled, columns, by_row=by_row, seed=seed, method=method)
     return {
         "fold": "sample",
         "predictor": name + SHUFFLED,
@@ -185,9 +195,10 @@ def _order(
     *,
     by_row: bool,
     seed: int,
+    method: str,
 ) -> dict[str, float]:
     """Return R², and what the predictions say of the order of gaps; of no features nothing, since they are the mean."""
-    r2 = r2_by_halves(rows, columns, by_row=by_row, seed=seed)
+    r2 = r2_by_halves(rows, columns, by_row=by_row, seed=seed, method=method)
     found = {"r2": float(r2.mean()), "r2_std": float(r2.std(ddof=1))}
     if not columns:
         return found

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.analysis.gap.methods import fitted
 from dnn_topology.analysis.gap.table import design, networks
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-STRENGTHS = np.logspace(-4, 2, 13)  # of the ridge; the fit chooses among them without looking at what is left out
 # name → the column whose values are left out one by one
 FOLDS = {"sample": "cell", "architecture": "net", "data set": "dataset"}
 REPEATS = 5
-
-
-def estimator(n_features: int) -> Any:
-    """Return what is fitted: ridge regression on standardised features, or the mean where there is no feature."""
-    from sklearn.dummy import DummyRegressor
-    from sklearn.linear_model import RidgeCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    return make_pipeline(StandardScaler(), RidgeCV(alphas=STRENGTHS)) if n_features else DummyRegressor()
 
 
 def fold_labels(table: pd.DataFrame, fold: str, *, by_row: bool = False) -> NDArray[np.intp]:
@@ -52,7 +42,9 @@ def fold_labels(table: pd.DataFrame, fold: str, *, by_row: bool = False) -> NDAr
     return labels
 
 
-def left_out(table: pd.DataFrame, columns: Sequence[str], labels: NDArray[np.intp]) -> NDArray[np.float64]:
+def left_out(
+    table: pd.DataFrame, columns: Sequence[str], labels: NDArray[np.intp], *, method: str = "linear"
+) -> NDArray[np.float64]:
     """Return (n_rows,) the gap of each row, predicted by a fit on the rows of all other labels."""
     features, gaps = design(table, columns), table["gap"].to_numpy(dtype=np.float64)
     if not columns:
@@ -63,7 +55,7 @@ def left_out(table: pd.DataFrame, columns: Sequence[str], labels: NDArray[np.int
     found = np.empty(len(gaps))
     for label in np.unique(labels):
         out = labels == label
-        found[out] = estimator(len(columns)).fit(features[~out], gaps[~out]).predict(features[out])
+        found[out] = fitted(method, features[~out], gaps[~out]).predict(features[out])
     return found
 
 

@@ -1,4 +1,4 @@
-"""The model: gap ≈ c0 + c1·λ + c2·μ, or other features, with an interval."""
+"""The model: gap ≈ c0 + c1·λ + c2·μ, or another function of other features, with an interval."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import pandas as pd
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_choice
 from dnn_topology.analysis.features import FEATURE_SETS
-from dnn_topology.analysis.gap.folds import estimator, fold_labels, left_out
-from dnn_topology.analysis.gap.table import MEASURED, check_table, check_varying, design, usable
+from dnn_topology.analysis.gap.folds import fold_labels, left_out
+from dnn_topology.analysis.gap.methods import METHODS, Learned
+from dnn_topology.analysis.gap.table import check_table, check_varying, design, measured_columns, usable
 
 KIND = "dnn-topology gap model"
 FAR = 0.1  # of the fitted range's width: beyond it a prediction is warned of
@@ -27,12 +28,12 @@ class OutsideRangeWarning(UserWarning):
 
 @dataclass(frozen=True)
 class GapModel:
-    """A linear model of the generalisation gap, in percentage points: 100 · (train accuracy - test accuracy).
+    """A model of the generalisation gap, in percentage points: 100 · (train accuracy - test accuracy).
 
     Attributes:
         features: The name of the set of features; see `analysis.features.FEATURE_SETS`.
-        intercept: c0, in points.
-        coefficients: Feature → points per unit of it.
+        method: The name of the function; see `analysis.gap.methods.METHODS`.
+        learned: The function.
         ranges: Feature → (lowest, highest) value in the fit.
         errors: |error| in points of every row of the fit, rising, each predicted without its network.
         n_networks: Number of networks in the fit.
@@ -40,20 +41,22 @@ class GapModel:
     """
 
     features: str
-    intercept: float
-    coefficients: dict[str, float]
+    method: str
+    learned: Learned
     ranges: dict[str, tuple[float, float]]
     errors: tuple[float, ...]
     n_networks: int
     measured: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, table: pd.DataFrame, *, features: str = "lambda-mu") -> GapModel:
-        """Fit by ridge regression on standardised features; the ridge is chosen by generalised cross-validation.
+    def fit(cls, table: pd.DataFrame, *, features: str = "lambda-mu", method: str = "linear") -> GapModel:
+        """Fit on standardised features.
 
         Args:
             table: One row per network, or per network (`cell`) and epoch: the columns of the features, and `gap`.
             features: The set of features.
+            method: "linear": ridge regression, the ridge chosen by generalised cross-validation; or "gaussian-process",
+                a smooth function, its smoothness chosen by marginal likelihood.
 
         Returns:
             The model.
@@ -69,25 +72,24 @@ class GapModel:
             >>> rng = np.random.default_rng(0)
             >>> table = pd.DataFrame({"life": rng.uniform(size=20), "midlife": rng.uniform(size=20)})
             >>> model = GapModel.fit(table.assign(gap=10 + 20 * table["life"]))
-            >>> round(model.intercept), round(model.coefficients["life"])
+            >>> round(model.learned.intercept), round(model.learned.coefficients["life"])
             (10, 20)
         """
         columns = FEATURE_SETS[check_choice("feature set", features, FEATURE_SETS)]
         rows = usable(table, columns)
         check_varying(rows, columns)
         values, gaps = design(rows, columns), rows["gap"].to_numpy(dtype=np.float64)
-        scaler, ridge = (step for _, step in estimator(len(columns)).fit(values, gaps).steps)
-        slopes = ridge.coef_ / scaler.scale_
+        learned = METHODS[check_choice("method", method, METHODS)].learn(columns, values, gaps)
         labels = fold_labels(rows, "sample")
-        errors = np.abs(left_out(rows, columns, labels) - gaps)
+        errors = np.abs(left_out(rows, columns, labels, method=method) - gaps)
         return cls(
             features,
-            float(ridge.intercept_ - slopes @ scaler.mean_),
-            dict(zip(columns, slopes.tolist(), strict=True)),
+            method,
+            learned,
             dict(zip(columns, zip(values.min(axis=0).tolist(), values.max(axis=0).tolist(), strict=True), strict=True)),
             tuple(np.sort(errors).tolist()),
             len(np.unique(labels)),
-            {name: rows[name].tolist()[0] for name in MEASURED if name in rows},
+            {name: rows[name].tolist()[0] for name in measured_columns(columns) if name in rows},
         )
 
     def predict(self, table: pd.DataFrame, *, confidence: float = 0.9) -> pd.DataFrame:
@@ -112,7 +114,7 @@ class GapModel:
         """
         if not 0 < confidence < 1:
             raise DnnTopologyError(f"confidence must lie between 0 and 1, found {confidence}")
-        columns = tuple(self.coefficients)
+        columns = self.learned.columns
         check_table(table, columns)
         self._check_measured(table)
         values = design(table, columns)
@@ -122,7 +124,7 @@ class GapModel:
                 f"feature {columns[place]!r} of row {row} is not known: the network has no such cavities, or its "
                 "graph has no edge; take other --layers, or a larger max_epsilon for fit and prediction"
             )
-        gaps = self.intercept + values @ np.array([*self.coefficients.values()])
+        gaps = self.learned.gaps_of(values)
         margin = self.errors[min(math.ceil(confidence * (len(self.errors) + 1)), len(self.errors)) - 1]
         found = pd.DataFrame({"gap": gaps, "lower": gaps - margin, "upper": gaps + margin}, index=table.index)
         if "train_accuracy" in table:
@@ -169,12 +171,14 @@ class GapModel:
         try:
             ranges = {name: (float(low), float(high)) for name, (low, high) in content["ranges"].items()}
             errors = tuple(float(error) for error in content["errors"])
-            names = ("features", "intercept", "coefficients", "n_networks", "measured")
-            found = cls(ranges=ranges, errors=errors, **{name: content[name] for name in names})
-            numbers = np.array([found.intercept, *found.coefficients.values(), *errors], dtype=np.float64)
+            learned = METHODS[content["method"]](**content["learned"])
+            names = ("features", "method", "n_networks", "measured")
+            found = cls(learned=learned, ranges=ranges, errors=errors, **{name: content[name] for name in names})
+            middle = np.array([*ranges.values()], dtype=np.float64).mean(axis=1)
+            numbers = np.array([*learned.gaps_of(middle[None]), *errors], dtype=np.float64)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DnnTopologyError(f"{path} is damaged ({error!r}); fit it again") from error
-        whole = tuple(found.coefficients) == FEATURE_SETS.get(found.features) == tuple(ranges) and bool(errors)
+        whole = learned.columns == FEATURE_SETS.get(found.features) == tuple(ranges) and bool(errors)
         if not whole or not np.isfinite(numbers).all():
             raise DnnTopologyError(f"{path} is damaged (its parts do not fit together); fit it again")
         if features not in {None, found.features}:

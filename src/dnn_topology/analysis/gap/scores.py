@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnn_topology.analysis.gap.folds import estimator, halves
+from dnn_topology.analysis.gap.folds import halves
+from dnn_topology.analysis.gap.methods import fitted
 from dnn_topology.analysis.gap.table import design, networks
 
 if TYPE_CHECKING:
@@ -30,15 +31,17 @@ def bootstrap_means(values: NDArray[np.float64], groups: NDArray[np.intp], *, n:
     return means
 
 
-def r2_by_halves(table: pd.DataFrame, columns: Sequence[str], *, by_row: bool, seed: int) -> NDArray[np.float64]:
+def r2_by_halves(
+    table: pd.DataFrame, columns: Sequence[str], *, by_row: bool, seed: int, method: str = "linear"
+) -> NDArray[np.float64]:
     """Return (10,) the R² of 5×2 cross-validation; the rows of one network stay in one half unless `by_row`."""
     from sklearn.metrics import r2_score
 
     features, gaps = design(table, columns), table["gap"].to_numpy(dtype=np.float64)
     groups = np.arange(len(table)) if by_row else networks(table)
     found = []
-    for fitted, judged in halves(groups, seed=seed):
-        model = estimator(len(columns)).fit(features[fitted], gaps[fitted])
+    for known, judged in halves(groups, seed=seed):
+        model = fitted(method, features[known], gaps[known])
         found.append(r2_score(gaps[judged], model.predict(features[judged])))
     return np.array(found)
 

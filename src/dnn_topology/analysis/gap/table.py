@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnn_topology._checks import DnnTopologyError, nearest
+from dnn_topology.analysis.features import EARLY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # What must be alike in all rows, because it changes the features of one and the same network.
 MEASURED = ("n_inputs", "max_epsilon", "nodes", "draws", "graph_split")
+EARLY_EPOCH = "early_epoch"  # must be alike too where features are of that epoch
 SPARE = 5  # rows more than features that a fit needs
 
 
@@ -45,12 +47,17 @@ def check_table(table: pd.DataFrame, columns: Sequence[str]) -> None:
             "the table was measured on test inputs (column graph_split), and a gap that is foretold from test data is "
             "none: measure on training inputs"
         )
-    for name in MEASURED:
+    for name in measured_columns(columns):
         if name in table and table[name].nunique() > 1:
             raise DnnTopologyError(
                 f"networks were measured in different ways (column {name}: {sorted(set(table[name]))}), which changes "
                 "features more than networks do: take rows of one way"
             )
+
+
+def measured_columns(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that say how features were measured."""
+    return (*MEASURED, EARLY_EPOCH) if any(name.startswith(EARLY) for name in columns) else MEASURED
 
 
 def design(table: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.float64]:

@@ -92,8 +92,8 @@ def _separation(true: NDArray[np.float64], permuted: NDArray[np.float64]) -> dic
     """Compare two families of curves (n, m).
 
     Returns:
-        `largest`, the largest difference of their means, `p`, its exact permutation p-value, and `from` and `to`, the
-        first and last ε at which the difference exceeds what 95 % of all partitions have anywhere (None: nowhere).
+        `largest`, the largest difference of their means; `p`, its exact permutation p-value; `where`, the stretches of
+        the curve on which the difference exceeds the largest one of 95 % of all partitions, as (from, to).
     """
     together = np.concatenate([true, permuted])
     n = len(true)
@@ -103,11 +103,11 @@ def _separation(true: NDArray[np.float64], permuted: NDArray[np.float64]) -> dic
         inside = np.isin(np.arange(len(together)), part)
         largest.append(abs(together[inside].mean(axis=0) - together[~inside].mean(axis=0)).max())
     beyond = np.flatnonzero(seen > np.quantile(largest, 0.95))
+    stretches = np.split(beyond, np.flatnonzero(np.diff(beyond) > 1) + 1) if len(beyond) and len(seen) > 1 else []
     return {
         "largest": float(seen.max()),
         "p": float(np.mean(np.array(largest) >= seen.max() - 1e-12)),
-        "from": float(GRID[beyond[0]]) if len(beyond) and len(seen) > 1 else None,
-        "to": float(GRID[beyond[-1]]) if len(beyond) and len(seen) > 1 else None,
+        "where": [(float(GRID[each[0]]), float(GRID[each[-1]])) for each in stretches],
     }
 
 
@@ -115,20 +115,20 @@ def _markdown(rows: list[dict[str, Any]]) -> str:
     """Return the results as text."""
     lines = [
         "Five trainings with true labels against five with permuted ones: largest difference of the mean H1 curves, "
-        "exact permutation p (least possible 0.008), and between which ε the difference is beyond chance anywhere on "
-        "the curve. Then the readings of early stopping, true / permuted (p).",
+        "exact permutation p (least possible 0.008), and at which ε the difference is beyond what chance gives "
+        "anywhere on the curve. Then the readings of early stopping, true / permuted (p).",
         "",
-        "| net | epoch | train accuracy | difference | p | from ε | to ε | midlife | peak ε | peak density |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| net | epoch | train accuracy | difference | p | at ε | midlife | peak ε | peak density |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        where = ["" if row[end] is None else f"{row[end]:.3f}" for end in ("from", "to")]
+        where = ", ".join(f"{low:.2f}–{high:.2f}" for low, high in row["where"] if high - low > 0.005)
         accuracy = f"{row['train_accuracy_true']:.2f} / {row['train_accuracy_permuted']:.2f}"
         readings = [
             f"{row[f'{name}_true']:.3f} / {row[f'{name}_permuted']:.3f} ({row[f'{name}_p']:.3f})"
             for name in ("midlife", "epsilon", "density")
         ]
-        cells = (row["net"], str(row["epoch"]), accuracy, f"{row['largest']:.0f}", f"{row['p']:.3f}", *where, *readings)
+        cells = (row["net"], str(row["epoch"]), accuracy, f"{row['largest']:.0f}", f"{row['p']:.3f}", where, *readings)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -153,8 +153,8 @@ def _draw(rows: list[dict[str, Any]], curves: dict[tuple[str, int], Any], path: 
                     color=shade,
                     label=f"{label} labels, train accuracy {accuracy:.2f}",
                 )
-            if row["from"] is not None:
-                ax.axvspan(row["from"], row["to"], color="0.9", zorder=0)
+            for low, high in row["where"]:
+                ax.axvspan(low, high, color="0.9", zorder=0, linewidth=0)
             ax.set_title(f"{net}, epoch {epoch}, p = {row['p']:.3f}", fontsize=9)
             ax.legend(frameon=False, fontsize=8)
             ax.spines[["top", "right"]].set_visible(False)

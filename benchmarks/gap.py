@@ -25,6 +25,7 @@ from stopping_runs import cut
 from dnn_topology import Diagrams
 from dnn_topology.analysis.features import FEATURE_SETS, gap_features, with_early
 from dnn_topology.analysis.gap import BASELINES, Evaluation, evaluate_gap, pooled
+from dnn_topology.analysis.gap.evaluating import HYPERPARAMETERS
 from dnn_topology.analysis.gap.folds import left_out
 from dnn_topology.analysis.gap.methods import METHODS
 from dnn_topology.analysis.gap.table import networks
@@ -65,6 +66,9 @@ def main() -> None:
     found = {
         "strict, linear": evaluate_gap(strict),
         "strict, gaussian-process": evaluate_gap(strict, method="gaussian-process"),
+        "strict, networks that differ in the seed alone left out together, gaussian-process": evaluate_gap(
+            _twins(strict), method="gaussian-process"
+        ),
         "pooled epochs, whole networks left out, linear": evaluate_gap(kept),
         "pooled epochs, the original's protocol, linear": evaluate_gap(kept, by_row=True),
     }
@@ -94,6 +98,12 @@ def main() -> None:
 def _plain(epochs: pd.DataFrame) -> pd.DataFrame:
     """Return the table without what `with_early` adds."""
     return epochs[[name for name in epochs if not name.startswith("early_")]]
+
+
+def _twins(strict: pd.DataFrame) -> pd.DataFrame:
+    """Return the strict table with networks of the same settings, but for the seed, as one network."""
+    settings = strict[[name for name in HYPERPARAMETERS if name in strict]].to_numpy()
+    return strict.assign(cell=[" ".join(map(str, row)) for row in settings])
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

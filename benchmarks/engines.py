@@ -17,8 +17,6 @@ from __future__ import annotations
 import argparse
 import ctypes
 import json
-import os
-import platform
 import re
 import subprocess
 import sys
@@ -30,6 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
+from machine import machine
 from numpy.typing import NDArray
 from stored import graph_file, load_graph
 
@@ -355,17 +354,7 @@ def _same(diagrams: Diagrams, path: Path) -> bool:
 
 def _machine(engines: list[str]) -> dict[str, Any]:
     """Return what the figures depend on."""
-    cpu = Path("/proc/cpuinfo")
-    names = re.findall(r"model name\s*: (.*)", cpu.read_text()) if cpu.exists() else [platform.processor()]
-    return {
-        "processor": names[0] if names else platform.machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "engines": {name: get_engine(name).version() for name in engines if name != "auto"},
-    }
+    return {**machine(), "engines": {name: get_engine(name).version() for name in engines if name != "auto"}}
 
 
 if __name__ == "__main__":

@@ -39,7 +39,10 @@ VARIANTS: dict[str, tuple[float, str, float]] = {
 
 @dataclass(frozen=True)
 class Run:
-    """One training; `noise` is the share of its labels that is permuted, in the validation split too."""
+    """One training; `noise` is the share of its labels that is permuted, in the validation split too.
+
+    `held_out` is the share of its images that is the validation split; 0 for none.
+    """
 
     net: str
     dataset: str
@@ -49,11 +52,14 @@ class Run:
     epochs: int = 60
     lr: float = 0.02
     batch_size: int = 64
+    held_out: float = HELD_OUT
 
     @property
     def name(self) -> str:
         """What its files are called."""
-        return f"{self.net}-{self.dataset}-{round(100 * self.noise)}-{self.train_size}-{self.seed}"
+        return f"{self.net}-{self.dataset}-{round(100 * self.noise)}-{self.train_size}-{self.seed}" + (
+            "" if self.held_out else "-all"
+        )
 
 
 def carry_out(run: Run, folder: Path) -> list[dict[str, Any]]:
@@ -67,7 +73,7 @@ def carry_out(run: Run, folder: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     if rows_file.exists():
         held = json.loads(rows_file.read_text())
-        if held["run"] != about:
+        if {"held_out": HELD_OUT, **held["run"]} != about:
             raise SystemExit(f"{rows_file} was made with other settings: delete it, or name another --work folder")
         rows = held["epochs"]
     if rows and rows[-1]["epoch"] == run.epochs:
@@ -107,7 +113,8 @@ def split(run: Run) -> tuple[DataSet, TensorDataset]:
     )
     images, labels = whole.train.tensors
     order = torch.from_numpy(np.random.default_rng(run.seed + 1000).permutation(len(labels)))
-    held, kept = order[: round(HELD_OUT * len(labels))], order[round(HELD_OUT * len(labels)) :]
+    n_held = round(run.held_out * len(labels))
+    held, kept = order[:n_held], order[n_held:]
     test = TensorDataset(*whole.test.tensors)
     rest = DataSet(whole.name, TensorDataset(images[kept], labels[kept]), test, whole.n_classes)
     return rest, TensorDataset(images[held], labels[held])
@@ -117,7 +124,7 @@ def observed(
     run: Run, model: nn.Module, data: DataSet, validation: TensorDataset, folder: Path, epoch: int
 ) -> dict[str, Any]:
     """Return what an epoch has besides its history: topology on training inputs, validation, neural persistence."""
-    loss, accuracy = evaluate(model, validation)
+    loss, accuracy = evaluate(model, validation) if len(validation) else (None, None)
     inputs = batches(data.train, batch_size=500)
     measured = measure(model, inputs, max_samples=N_INPUTS, max_dim=1, max_epsilon=MAX_EPSILON, threads=1)
     measured.diagrams.save(folder / run.name / f"epoch{epoch}.npz")

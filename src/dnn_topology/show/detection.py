@@ -32,7 +32,8 @@ def plot_roc(scores: Mapping[str, tuple[ArrayLike, ArrayLike]], *, ax: Axes | No
 
     if not scores:
         raise DnnTopologyError("there is no curve to draw")
-    ax = axes_or_new(ax, square=True)
+    ax = axes_or_new(ax)
+    ax.set_box_aspect(1)
     for (label, pair), style in zip(scores.items(), line_styles(len(scores)), strict=True):
         negative, positive = (np.ravel(each) for each in pair)
         truth = np.repeat([0, 1], [len(negative), len(positive)])

@@ -88,12 +88,14 @@ def judge(
     everything = pd.concat(table, ignore_index=True)
     summary = pd.DataFrame(chosen).merge(summarized(everything), on="kind")
     gained = with_all_images(everything, judged, whole)
-    text = markdown(summary, everything, gained)
+    moved = movements([*choosing, *judged])
+    text = markdown(summary, everything, gained, moved)
     results = {
         "command": " ".join(["python", *sys.argv]),
         "machine": machine(),
         "variants_tried": {name: list(values) for name, values in VARIANTS.items()},
         "rules": summary.to_dict("records"),
+        "movements": moved.to_dict("records"),
         "with_all_images": gained.to_dict("records"),
         "judged": everything.to_dict("records"),
     }
@@ -216,7 +218,20 @@ def with_all_images(
     return pd.DataFrame(found).assign(ours_on_all=mean)
 
 
-def markdown(summary: pd.DataFrame, everything: pd.DataFrame, gained: pd.DataFrame) -> str:
+def movements(runs: list[tuple[Run, Rows]]) -> pd.DataFrame:
+    """Return per share of permuted labels when readings are lowest, and how far midlife rises from there to the end."""
+    found = []
+    for run, rows in runs:
+        lowest = {name: min(rows, key=lambda row: row[f"{name}/clip"])["epoch"] for name in ("midlife", "density")}
+        best = max(rows, key=lambda row: row["test_accuracy"])["epoch"]
+        rise = 100 * (rows[-1]["midlife/clip"] / rows[lowest["midlife"]]["midlife/clip"] - 1)
+        found.append({"noise": run.noise, "rise": rise, "best": best, **lowest})
+    quartiles = pd.DataFrame(found).groupby("noise").quantile([0, 0.25, 0.5, 0.75, 1]).unstack()
+    quartiles.columns = [f"{name}_{level:g}" for name, level in quartiles.columns]
+    return quartiles.reset_index()
+
+
+def markdown(summary: pd.DataFrame, everything: pd.DataFrame, gained: pd.DataFrame, moved: pd.DataFrame) -> str:
     """Return the results as text."""
     n_runs = len({run for run, noise in zip(everything["run"], everything["noise"], strict=True) if noise < 1})
     pure = everything[(everything["noise"] == 1)].groupby("kind", sort=False)[["stop", "lost"]].mean()
@@ -255,6 +270,21 @@ def markdown(summary: pd.DataFrame, everything: pd.DataFrame, gained: pd.DataFra
         f"[{row['lower']:+.1f}, {row['upper']:+.1f}] |"
         for row in gained.to_dict("records")
     ]
+    levels = ("0", "0.25", "0.5", "0.75", "1")
+    lines += [
+        "",
+        "What moves, over all trainings: least, quartiles and greatest of the epochs at which midlife and density are "
+        "lowest and test accuracy highest, and of the rise of midlife from its lowest to the last epoch, in per cent.",
+        "",
+        "| labels permuted | midlife lowest | density lowest | test accuracy highest | rise of midlife |",
+        "|---|---|---|---|---|",
+    ]
+    for row in moved.to_dict("records"):
+        cells = [
+            " ".join(f"{row[f'{name}_{level}']:.0f}" for level in levels)
+            for name in ("midlife", "density", "best", "rise")
+        ]
+        lines.append(f"| {row['noise']:.0%} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

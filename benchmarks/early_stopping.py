@@ -1,7 +1,7 @@
 """Which rule finds a good epoch to stop at? Sixty-four trainings, every rule on each.
 
     python benchmarks/early_stopping.py               # train what is missing, then judge
-    python benchmarks/early_stopping.py --only judge  # judge what is there
+    python benchmarks/early_stopping.py --only judge  # the same, where nothing is left to train
 
 Four fifths of the training images are trained on; the last fifth is a validation split, which only the rules that need
 one look at. Label noise is in both. Patience, min_delta and variant of every kind of rule are chosen on the first half

@@ -80,7 +80,7 @@ class Stopping:
         """
         epochs = check_trained(self.experiment, None)
         tables = watch_epochs(self.experiment, self.topology, epochs, resources=self.resources)
-        decision = self._decide(epochs[-1])
+        decision = self.rule.decide(_values(tables, self.rule.quantity, draw=0))
         _say(decision, self.experiment)
         for path in _write(decision, tables, self.topology, self.experiment, stopping_folder(self.experiment)):
             typer.echo(path)

@@ -32,13 +32,13 @@ from machine import machine
 from numpy.typing import NDArray
 from stored import graph_file, load_graph
 
-from dnn_topology.topology.diagrams import Diagrams
-from dnn_topology.topology.engines import ENGINES, get_engine
-from dnn_topology.topology.engines.estimate import estimate
-from dnn_topology.topology.engines.planner import ORDERS, prepare
-from dnn_topology.topology.graph import FunctionalGraph, functional_graph
-from dnn_topology.topology.persistence import persistence
-from dnn_topology.topology.summaries import summarize
+from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.homology.engines import ENGINES, get_engine
+from dnn_topology.homology.engines.estimate import estimate
+from dnn_topology.homology.engines.planner import ORDERS, prepare
+from dnn_topology.graphs.graph import FunctionalGraph, functional_graph
+from dnn_topology.homology.persistence import persistence
+from dnn_topology.homology.summaries import summarize
 
 HERE = Path(__file__).parent
 SCALES = (0.3, 0.4)

@@ -48,7 +48,7 @@ def plain_products(n_samples: int, n_neurons: int, dtype: str) -> float:
     """Return the seconds of the block products alone, on blocks that are at hand and into memory that is there."""
     import torch
 
-    from dnn_topology.topology.correlation import BLOCK
+    from dnn_topology.graphs.correlation import BLOCK
 
     kind = getattr(torch, dtype)
     left, right = (torch.randn(n_samples, BLOCK, dtype=kind) for _ in range(2))
@@ -66,7 +66,7 @@ def measure(n_samples: int, n_neurons: int, max_epsilon: float) -> dict[str, flo
     """Return the figures of one run in this process."""
     import torch
 
-    from dnn_topology.topology.graph import functional_graph
+    from dnn_topology.graphs.graph import functional_graph
 
     values = signals(n_samples, n_neurons)
     functional_graph(values[:, :200], device="cpu")  # everything is imported and every thread started

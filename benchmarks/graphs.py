@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from dnn_topology.nets.activations import record
+from dnn_topology.recording.activations import record
 from dnn_topology.nets.data import batches, load_data, sample
 from dnn_topology.nets.train import TrainingState, train
 from dnn_topology.nets.zoo import build_net

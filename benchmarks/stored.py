@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dnn_topology.topology.graph import FunctionalGraph, functional_graph
+from dnn_topology.graphs.graph import FunctionalGraph, functional_graph
 
 
 def graph_file(folder: Path, values: NDArray[np.float32], name: str, max_epsilon: float) -> Path:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
-from dnn_topology.topology.graph import FunctionalGraph
+from dnn_topology.graphs.graph import FunctionalGraph
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50)
 settings.register_profile("dev", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
@@ -30,10 +30,10 @@ def golden() -> Path:
 @pytest.fixture(scope="session")
 def real_signals() -> NDArray[np.float32]:
     """(300, 410) activations of a LeNet-300-100 after one epoch on the real digits, dead neurons included."""
-    from dnn_topology.nets.activations import record
     from dnn_topology.nets.data import batches, load_data, sample
     from dnn_topology.nets.train import train
     from dnn_topology.nets.zoo import build_net
+    from dnn_topology.recording.activations import record
 
     data = load_data("digits")
     net = build_net("lenet_300_100")
@@ -44,6 +44,6 @@ def real_signals() -> NDArray[np.float32]:
 @pytest.fixture(scope="session")
 def real_graph(real_signals: NDArray[np.float32]) -> FunctionalGraph:
     """The functional graph of `real_signals` up to ε 0.3."""
-    from dnn_topology.topology.graph import functional_graph
+    from dnn_topology.graphs.graph import functional_graph
 
     return functional_graph(real_signals, max_epsilon=0.3)

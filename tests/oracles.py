@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dnn_topology.topology.diagrams import Diagrams
+from dnn_topology.homology.diagrams import Diagrams
 
 
 def oracle_persistence(distances: ArrayLike, *, max_dim: int, max_epsilon: float) -> Diagrams:

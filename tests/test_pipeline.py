@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.nets.activations import record
+from dnn_topology.graphs.graph import functional_graph
+from dnn_topology.graphs.node_sampling import sample_nodes
+from dnn_topology.homology.persistence import persistence
+from dnn_topology.homology.summaries import summarize
 from dnn_topology.nets.train import TrainingState, save_weights
 from dnn_topology.pipeline import measure, track
-from dnn_topology.topology.graph import functional_graph
-from dnn_topology.topology.nodes import sample_nodes
-from dnn_topology.topology.persistence import persistence
-from dnn_topology.topology.summaries import summarize
+from dnn_topology.recording.activations import record
 
 
 def model(seed: int = 0) -> nn.Sequential:

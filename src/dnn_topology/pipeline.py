@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dnn_topology._checks import check_sampling
-from dnn_topology.nets.activations import record
-from dnn_topology.nets.signals import Nodes
-from dnn_topology.nets.train import StateDict, load_weights
-from dnn_topology.topology.bootstrap import draws
-from dnn_topology.topology.diagrams import Diagrams, Essential
-from dnn_topology.topology.graph import functional_graph
-from dnn_topology.topology.nodes import Method
-from dnn_topology.topology.persistence import persistence
-from dnn_topology.topology.summaries import summarize
+from dnn_topology.graphs.graph import functional_graph
+from dnn_topology.graphs.node_sampling import Method
+from dnn_topology.homology.bootstrap import draws
+from dnn_topology.homology.diagrams import Diagrams, Essential
+from dnn_topology.homology.persistence import persistence
+from dnn_topology.homology.summaries import summarize
+from dnn_topology.recording.activations import record
+from dnn_topology.recording.signals import Nodes
+from dnn_topology.recording.state_dicts import StateDict, load_weights
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
     from torch import nn
 
-    from dnn_topology.topology.metrics import Metric
+    from dnn_topology.graphs.metrics import Metric
 
 
 @dataclass(frozen=True, eq=False)

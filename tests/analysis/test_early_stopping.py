@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.early_stopping import QUANTITIES, StoppingRule, stopping_readings
-from dnn_topology.topology.diagrams import Diagrams
+from dnn_topology.homology.diagrams import Diagrams
 
 NAN = float("nan")
 PILOT = {0: 0.0094, 2: 0.0075, 5: 0.0072, 12: 0.0087, 20: 0.0096, 80: 0.0086}  # ρ* of LeNet in the pilot of the issue

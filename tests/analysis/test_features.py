@@ -9,8 +9,8 @@ import pytest
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.features import EARLY, FEATURE_SETS, gap_features, with_early
-from dnn_topology.topology.diagrams import Diagrams
-from dnn_topology.topology.dipha import read_dipha
+from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.homology.dipha import read_dipha
 
 
 def diagrams_of(*points: list[tuple[float, float]], end: float = 0.4, n_nodes: int | None = None) -> Diagrams:

@@ -120,7 +120,7 @@ def test_a_part_of_dead_neurons_has_no_nodes_and_no_cavities(results: Path, monk
     def dead_apart(activations: Activations, **options: object) -> NDArray[np.intp]:  # noqa: ARG001
         return np.where(np.ptp(activations.values, axis=0) == 0, 1, 0)
 
-    monkeypatch.setattr("dnn_topology.topology.kinds.correlation_groups", dead_apart)
+    monkeypatch.setattr("dnn_topology.graphs.graph_types.correlation_groups", dead_apart)
     table = measured(results, PARTITIONED).query("part == 1 and epoch == 1")
     assert table["n_nodes"].tolist() == [0, 0]
     assert table["n_constant"].min() > 0

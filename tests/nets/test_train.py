@@ -11,8 +11,9 @@ from torch import nn
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.nets.data import DataSet, load_data, sample
-from dnn_topology.nets.train import EpochRecord, TrainingState, evaluate, load_weights, save_weights, train
+from dnn_topology.nets.train import EpochRecord, TrainingState, evaluate, save_weights, train
 from dnn_topology.nets.zoo import build_net
+from dnn_topology.recording.state_dicts import load_weights
 
 
 @pytest.fixture(scope="module")

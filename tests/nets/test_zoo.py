@@ -10,12 +10,12 @@ from torch import nn
 from torch.nn import functional
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.nets.activations import record
 from dnn_topology.nets.data import DataSet, load_data, sample
-from dnn_topology.nets.layers import default_layers
-from dnn_topology.nets.listing import list_layers
 from dnn_topology.nets.train import train
 from dnn_topology.nets.zoo import NETWORKS, Network, build_net, find_network
+from dnn_topology.recording.activations import record
+from dnn_topology.recording.layers import default_layers
+from dnn_topology.recording.listing import list_layers
 
 DEEP = {name for name, network in NETWORKS.items() if "layers" in network.about and name.startswith(("res", "dense"))}
 SMALL = [name for name in NETWORKS if name.startswith(("lenet", "conv"))]

@@ -15,11 +15,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.graphs.graph import FunctionalGraph
+from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.homology.dipha import read_dipha
+from dnn_topology.homology.persistence import persistence
 from dnn_topology.show.plots import plot_barcode, plot_betti_curves, plot_diagram, plot_history
-from dnn_topology.topology.diagrams import Diagrams
-from dnn_topology.topology.dipha import read_dipha
-from dnn_topology.topology.graph import FunctionalGraph
-from dnn_topology.topology.persistence import persistence
 
 INF = float("inf")
 SIMPLE = Diagrams([np.array([[0.0, 0.1], [0.0, INF]]), np.array([[0.1, 0.2], [0.15, INF]])], 0.3)

@@ -7,11 +7,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.experiment import topology_table
+from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.homology.dipha import read_dipha
+from dnn_topology.runs import topology_table
 from dnn_topology.show.report import draw_run, save_figure
 from dnn_topology.show.window import show_window
-from dnn_topology.topology.diagrams import Diagrams
-from dnn_topology.topology.dipha import read_dipha
 
 MAGIC = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice
-from dnn_topology.topology.summaries import summarize
+from dnn_topology.homology.summaries import summarize
 
 if TYPE_CHECKING:
-    from dnn_topology.topology.diagrams import Diagrams
+    from dnn_topology.homology.diagrams import Diagrams
 
 MAX_EPSILON = 0.4  # up to which scale a network is watched
 MIN_PERSISTENCE = 0.02  # in ε, as in both papers
@@ -42,7 +42,7 @@ def stopping_readings(diagrams: Diagrams) -> dict[str, float]:
         CVPR 2019 (density of the peak).
 
     Example:
-        >>> from dnn_topology.topology.diagrams import Diagrams
+        >>> from dnn_topology.homology.diagrams import Diagrams
         >>> found = stopping_readings(Diagrams([[], [(0.1, 0.2)]], max_epsilon=0.4))
         >>> {name: round(value, 3) for name, value in found.items()}
         {'density': nan, 'epsilon': 0.1, 'midlife': 0.15, 'life': 0.1}

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.topology.summaries import summarize
+from dnn_topology.homology.summaries import summarize
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from dnn_topology.topology.diagrams import Diagrams, Essential
+    from dnn_topology.homology.diagrams import Diagrams, Essential
 
 MIN_PERSISTENCE = 0.02  # in ε, as in both papers
 MAX_EPSILON = 0.4  # the scale up to which the CVPR 2020 paper looks
@@ -57,7 +57,7 @@ def gap_features(
         2024 (means and standard deviations).
 
     Example:
-        >>> from dnn_topology.topology.diagrams import Diagrams
+        >>> from dnn_topology.homology.diagrams import Diagrams
         >>> found = gap_features(Diagrams([[(0, 0.1), (0, 0.3)], [(0.1, 0.2)]], max_epsilon=0.4, n_nodes=2))
         >>> [round(found[name], 3) for name in ("life", "midlife", "h0_death_mean", "h1_points_per_node")]
         [0.1, 0.15, 0.2, 0.5]

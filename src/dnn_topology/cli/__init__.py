@@ -12,7 +12,7 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology._version import __version__
 from dnn_topology.cli import demo, detect, engines, gap, lists, run, stopping, study, visualise
 from dnn_topology.cli.options import ListCommand, normalise
-from dnn_topology.experiment import EpochsFailedError
+from dnn_topology.runs import EpochsFailedError
 
 # The class of everything that Typer finds wrong with an invocation; public only as an ancestor of this one.
 UsageError: Any = typer.BadParameter.__mro__[2]

@@ -9,7 +9,7 @@ import typer
 
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.steps import measure_and_leave, resources_of, train_with_progress
-from dnn_topology.experiment import Experiment, Topology, Training
+from dnn_topology.runs import Experiment, Topology, Training
 
 EPOCHS = [0, 1, 2, 5, 10, 20, 30]
 MIN_PERSISTENCE = 0.02

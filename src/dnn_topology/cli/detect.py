@@ -17,13 +17,13 @@ from dnn_topology.cli import options as opt
 from dnn_topology.cli.lists import print_table
 from dnn_topology.cli.progress import progress
 from dnn_topology.cli.steps import opened
-from dnn_topology.experiment import Experiment, Training, check_trained, file_digest, use_threads
+from dnn_topology.runs import Experiment, Training, check_trained, file_digest, use_threads
 
 if TYPE_CHECKING:
     import torch
 
-    from dnn_topology.experiment.detecting import Detecting, Detection, Results
     from dnn_topology.nets.data import DataSet
+    from dnn_topology.runs.detecting import Detecting, Detection, Results
 
 DETECTION = "Detection"
 PAIRS = (("clean", "adversarial"), ("noise", "adversarial"), ("clean", "noise"))
@@ -135,9 +135,9 @@ def _asked(
         DnnTopologyError: A name is unknown, or a number is none.
     """
     from dnn_topology.analysis.adversarial import NAMES
-    from dnn_topology.detection import DEFAULT
-    from dnn_topology.experiment.detecting import Detection
-    from dnn_topology.nets.attacks import ATTACKS
+    from dnn_topology.analysis.adversarial.attacks import ATTACKS
+    from dnn_topology.analysis.adversarial.detection import DEFAULT
+    from dnn_topology.runs.detecting import Detection
 
     names = DEFAULT if detectors is None else tuple(dict.fromkeys(_words(detectors)))
     attacks = tuple(dict.fromkeys(_words(attack)))
@@ -186,8 +186,8 @@ def _opened(
     Raises:
         DnnTopologyError: There is no such network.
     """
-    from dnn_topology.experiment.detecting import Detecting
-    from dnn_topology.nets.train import load_weights
+    from dnn_topology.recording.state_dicts import load_weights
+    from dnn_topology.runs.detecting import Detecting
 
     if checkpoint is None:
         experiment = opened(experiment)
@@ -260,7 +260,7 @@ def _leave(results: Results, folder: Path) -> None:
 
 def _draw(results: Results, folder: Path) -> list[Path]:
     """Draw the ROC curves, and the Betti curves of the largest batches, of every attack at its strongest."""
-    from dnn_topology.experiment.detecting import cell_name
+    from dnn_topology.runs.detecting import cell_name
     from dnn_topology.show.detection import plot_batch_curves, plot_roc
     from dnn_topology.show.report import save_figure
 

@@ -10,11 +10,11 @@ import typer
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.lists import print_table
 from dnn_topology.cli.steps import opened, topology_of
-from dnn_topology.experiment import Experiment, Training, check_trained, epoch_graphs, use_threads
-from dnn_topology.topology.engines import ENGINES, get_engine
-from dnn_topology.topology.engines.estimate import amount, duration
-from dnn_topology.topology.engines.estimate import estimate as estimated
-from dnn_topology.topology.engines.planner import prepare
+from dnn_topology.homology.engines import ENGINES, get_engine
+from dnn_topology.homology.engines.estimate import amount, duration
+from dnn_topology.homology.engines.estimate import estimate as estimated
+from dnn_topology.homology.engines.planner import prepare
+from dnn_topology.runs import Experiment, Training, check_trained, epoch_graphs, use_threads
 
 
 def engines() -> None:

@@ -16,7 +16,7 @@ from dnn_topology.analysis.features import FEATURE_SETS, MAX_EPSILON, with_early
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.lists import print_table
 from dnn_topology.cli.steps import run_at
-from dnn_topology.experiment import Experiment, Topology, Training, check_trained
+from dnn_topology.runs import Experiment, Topology, Training, check_trained
 
 if TYPE_CHECKING:
     from dnn_topology.analysis.gap import GapModel
@@ -182,9 +182,9 @@ def _read(path: Path) -> pd.DataFrame:
 def _measured(experiment: Experiment, checkpoint: Path, early: Path | None, model: GapModel, seed: int) -> pd.DataFrame:
     """Measure one network on training inputs, and early in its training, as those of the model were."""
     from dnn_topology.nets.train import evaluate as accuracy_of
-    from dnn_topology.nets.train import load_weights
-    from dnn_topology.study.cell import measured_draws, measured_how
-    from dnn_topology.study.readings import readings
+    from dnn_topology.recording.state_dicts import load_weights
+    from dnn_topology.runs.study.cell import measured_draws, measured_how
+    from dnn_topology.runs.study.readings import readings
 
     how = {"n_inputs": 500, "max_epsilon": MAX_EPSILON, "nodes": "unit", "draws": 1, **model.measured}
     topology = Topology(

@@ -8,7 +8,7 @@ import typer
 
 from dnn_topology._checks import DnnTopologyError, check_choice
 from dnn_topology.cli.options import TOPOLOGY
-from dnn_topology.topology.kinds import OPTIONS, PARTITIONS, GraphKind, GraphType, Partition
+from dnn_topology.graphs.graph_types import OPTIONS, PARTITIONS, GraphKind, GraphType, Partition
 
 GRAPH_TYPES: dict[str, GraphType] = {
     **{name: name for name in OPTIONS},

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dnn_topology.cli import options as opt
-from dnn_topology.experiment import Experiment, Training
+from dnn_topology.runs import Experiment, Training
 
 Rows = tuple[tuple[str, ...], Sequence[tuple[str, ...]]]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table of the README.")]
@@ -35,8 +35,8 @@ def layers(
     data_dir: opt.DataDir = None,
 ) -> None:
     """List what can be recorded in a network, in the order of the forward pass, and how many nodes each layer gives."""
-    from dnn_topology.nets.layers import default_layers
-    from dnn_topology.nets.listing import EVERYTHING, list_layers
+    from dnn_topology.recording.layers import default_layers
+    from dnn_topology.recording.listing import EVERYTHING, list_layers
 
     training = Training(net=net, dataset=dataset, binarize_labels=binarize_labels)
     experiment = Experiment(training, data_dir=data_dir)

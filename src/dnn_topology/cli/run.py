@@ -14,7 +14,7 @@ from dnn_topology.cli import graph_options as graphs
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.steps import measure_and_leave, opened, resources_of, topology_of, train_with_progress
 from dnn_topology.cli.stopping import EarlyStop, EarlyStopQuantity, MinDelta, Patience, stopping_of
-from dnn_topology.experiment import Experiment, Topology, Training, check_trained, file_digest
+from dnn_topology.runs import Experiment, Topology, Training, check_trained, file_digest
 
 
 def run(
@@ -311,7 +311,7 @@ def topology(
 
 def _sampled(topology: Topology, sample_nodes: int | None, sample_method: str, bootstrap: int) -> Topology:
     """Return what is measured, with what the flags ask of a sample of neurons."""
-    from dnn_topology.topology.nodes import METHODS
+    from dnn_topology.graphs.node_sampling import METHODS
 
     check_choice("--sample-method", sample_method, METHODS)
     return replace(topology, sample_nodes=sample_nodes, sample_method=cast(Any, sample_method), bootstrap=bootstrap)
@@ -319,8 +319,8 @@ def _sampled(topology: Topology, sample_nodes: int | None, sample_method: str, b
 
 def _shown(filtration: str, smooth: bool, min_persistence: float, essential: str) -> dict[str, Any]:
     """Return what the flags say of pictures and tables, checked before any work starts."""
+    from dnn_topology.homology.diagrams import ESSENTIAL
     from dnn_topology.show.plots import FILTRATIONS
-    from dnn_topology.topology.diagrams import ESSENTIAL
 
     check_choice("--filtration", filtration, FILTRATIONS)
     check_choice("--essential", essential, ESSENTIAL)

@@ -14,7 +14,9 @@ from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_choice
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.progress import progress
-from dnn_topology.experiment import (
+from dnn_topology.homology.betti_numbers import betti_numbers
+from dnn_topology.homology.engines.planner import cores
+from dnn_topology.runs import (
     EpochsFailedError,
     Experiment,
     Resources,
@@ -31,13 +33,11 @@ from dnn_topology.experiment import (
     use_threads,
     with_names,
 )
-from dnn_topology.topology.engines.planner import cores
-from dnn_topology.topology.static import betti_numbers
 
 if TYPE_CHECKING:
+    from dnn_topology.homology.diagrams import Diagrams
     from dnn_topology.isolate import Failure
     from dnn_topology.nets.train import TrainingState
-    from dnn_topology.topology.diagrams import Diagrams
 
 
 def opened(experiment: Experiment) -> Experiment:
@@ -224,8 +224,8 @@ def topology_of(
     engine: str,
 ) -> Topology:
     """Return what the flags ask to measure, checked before any work starts."""
-    from dnn_topology.nets.signals import NODES
-    from dnn_topology.topology.engines import check_engine
+    from dnn_topology.homology.engines import check_engine
+    from dnn_topology.recording.signals import NODES
 
     check_engine(engine)
     check_choice("--nodes", nodes, NODES)

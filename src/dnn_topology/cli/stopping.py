@@ -16,7 +16,9 @@ from dnn_topology.analysis.early_stopping import QUANTITIES, Decision, StoppingR
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.progress import progress
 from dnn_topology.cli.steps import resources_of, run_at
-from dnn_topology.experiment import (
+from dnn_topology.homology.engines.estimate import duration, estimate
+from dnn_topology.homology.engines.planner import prepare
+from dnn_topology.runs import (
     EpochsFailedError,
     Experiment,
     Resources,
@@ -27,8 +29,6 @@ from dnn_topology.experiment import (
     watch_epochs,
     watched_topology,
 )
-from dnn_topology.topology.engines.estimate import duration, estimate
-from dnn_topology.topology.engines.planner import prepare
 
 PANEL = "Early stopping"
 EarlyStop = Annotated[

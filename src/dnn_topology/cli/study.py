@@ -13,12 +13,21 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.lists import print_table
 from dnn_topology.cli.progress import progress
+from dnn_topology.homology.engines.estimate import duration
 from dnn_topology.isolate import Failure
-from dnn_topology.study import Cell, CellResult, StudyFolder, locally, on_cluster, progress_of, read_study, run_study
-from dnn_topology.study.grid import check_nets_and_data
-from dnn_topology.study.running import Outcomes, Runner
-from dnn_topology.study.status import expected_seconds
-from dnn_topology.topology.engines.estimate import duration
+from dnn_topology.runs.study import (
+    Cell,
+    CellResult,
+    StudyFolder,
+    locally,
+    on_cluster,
+    progress_of,
+    read_study,
+    run_study,
+)
+from dnn_topology.runs.study.grid import check_nets_and_data
+from dnn_topology.runs.study.running import Outcomes, Runner
+from dnn_topology.runs.study.status import expected_seconds
 
 File = Annotated[
     list[str],

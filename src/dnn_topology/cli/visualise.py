@@ -12,7 +12,7 @@ import typer
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
-from dnn_topology.experiment import Experiment, Training, load_diagrams, measured_parts, topology_table
+from dnn_topology.runs import Experiment, Training, load_diagrams, measured_parts, topology_table
 
 
 def visualise(

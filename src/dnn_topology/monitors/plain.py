@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dnn_topology._checks import DnnTopologyError, check_at_least
-from dnn_topology.nets.inputs import draw
 from dnn_topology.pipeline import Measurement, measure
+from dnn_topology.recording.inputs import draw
 
 if TYPE_CHECKING:
     from torch import nn

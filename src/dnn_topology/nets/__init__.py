@@ -1,1 +1,1 @@
-"""Networks, data, training and recording: PyTorch lives here."""
+"""Beside the flow: named networks, data sets and training. The flow imports nothing of it."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import copy
-import io
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,11 +15,10 @@ from torch import nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.nets.data import DataSet, Samples, batches
+from dnn_topology.recording.state_dicts import StateDict, read_state, write_state
 
-StateDict = dict[str, Any]
 EVALUATION_BATCH = 500
 
 
@@ -57,7 +54,7 @@ class TrainingState:
 
     def save(self, path: Path) -> None:
         """Write the state in one step."""
-        _save(path, {**vars(self), "history": [asdict(record) for record in self.history]})
+        write_state(path, {**vars(self), "history": [asdict(record) for record in self.history]})
 
     @classmethod
     def load(cls, path: Path) -> TrainingState:
@@ -66,7 +63,7 @@ class TrainingState:
         Raises:
             DnnTopologyError: The file is missing or damaged.
         """
-        content = _load(path)
+        content = read_state(path)
         try:
             state = cls(**{name: content[name] for name in cls.__dataclass_fields__})
             return replace(state, history=tuple(EpochRecord(**record) for record in content["history"]))
@@ -185,30 +182,7 @@ def history_table(state: TrainingState) -> pd.DataFrame:
 
 def save_weights(path: Path, state: TrainingState) -> None:
     """Write the weights of one epoch, for measuring and for others to load, in one step."""
-    _save(path, {"epoch": state.epoch, "model": state.model})
-
-
-def load_weights(path: Path, model: nn.Module) -> None:
-    """Put weights from a file into a model: those that `save_weights` wrote, or somebody else's state dict.
-
-    Args:
-        path: A file of torch.save, which may hold the state dict under "model", "state_dict" or "net", or of
-            safetensors (*.safetensors). Nothing but tensors and plain values is read. The prefix "module." that
-            DataParallel leaves is passed over.
-        model: The network.
-
-    Raises:
-        DnnTopologyError: The file is missing or damaged, or fits another network.
-    """
-    content = _load(path)
-    state = next(
-        (content[key] for key in ("model", "state_dict", "net") if isinstance(content.get(key), dict)), content
-    )
-    try:
-        model.load_state_dict({name.removeprefix("module."): tensor for name, tensor in state.items()})
-    except (RuntimeError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise DnnTopologyError(f"{path} does not fit this network: {reason[:200]}") from error
+    write_state(path, {"epoch": state.epoch, "model": state.model})
 
 
 def _train_epoch(
@@ -235,52 +209,3 @@ def _train_epoch(
 def _epoch_seed(seed: int, epoch: int) -> int:
     """Return a seed for one epoch, far from those of its neighbours."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
-
-
-def _save(path: Path, content: dict[str, Any]) -> None:
-    """Write what torch can read again with `weights_only=True`, in one step."""
-    buffer = io.BytesIO()  # torch's own file writer reports a full disk as an internal error
-    torch.save({"format": store.FORMAT, **content}, buffer)
-    store.write_bytes(path, buffer.getbuffer())
-
-
-def _load(path: Path) -> dict[str, Any]:
-    """Read a file of tensors and plain values, never pickled code.
-
-    Raises:
-        DnnTopologyError: The file is missing or damaged.
-    """
-    with store.readable_errors("read", path), path.open("rb"):
-        pass
-    try:
-        content = _safetensors(path) if path.suffix == ".safetensors" else _tensors(path)
-    except DnnTopologyError:
-        raise
-    except Exception as error:  # torch raises anything from EOFError to UnpicklingError on a damaged file
-        raise DnnTopologyError(
-            f"{path} is damaged, or holds more than tensors and plain values ({type(error).__name__}); delete it and "
-            "run again, or save the state dict alone"
-        ) from error
-    if not isinstance(content, dict):
-        raise DnnTopologyError(f"{path} holds no state dict: found {type(content).__name__}")
-    return content
-
-
-def _tensors(path: Path) -> Any:
-    """Read a file of torch.save."""
-    return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _safetensors(path: Path) -> Any:
-    """Read a file of safetensors.
-
-    Raises:
-        DnnTopologyError: The package `safetensors` is not installed.
-    """
-    try:
-        from safetensors.torch import load_file
-    except ImportError as error:
-        raise DnnTopologyError(
-            f"{path} needs the package safetensors: pip install 'dnn-topology[safetensors]'"
-        ) from error
-    return load_file(path)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from dnn_topology.homology.diagrams import BettiCurve, Diagrams, Essential
     from dnn_topology.pipeline import Measurement
-    from dnn_topology.topology.diagrams import BettiCurve, Diagrams, Essential
 
 Filtration = Literal["nominal", "density"]
 FILTRATIONS: tuple[Filtration, ...] = ("nominal", "density")

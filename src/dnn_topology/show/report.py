@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from dnn_topology.topology.diagrams import Diagrams, Essential
+    from dnn_topology.homology.diagrams import Diagrams, Essential
 
 FORMATS = ("png", "svg", "pdf")
 

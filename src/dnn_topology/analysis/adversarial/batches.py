@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_max_epsilon
-from dnn_topology.topology.graph import functional_graph, varying_neurons
-from dnn_topology.topology.persistence import persistence
+from dnn_topology.graphs.graph import functional_graph, varying_neurons
+from dnn_topology.homology.persistence import persistence
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -10,13 +10,13 @@ import numpy as np
 from dnn_topology._checks import DnnTopologyError, check_choice
 from dnn_topology.analysis.adversarial.mahalanobis import ClassDistance
 from dnn_topology.analysis.adversarial.uncertainty import barycentres, profile, topological_uncertainty
-from dnn_topology.topology.persistence import persistence
-from dnn_topology.topology.samples import sample_graph
+from dnn_topology.graphs.sample_graphs import sample_graph
+from dnn_topology.homology.persistence import persistence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dnn_topology.observing import Observation
+    from dnn_topology.analysis.adversarial.observation import Observation
 
 T = TypeVar("T")
 Features = Callable[["Observation"], "NDArray[np.float64]"]
@@ -176,7 +176,7 @@ def detector(name: str) -> Detector:
 
     Example:
         >>> import torch
-        >>> from dnn_topology.observing import observe
+        >>> from dnn_topology.analysis.adversarial.observation import observe
         >>> model = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.ReLU(), torch.nn.Linear(6, 2))
         >>> usual = observe(model, torch.randn(100, 4, generator=torch.Generator().manual_seed(0)))
         >>> strange = observe(model, torch.full((1, 4), 20.0))

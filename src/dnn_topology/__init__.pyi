@@ -1,0 +1,64 @@
+# The public names by stage; `lazy_loader` reads this file when the package is imported, and type checkers read it too.
+
+__all__: list[str]
+
+def __dir__() -> list[str]: ...
+
+# the version, and the one kind of error
+from ._checks import DnnTopologyError as DnnTopologyError
+from ._version import __version__ as __version__
+
+# numbers → what they are good for
+from .analysis.adversarial import BatchDetector as BatchDetector
+from .analysis.adversarial import detector as detector
+from .analysis.adversarial import separation as separation
+from .analysis.adversarial.attacks import Attacked as Attacked
+from .analysis.adversarial.attacks import attack as attack
+from .analysis.adversarial.detection import separations as separations
+from .analysis.adversarial.detection import watch as watch
+from .analysis.adversarial.observation import Observation as Observation
+from .analysis.adversarial.observation import observe as observe
+from .analysis.early_stopping import StoppingRule as StoppingRule
+from .analysis.gap import GapModel as GapModel
+
+# signals → functional graphs
+from .graphs.graph import FunctionalGraph as FunctionalGraph
+from .graphs.graph import functional_graph as functional_graph
+from .graphs.node_sampling import sample_nodes as sample_nodes
+
+# graph → diagrams → numbers
+from .homology.bootstrap import bootstrap as bootstrap
+from .homology.bootstrap import intervals as intervals
+from .homology.diagrams import BettiCurve as BettiCurve
+from .homology.diagrams import Diagrams as Diagrams
+from .homology.dipha import read_dipha as read_dipha
+from .homology.dipha import write_dipha as write_dipha
+from .homology.persistence import persistence as persistence
+from .homology.summaries import summarize as summarize
+
+# the flow inside a training loop
+from .monitors.plain import TopologyMonitor as TopologyMonitor
+from .monitors.stopping import TopologicalEarlyStopping as TopologicalEarlyStopping
+
+# beside the flow: networks, data, training
+from .nets.data import DataSet as DataSet
+from .nets.data import load_data as load_data
+from .nets.train import train as train
+from .nets.zoo import build_net as build_net
+
+# the flow at once
+from .pipeline import Measurement as Measurement
+from .pipeline import measure as measure
+from .pipeline import track as track
+
+# any module + inputs → signals
+from .recording.activations import Activations as Activations
+from .recording.activations import record as record
+from .recording.listing import list_layers as list_layers
+
+# pictures
+from .show.early_stopping import plot_early_stopping as plot_early_stopping
+from .show.plots import plot_barcode as plot_barcode
+from .show.plots import plot_betti_curves as plot_betti_curves
+from .show.plots import plot_diagram as plot_diagram
+from .show.plots import plot_history as plot_history

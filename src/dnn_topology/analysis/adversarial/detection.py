@@ -1,0 +1,212 @@
+"""The flow of detection: detectors fitted on clean training inputs → scores of others → how well they separate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.analysis.adversarial import (
+    NOISE,
+    BatchDetector,
+    Detector,
+    draw_batches,
+    fitted,
+    needs_trees,
+    separation,
+)
+from dnn_topology.analysis.adversarial.attacks import noisy_inputs
+from dnn_topology.analysis.adversarial.observation import Observation, joined, observe
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+    from numpy.typing import NDArray
+    from torch import nn
+
+DEFAULT = ("softmax", "entropy", "inputs", "activations+noise", "uncertainty", "profile", "profile+noise")
+KINDS = ("clean", "noise", "adversarial")
+PAIRS = (("clean", "adversarial"), ("noise", "adversarial"), ("clean", "noise"))
+N_BATCHES = 40  # batches of each size that are judged
+BATCH = "batch of "  # start of the name of a detector of batches, before its size
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """How suspicious some inputs are, higher being more.
+
+    Attributes:
+        single: Detector → (n,), one score per input.
+        batches: Batch size → (n_batches,), one score per batch of them.
+        curves: Batch size → (n_batches, n_scales): the batches' Betti curves.
+    """
+
+    single: Mapping[str, NDArray[np.float64]]
+    batches: Mapping[int, NDArray[np.float64]]
+    curves: Mapping[int, NDArray[np.float64]]
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Return everything as named arrays, for a file."""
+        named: dict[str, Mapping[Any, NDArray[np.float64]]] = {
+            "single": self.single,
+            "batches": self.batches,
+            "curves": self.curves,
+        }
+        return {f"{kind}/{name}": values for kind, found in named.items() for name, values in found.items()}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[np.float64]]) -> Scores:
+        """Return what `arrays` returned as scores again."""
+        found: dict[str, dict[str, NDArray[np.float64]]] = {"single": {}, "batches": {}, "curves": {}}
+        for name, values in arrays.items():
+            kind, _, which = name.partition("/")
+            if kind in found:
+                found[kind][which] = values
+        sized = [{int(size): values for size, values in found[kind].items()} for kind in ("batches", "curves")]
+        return cls(found["single"], *sized)
+
+
+@dataclass(frozen=True, eq=False)
+class Watch:
+    """A network with detectors that know what is usual for it.
+
+    Attributes:
+        model: The network.
+        detectors: Name → fitted detector.
+        batch_detectors: Batch size → fitted detector.
+        layers: Of the nodes; see `record`.
+        device: Where to run.
+    """
+
+    model: nn.Module
+    detectors: Mapping[str, Detector]
+    batch_detectors: Mapping[int, BatchDetector]
+    layers: Sequence[str] | None = None
+    device: str | None = None
+
+    def observe(self, inputs: torch.Tensor) -> Observation:
+        """Return what the network does with inputs, as far as the detectors look at it."""
+        trees = needs_trees(self.detectors)
+        return observe(self.model, inputs, layers=self.layers, trees=trees, device=self.device)
+
+    def score(self, inputs: torch.Tensor) -> Scores:
+        """Return how suspicious inputs (n, channels, height, width) are.
+
+        Batches are drawn at random from the inputs, `N_BATCHES` of each size, each without replacement; the draw
+        depends on n alone, so that clean inputs and what became of them are judged in the same batches. A size beyond n
+        has no batch.
+        """
+        seen = self.observe(inputs)
+        single = {name: one.score(seen) for name, one in self.detectors.items()}
+        curves = {
+            size: one.curves(
+                seen.activations.values[places] for places in draw_batches(len(seen), size=size, count=N_BATCHES)
+            )
+            for size, one in self.batch_detectors.items()
+            if size <= len(seen)
+        }
+        return Scores(
+            single, {size: self.batch_detectors[size].score_curves(found) for size, found in curves.items()}, curves
+        )
+
+
+def watch(
+    model: nn.Module,
+    clean: torch.Tensor,
+    *,
+    detectors: Sequence[str] = DEFAULT,
+    batch_sizes: Sequence[int] = (),
+    noise: float = 0.35,
+    mean: float | Sequence[float] = 0.0,
+    std: float | Sequence[float] = 1.0,
+    layers: Sequence[str] | None = None,
+    seed: int = 0,
+    device: str | None = None,
+) -> Watch:
+    """Fit detectors of adversarial inputs on clean training inputs. No adversarial input is looked at.
+
+    Args:
+        model: Gives logits or log-probabilities (n, n_classes).
+        clean: (n, channels, height, width), as the network takes them: training inputs.
+        detectors: Names; see `analysis.adversarial.detectors`. What ends in "+noise" is fitted on the clean inputs
+            together with noisy ones, so that noise counts as usual.
+        batch_sizes: A detector of batches is fitted for each of these sizes.
+        noise: How strong that noise is at most; see `noisy_inputs`.
+        mean: What was subtracted from the pixels; needed where noise is.
+        std: By what they were divided.
+        layers: Of the nodes; see `record`.
+        seed: Of the noise and of the draws of batches.
+        device: Where to run; by default where the model is.
+
+    Returns:
+        The network with its detectors.
+
+    Raises:
+        DnnTopologyError: A name is unknown, a size too large, or there are too few inputs.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 2))
+        >>> found = watch(model, torch.rand(60, 1, 4, 4), detectors=["softmax", "profile+noise"])
+        >>> {name: scores.shape for name, scores in found.score(torch.rand(5, 1, 4, 4)).single.items()}
+        {'softmax': (5,), 'profile+noise': (5,)}
+    """
+    if not detectors and not batch_sizes:
+        raise DnnTopologyError("no detector: name at least one, or a batch size")
+    trees = needs_trees(detectors)
+    usual = observe(model, clean, layers=layers, trees=trees, device=device)
+    shaken = usual
+    if any(name.endswith(NOISE) for name in detectors):
+        noisy = noisy_inputs(clean, strength=noise, mean=mean, std=std, seed=seed)
+        shaken = joined([usual, observe(model, noisy, layers=layers, trees=trees, device=device)])
+    single = {name: fitted(name, shaken if name.endswith(NOISE) else usual) for name in detectors}
+    batches = {size: BatchDetector(batch_size=size, seed=seed).fit(usual.activations.values) for size in batch_sizes}
+    return Watch(model, single, batches, layers, device)
+
+
+def separations(
+    scores: Mapping[str, Scores], *, fooled: NDArray[np.bool_] | None = None, resamples: int = 500, seed: int = 0
+) -> pd.DataFrame:
+    """Return how well each detector tells clean, noisy and adversarial inputs apart.
+
+    Args:
+        scores: "clean", "noise" and "adversarial" → the scores of the same inputs, in the same order.
+        fooled: (n,): on which of them the attack had success; they get rows of their own.
+        resamples: See `separation`.
+        seed: See `separation`.
+
+    Returns:
+        One row per detector, pair of kinds and choice of inputs: `detector`, `negative`, `positive`, `inputs` ("all"
+        or "fooled") and what `separation` found.
+
+    Raises:
+        DnnTopologyError: A kind is missing.
+    """
+    import pandas as pd
+
+    missing = set(KINDS) - set(scores)
+    if missing:
+        raise DnnTopologyError(
+            f"scores of {', '.join(KINDS)} inputs are compared; missing: {', '.join(sorted(missing))}"
+        )
+    rows: list[dict[str, Any]] = []
+
+    def compare(detector: str, kind: str, found: Mapping[str, NDArray[np.float64]]) -> None:
+        for negative, positive in PAIRS:
+            one = separation(found[negative], found[positive], resamples=resamples, seed=seed)
+            rows.append(
+                {"detector": detector, "negative": negative, "positive": positive, "inputs": kind, **asdict(one)}
+            )
+
+    for name in scores["clean"].single:
+        found = {kind: scores[kind].single[name] for kind in KINDS}
+        compare(name, "all", found)
+        if fooled is not None and fooled.any():
+            compare(name, "fooled", {kind: values[fooled] for kind, values in found.items()})
+    for size in scores["clean"].batches:
+        compare(f"{BATCH}{size}", "all", {kind: scores[kind].batches[size] for kind in KINDS})
+    return pd.DataFrame(rows)

@@ -1,0 +1,1 @@
+"""Signals → functional graphs: neurons joined by how strongly they are correlated."""

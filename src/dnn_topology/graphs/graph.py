@@ -1,0 +1,280 @@
+"""The functional graph: neurons joined by how strongly their signals correlate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_distances, check_max_epsilon
+from dnn_topology.graphs.correlation import Edges, near_pairs
+from dnn_topology.graphs.metrics import distance_correlation_pairs, own_pairs, ranks, resolve_metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+    from dnn_topology.graphs.metrics import Metric
+    from dnn_topology.recording.activations import Activations
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionalGraph:
+    """A weighted graph on neurons: every edge (i, j, d) with d ≤ 2 · max_epsilon, each once, i < j.
+
+    Attributes:
+        rows: (n_edges,), int32. The lower node of each edge.
+        cols: (n_edges,), int32. The higher node of each edge.
+        distances: (n_edges,), float64. d = 1 - |Pearson r|, in [0, 1], as a *diameter*: ε = d / 2. A stored 0
+            is an edge of length 0 (two neurons with the same signal), not a missing one.
+        n_nodes: Number of nodes, isolated ones included.
+        max_epsilon: The largest ε that the graph speaks of; longer edges are absent.
+        neurons: Table of the nodes (layer, index), or None for a graph from elsewhere.
+        n_constant: Number of constant neurons, which have no correlation, that were dropped or isolated.
+    """
+
+    rows: NDArray[np.int32]
+    cols: NDArray[np.int32]
+    distances: NDArray[np.float64]
+    n_nodes: int
+    max_epsilon: float
+    neurons: pd.DataFrame | None = None
+    n_constant: int = 0
+
+    @classmethod
+    def from_distances(cls, distances: ArrayLike, *, max_epsilon: float = 0.5) -> FunctionalGraph:
+        """Make a graph of a dense matrix of distances computed elsewhere.
+
+        Args:
+            distances: (n, n), real. Symmetric diameters, 0 on the diagonal; inf marks a missing edge.
+            max_epsilon: Edges longer than 2 · max_epsilon are dropped; in (0, 0.5].
+
+        Returns:
+            The graph.
+
+        Raises:
+            DnnTopologyError: The matrix is not square, not symmetric, negative or holds NaN, or `max_epsilon`
+                lies outside (0, 0.5].
+
+        Example:
+            >>> graph = FunctionalGraph.from_distances([[0, 0.2], [0.2, 0]], max_epsilon=0.3)
+            >>> graph.n_edges, graph.density(0.1)
+            (1, 1.0)
+        """
+        check_max_epsilon(max_epsilon)
+        matrix = np.asarray(distances, dtype=np.float64)
+        check_distances(matrix)
+        rows, cols = np.nonzero(np.triu(matrix <= 2 * max_epsilon, k=1))
+        return cls(rows.astype(np.int32), cols.astype(np.int32), matrix[rows, cols], len(matrix), float(max_epsilon))
+
+    @property
+    def n_edges(self) -> int:
+        """Number of kept edges."""
+        return len(self.distances)
+
+    @property
+    def n_pairs(self) -> int:
+        """Number of pairs of nodes, joined or not."""
+        return self.n_nodes * (self.n_nodes - 1) // 2
+
+    def density(self, epsilon: ArrayLike) -> float | NDArray[np.float64]:
+        """Return the share of all pairs of nodes that are joined at `epsilon`.
+
+        Args:
+            epsilon: Scale or scales (…), at most `max_epsilon`.
+
+        Returns:
+            (…), float64 in [0, 1]; a float for a single scale; 0 where there are fewer than two nodes.
+        """
+        joined = np.searchsorted(np.sort(self.distances) / 2, np.asarray(epsilon), side="right")
+        share = joined / max(self.n_pairs, 1)
+        return float(share) if np.ndim(epsilon) == 0 else share
+
+    def to_dense(self) -> NDArray[np.float64]:
+        """Return the (n_nodes, n_nodes) float64 matrix of distances: 0 on the diagonal, inf where no edge is."""
+        matrix = np.full((self.n_nodes, self.n_nodes), np.inf)
+        np.fill_diagonal(matrix, 0.0)
+        matrix[self.rows, self.cols] = matrix[self.cols, self.rows] = self.distances
+        return matrix
+
+
+def functional_graph(
+    activations: Activations | ArrayLike,
+    *,
+    max_epsilon: float = 0.3,
+    constant: Literal["drop", "isolate"] = "drop",
+    metric: Metric = "pearson",
+    device: str | None = None,
+    block: int | None = None,
+) -> FunctionalGraph:
+    """Join every two neurons whose signals are strongly correlated: d = 1 - |Pearson r| ≤ 2 · max_epsilon.
+
+    Correlations are computed in float64, block by block, so that memory beyond the input is bounded by 2 GiB and
+    the kept edges (16 bytes each, half as much again while they are put together). They are those of `np.corrcoef`
+    up to round-off; only neurons that float64 cannot tell apart (d < 1e-14) are set to distance 0 and given the same
+    distances to all others, a change below 1.4e-7.
+
+    Args:
+        activations: What `record` returns, or an array (n_samples, n_neurons), such as a file that is mapped into
+            memory because it does not fit there.
+        max_epsilon: The largest scale of the filtration, in (0, 0.5].
+        constant: A neuron that never changes has no correlation: "drop" it, or "isolate" it as a node
+            without edges. Either way `n_constant` counts them.
+        metric: What d is: "pearson" and "spearman" are 1 - |correlation|, "distance-correlation" is 1 - dCor (see
+            `distance_correlation_pairs`). A function of the user's own, or its name "package.module:function", takes
+            the signals of the neurons that are not constant, (n_samples, n), and returns distances (n, n).
+        device: Where the products are computed: "cpu", "cuda", …; by default on the CUDA GPU where there is one.
+        block: Columns per block, by default chosen for speed; it changes no result beyond round-off.
+
+    Returns:
+        The graph on the neurons that are left, in the order of `activations`.
+
+    Raises:
+        DnnTopologyError: `max_epsilon` lies outside (0, 0.5]; there are fewer than two samples; an activation
+            is NaN or infinite; every neuron is constant; the metric is unknown or does not return distances.
+
+    Source:
+        Corneanu et al., What does it mean to learn in deep networks?, CVPR 2019, section 3.
+
+    Example:
+        >>> import numpy as np
+        >>> signal = np.random.default_rng(0).normal(size=(100, 1))
+        >>> graph = functional_graph(np.hstack([signal, -2 * signal + 1]), max_epsilon=0.3)
+        >>> graph.distances
+        array([0.])
+    """
+    check_max_epsilon(max_epsilon)
+    check_choice("constant", constant, ("drop", "isolate"))
+    metric = resolve_metric(metric)
+    if block is not None:
+        check_at_least("block", block, 1)
+    values = np.asarray(getattr(activations, "values", activations))
+    neurons: pd.DataFrame | None = getattr(activations, "neurons", None)
+    if values.ndim != 2:
+        raise DnnTopologyError(f"activations must be (n_samples, n_neurons), found shape {values.shape}")
+    if len(values) < 2:
+        raise DnnTopologyError(f"a correlation needs at least 2 samples, found {len(values)}: record more inputs")
+    varying = varying_neurons(values, neurons)
+    n_constant = values.shape[1] - len(varying)
+    if not len(varying):
+        raise DnnTopologyError(
+            f"all {values.shape[1]} neurons are constant over {len(values)} samples, so none has a "
+            "correlation: record other layers or more varied inputs"
+        )
+    nodes = varying if constant == "drop" else np.arange(values.shape[1])
+    edges = _edges(values, varying, metric=metric, threshold=2 * max_epsilon, block=block, device=device)
+    if constant == "isolate":
+        place = varying.astype(np.int32)
+        edges = edges._replace(rows=place[edges.rows], cols=place[edges.cols])
+    return FunctionalGraph(
+        *edges,
+        len(nodes),
+        float(max_epsilon),
+        None if neurons is None else neurons.iloc[nodes].reset_index(drop=True),
+        n_constant,
+    )
+
+
+def _edges(
+    values: NDArray[np.floating],
+    columns: NDArray[np.intp],
+    *,
+    metric: Metric,
+    threshold: float,
+    block: int | None,
+    device: str | None,
+) -> Edges:
+    """Return every pair of columns within the threshold, as positions within `columns`."""
+    if callable(metric):  # a user's own need not give neurons at distance 0 the same distances to others
+        return own_pairs(metric, values[:, columns], threshold=threshold)
+    if metric == "distance-correlation":
+        edges = distance_correlation_pairs(values[:, columns], threshold=threshold, block=block)
+    else:
+        if metric == "spearman":
+            values, columns = ranks(values[:, columns]), np.arange(len(columns), dtype=np.intp)
+        edges = near_pairs(values, columns, threshold=threshold, block=block, device=device)
+    return _with_consistent_duplicates(edges, n_nodes=len(columns))
+
+
+def varying_neurons(values: NDArray[np.floating], neurons: pd.DataFrame | None = None) -> NDArray[np.intp]:
+    """Return which neurons change from sample to sample, and so have correlations.
+
+    Args:
+        values: (n_samples, n_neurons), real.
+        neurons: Their table, for the message.
+
+    Returns:
+        Their columns, rising.
+
+    Raises:
+        DnnTopologyError: An activation is NaN or infinite.
+    """
+    _check_finite(values, neurons)
+    return np.flatnonzero(values.max(axis=0) > values.min(axis=0)) if values.shape[1] else np.empty(0, np.intp)
+
+
+def _check_finite(values: NDArray[np.floating], neurons: pd.DataFrame | None) -> None:
+    """Refuse NaN and infinite activations.
+
+    Raises:
+        DnnTopologyError: There are some; the message names their layers and counts them.
+    """
+    # The sum of squares is finite unless a value is not (or overflows), and costs no array of booleans.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(np.einsum("ij,ij->", values, values, dtype=np.float64)):
+            return
+    bad = (~np.isfinite(values)).sum(axis=0)
+    if not bad.any():
+        return
+    where = np.flatnonzero(bad)
+    layers = (
+        f"neurons {where[:5].tolist()}"
+        if neurons is None
+        else ", ".join(
+            f"layer {layer!r} ({bad[where][(neurons['layer'].iloc[where] == layer).to_numpy()].sum()})"
+            for layer in neurons["layer"].iloc[where].unique()
+        )
+    )
+    raise DnnTopologyError(
+        f"{bad.sum()} of {values.size} activations are NaN or infinite, in {layers}: lower the learning rate "
+        "or leave that layer out"
+    )
+
+
+def _with_consistent_duplicates(edges: Edges, *, n_nodes: int) -> Edges:
+    """Give neurons with the same signal the same distances to every other neuron.
+
+    If |r| of two neurons is 1, their correlations with a third are equal, but in floating point only up to
+    round-off, which would show as cavities of length 1e-16. Every edge between two classes of duplicates takes
+    the smallest length of such an edge, and all are dropped where round-off kept only some of them within the
+    threshold; inside a class the length is 0.
+    """
+    rows, cols, distances = edges
+    same = distances == 0
+    if not same.any():
+        return edges
+    _, label = connected_components(
+        coo_array((np.ones(same.sum(), dtype=bool), (rows[same], cols[same])), shape=(n_nodes, n_nodes)),
+        directed=False,
+    )
+    size = np.bincount(label)
+    has_twin = size[label] > 1
+    touched = np.flatnonzero(has_twin[rows] | has_twin[cols])  # few of very many edges
+    one, other = label[rows[touched]], label[cols[touched]]
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    _, first, pair, count = np.unique(
+        low.astype(np.int64) * n_nodes + high, return_index=True, return_inverse=True, return_counts=True
+    )
+    shortest = np.full(len(first), np.inf)
+    np.minimum.at(shortest, pair, distances[touched])
+    inside = low[first] == high[first]
+    shortest[inside] = 0.0
+    whole = inside | (count == size[low[first]] * size[high[first]])
+    distances[touched] = np.where(whole, shortest, np.inf)[pair]
+    if whole.all():
+        return edges
+    kept = np.isfinite(distances)
+    return Edges(rows[kept], cols[kept], distances[kept])

@@ -1,0 +1,109 @@
+"""The graph of a single input: neurons are joined where their activations on it differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dnn_topology._checks import DnnTopologyError, check_fraction, check_max_epsilon
+from dnn_topology.graphs.graph import FunctionalGraph
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+LDA_SHRINKAGE = 0.001
+
+
+def sample_graph(
+    activations: ArrayLike, *, max_epsilon: float = 0.3, neurons: pd.DataFrame | None = None
+) -> FunctionalGraph:
+    """Join every two neurons whose activations on one input differ strongly: d = 1 - |a_i - a_j| / (max a - min a).
+
+    The neurons that *differ* are joined: joining the similar ones would put points on a line, and no loop of points
+    on a line lives.
+
+    Args:
+        activations: (n_neurons,), real: each neuron's answer to the input.
+        max_epsilon: The largest scale of the filtration, in (0, 0.5].
+        neurons: The table of the neurons, if there is one.
+
+    Returns:
+        The graph. Without edges if all activations are equal, as then no two neurons differ.
+
+    Raises:
+        DnnTopologyError: The activations are not one row, or one is not finite; `max_epsilon` lies outside (0, 0.5].
+
+    Source:
+        The original's graph type "functional_persample".
+
+    Example:
+        >>> graph = sample_graph([0.0, 0.5, 2.0], max_epsilon=0.3)
+        >>> graph.rows.tolist(), graph.cols.tolist(), graph.distances.tolist()
+        ([0, 1], [2, 2], [0.0, 0.25])
+    """
+    check_max_epsilon(max_epsilon)
+    values = np.asarray(activations, dtype=np.float64)
+    if values.ndim != 1:
+        raise DnnTopologyError(f"`activations` must be those of one input, (n_neurons,), found shape {values.shape}")
+    if not np.isfinite(values).all():
+        raise DnnTopologyError(f"{(~np.isfinite(values)).sum()} of {values.size} activations are NaN or infinite")
+    order = np.argsort(values, kind="stable")
+    ranked = values[order]
+    low, high = _far_pairs(ranked, share=1 - 2 * max_epsilon)
+    span = ranked[-1] - ranked[0] if len(ranked) else 0.0
+    distances = 1 - (ranked[high] - ranked[low]) / span if span > 0 else np.empty(0)
+    kept = distances <= 2 * max_epsilon
+    ends = np.sort([order[low[kept]], order[high[kept]]], axis=0)
+    return FunctionalGraph(
+        ends[0].astype(np.int32), ends[1].astype(np.int32), distances[kept], len(values), float(max_epsilon), neurons
+    )
+
+
+def discriminative_neurons(activations: ArrayLike, labels: ArrayLike, *, share: float = 0.1) -> NDArray[np.intp]:
+    """Return the neurons that best tell two kinds of inputs apart, by linear discriminant analysis.
+
+    Args:
+        activations: (n_samples, n_neurons), real.
+        labels: (n_samples,): two kinds, such as whether the network classified the input rightly.
+        share: Share of the neurons that is returned, at least one: those of largest |coefficient|.
+
+    Returns:
+        Their places, rising.
+
+    Raises:
+        DnnTopologyError: All labels are equal, or `share` lies outside [0, 1].
+
+    Source:
+        The original's `--select_nodes`: least squares with shrinkage 0.001.
+    """
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    check_fraction("share", share)
+    values, kinds = np.asarray(activations, dtype=np.float64), np.asarray(labels)
+    if len(np.unique(kinds)) != 2:
+        raise DnnTopologyError(
+            f"to select neurons by right and wrong predictions there must be both, found {len(np.unique(kinds))} kind "
+            f"among {len(kinds)} inputs: take more inputs (--n-inputs), --graph-split test, or an earlier epoch"
+        )
+    fitted = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=LDA_SHRINKAGE).fit(values, kinds)
+    n_chosen = max(1, int(share * values.shape[1]))
+    strongest = np.argsort(-np.abs(fitted.coef_[0]), kind="stable")[:n_chosen]
+    return np.sort(strongest)
+
+
+def _far_pairs(ranked: NDArray[np.float64], *, share: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return pairs i < j of rising values with ranked[j] - ranked[i] ≥ share of their span, and perhaps a few nearer.
+
+    A value's far partners are those from some place on, so that pairs which are not joined cost nothing.
+    """
+    if not len(ranked):
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    reach = share * (ranked[-1] - ranked[0]) * (1 - 1e-12)  # round-off must not lose a pair; the caller decides exactly
+    first = np.maximum(np.searchsorted(ranked, ranked + reach * (1 - 1e-12), side="left"), np.arange(len(ranked)) + 1)
+    counts = len(ranked) - np.minimum(first, len(ranked))
+    low = np.repeat(np.arange(len(ranked)), counts)
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    high = np.arange(counts.sum()) - starts + np.repeat(first, counts)
+    return low, high

@@ -1,0 +1,1 @@
+"""A graph → its persistence diagrams → numbers."""

@@ -1,0 +1,88 @@
+"""Persistent homology of the Vietoris–Rips filtration of a functional graph: the only door to the engines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dnn_topology._checks import DnnTopologyError, check_max_dim
+from dnn_topology._version import __version__
+from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.homology.engines import AUTO
+from dnn_topology.homology.engines.estimate import GIB, check_memory
+from dnn_topology.homology.engines.planner import carry_out, prepare
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnn_topology.graphs.graph import FunctionalGraph
+
+
+def persistence(
+    graph: FunctionalGraph,
+    *,
+    max_dim: int = 2,
+    engine: str = AUTO,
+    threads: int | None = None,
+    memory_limit: float | None = None,
+) -> Diagrams:
+    """Compute when every cavity of the growing functional graph is born and when it dies.
+
+    Args:
+        graph: The functional graph; its distances are diameters.
+        max_dim: The highest Betti number: 2 gives H0, H1 and H2. (DIPHA's `upper_dim` is this plus one.)
+        engine: "auto" to take the fastest way for this graph among the installed permissive engines, or the name
+            of an engine (`dnn-topology engines` lists them); the diagrams do not depend on it.
+        threads: Threads (of DIPHA: processes) to use; None for one per core.
+        memory_limit: What it may take, in GiB; None for 80 % of what is free.
+
+    Returns:
+        Exact diagrams with coefficients mod 2, births and deaths in ε = d / 2; `provenance["plan"]` says how they
+        were computed.
+
+    Raises:
+        DnnTopologyError: `max_dim` is negative, the engine is unknown or not installed, the graph has no node, or the
+            estimated memory is above the limit.
+
+    Example:
+        Four points on a circle make one loop, born when the sides close and filled by the diagonals:
+
+        >>> from dnn_topology.graphs.graph import FunctionalGraph
+        >>> square = [[0, 0.2, 0.4, 0.2], [0.2, 0, 0.2, 0.4], [0.4, 0.2, 0, 0.2], [0.2, 0.4, 0.2, 0]]
+        >>> persistence(FunctionalGraph.from_distances(square, max_epsilon=0.3), max_dim=1)[1]
+        array([[0.1, 0.2]])
+    """
+    check_max_dim(max_dim)
+    if graph.n_nodes < 1:
+        raise DnnTopologyError("the graph has no nodes: there is nothing to compute")
+    lean, plan, census = prepare(graph, max_dim=max_dim, engine=engine, threads=threads)
+    check_memory(lean, plan, max_dim=max_dim, limit=memory_limit and memory_limit * GIB, census=census)
+    points = [found / 2 for found in carry_out(plan, lean, max_dim=max_dim)]
+    points[0] = _one_bar_per_node(points[0], graph.n_nodes)
+    return Diagrams(
+        points,
+        graph.max_epsilon,
+        graph.n_nodes,
+        _density_table(graph, points),
+        {
+            "engine": plan.engine,
+            "engine_version": plan.version,
+            "plan": str(plan),
+            "dnn_topology_version": __version__,
+            "n_edges": graph.n_edges,
+            "n_constant": graph.n_constant,
+        },
+    )
+
+
+def _one_bar_per_node(h0: NDArray[np.float64], n_nodes: int) -> NDArray[np.float64]:
+    """Add the bars of length zero, one for every duplicate neuron, that engines leave out of H0."""
+    return np.concatenate([np.zeros((n_nodes - len(h0), 2)), h0])
+
+
+def _density_table(graph: FunctionalGraph, points: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return (m, 2) rows (ε, share of pairs joined at ε) at 0, every birth and death, and max_epsilon."""
+    scales = np.concatenate([[0.0, graph.max_epsilon], *(p.ravel() for p in points)])
+    epsilon = np.unique(scales[np.isfinite(scales)])
+    return np.column_stack([epsilon, graph.density(epsilon)])

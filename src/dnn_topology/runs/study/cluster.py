@@ -1,0 +1,148 @@
+"""Cells on the workers of a Dask cluster; results come back to this process, which alone writes files."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.isolate import Failure, attempt
+from dnn_topology.runs.measuring import use_threads
+from dnn_topology.runs.study.cell import Cell, CellResult, run_cell
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+CONNECT = 5.0  # seconds to reach the scheduler
+POLL = 2.0  # seconds between two looks at whether the cluster is still there
+GONE = 30.0  # seconds after which a scheduler that was lost is given up
+ONE_AT_A_TIME = threading.Lock()  # a worker with several threads would share torch's random state among cells
+
+
+class LostSchedulerError(DnnTopologyError):
+    """The scheduler went away while cells were running.
+
+    Args:
+        scheduler: Its address.
+    """
+
+    def __init__(self, scheduler: str) -> None:
+        super().__init__(
+            f"lost the Dask scheduler at {scheduler}: what is finished is kept; start it again and run the same command"
+        )
+
+
+def on_cluster(
+    cells: Sequence[Cell],
+    *,
+    scheduler: str,
+    data_dir: Path | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Iterator[tuple[Cell, CellResult | Failure]]:
+    """Run cells on the workers of a Dask cluster. A cell whose worker dies goes to another one.
+
+    Args:
+        cells: The cells.
+        scheduler: The address of the scheduler, such as tcp://host:8786.
+        data_dir: See `run_cell`; on the workers.
+        say: Called with what the user should know while nothing is finished: that there is no worker yet.
+
+    Yields:
+        (cell, result or failure) as each is finished. Leaving the loop, also by an exception, cancels the others.
+
+    Raises:
+        DnnTopologyError: The package `distributed` is missing, or the scheduler cannot be reached, or is lost.
+    """
+    client = _connected(scheduler)
+    run = uuid.uuid4().hex[:8]  # another run's tasks, cancelled or failed, are none of ours
+    futures: dict[Any, Cell] = {}
+    try:
+        work = partial(work_on, data_dir=data_dir)
+        for cell in cells:
+            futures[client.submit(work, cell, key=f"cell-{cell.name}-{run}", pure=False)] = cell
+        if say and not client.scheduler_info()["workers"]:
+            say("no worker has connected to the scheduler yet: waiting for one")
+        while futures:
+            for future in _finished(client, list(futures), scheduler):
+                outcome = _outcome(future, scheduler)
+                cell = futures.pop(future)
+                future.release()
+                yield cell, outcome
+    finally:
+        for future in futures:
+            future.release()  # which cancels what nobody else waits for
+        client.close(timeout=CONNECT)
+
+
+def work_on(cell: Cell, *, data_dir: Path | None = None) -> CellResult | Failure:
+    """Run one cell on a worker, on one thread and alone in its process."""
+    with ONE_AT_A_TIME:
+        use_threads(1)
+        return attempt(partial(run_cell, data_dir=data_dir), cell)
+
+
+def _connected(scheduler: str) -> Client:
+    """Return a client of the scheduler.
+
+    Raises:
+        DnnTopologyError: `distributed` is missing, or there is no scheduler at that address.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise DnnTopologyError("--scheduler needs the package distributed: pip install 'dnn-topology[dask]'") from error
+    try:
+        return Client(scheduler, timeout=CONNECT, set_as_default=False)
+    except (OSError, ValueError) as error:  # a timeout is an OSError too
+        raise DnnTopologyError(
+            f"no Dask scheduler at {scheduler} ({type(error).__name__}): start one with `dask scheduler`, or check the "
+            "address; what is finished is kept"
+        ) from error
+
+
+def _finished(client: Client, futures: Sequence[Future], scheduler: str) -> list[Future]:
+    """Wait until some futures are done, and return them.
+
+    Raises:
+        LostSchedulerError: The scheduler is gone for good.
+    """
+    from distributed import wait
+
+    silent = 0.0
+    while True:
+        try:
+            with client.as_current():  # `wait` asks for no client and takes the current one
+                done = wait(futures, timeout=POLL, return_when="FIRST_COMPLETED").done
+            return [future for future in futures if future in done]
+        except TimeoutError:
+            silent = 0.0 if client.status == "running" else silent + POLL
+            if silent >= GONE:
+                raise LostSchedulerError(scheduler) from None
+        except Exception as error:  # a client that was closed under us raises its own kinds
+            if type(error).__name__ in {"CancelledError", "FuturesCancelledError"}:
+                raise LostSchedulerError(scheduler) from error
+            raise
+
+
+def _outcome(future: Future, scheduler: str) -> CellResult | Failure:
+    """Return what a finished future gave.
+
+    Raises:
+        LostSchedulerError: It was lost with the scheduler.
+    """
+    if future.status == "finished":
+        try:
+            found: CellResult | Failure = future.result(timeout=60)
+        except TimeoutError as error:
+            raise LostSchedulerError(scheduler) from error
+        return found
+    if future.status == "error":
+        reason = future.exception(timeout=60)
+        if type(reason).__name__ == "KilledWorker":
+            return Failure("killed", "every worker that had it died, most likely for want of memory")
+        return Failure("fault", f"{type(reason).__name__}: {reason}")
+    raise LostSchedulerError(scheduler)

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.analysis.adversarial.attacks import ATTACKS, Attacked, attack, equal_noise, noisy_inputs
+from dnn_topology.nets.data import DataSet, load_data
+from dnn_topology.nets.train import train
+from dnn_topology.nets.zoo import build_net
+
+pytest.importorskip("foolbox")
+
+
+@pytest.fixture(scope="module")
+def data() -> DataSet:
+    return load_data("digits")
+
+
+@pytest.fixture(scope="module")
+def net(data: DataSet) -> nn.Module:
+    """A LeNet-300-100 that has learned the digits a little."""
+    net = build_net("lenet_300_100")
+    train(net, data, epochs=2, lr=0.05)
+    return net
+
+
+def attacked(net: nn.Module, data: DataSet, **options: object) -> Attacked:
+    images, labels = data.test[list(range(30))]
+    mean, std = data.train.form.normalisation()  # type: ignore[attr-defined]
+    return attack(net, images, labels, mean=mean, std=std, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", ATTACKS)
+def test_an_attack_of_size_0_is_the_identity_and_so_is_its_noise(net: nn.Module, data: DataSet, method: str) -> None:
+    found = attacked(net, data, method=method, strength=0.0)
+    assert torch.equal(found.adversarial, found.inputs)
+    assert torch.equal(found.noise, found.inputs)
+    assert not found.fooled.any()
+    assert (found.sizes == 0).all().all()
+
+
+@pytest.mark.parametrize("method", ["fgsm", "pgd"])
+def test_a_bounded_attack_changes_no_pixel_by_more_than_its_strength(
+    net: nn.Module, data: DataSet, method: str
+) -> None:
+    found = attacked(net, data, method=method, strength=0.1)
+    mean, std = data.train.form.normalisation()  # type: ignore[attr-defined]
+    change = (found.adversarial - found.inputs).abs() * torch.tensor(std)[0]
+    assert float(change.max()) == pytest.approx(0.1, abs=1e-5)
+    assert found.sizes["adversarial_linf"].to_numpy() == pytest.approx(change.flatten(1).amax(dim=1).numpy(), abs=1e-6)
+    assert found.sizes["noise_linf"].to_numpy() == pytest.approx(found.sizes["adversarial_linf"].to_numpy(), abs=1e-5)
+    pixels = found.adversarial * torch.tensor(std)[0] + torch.tensor(mean)[0]
+    assert float(pixels.min()) > -1e-5
+    assert float(pixels.max()) < 1 + 1e-5
+
+
+def test_deepfool_fools_and_its_noise_has_the_same_length(net: nn.Module, data: DataSet) -> None:
+    found = attacked(net, data, method="deepfool", strength=None)
+    assert found.fooled[found.right].all()
+    assert found.sizes["noise_l2"].to_numpy() == pytest.approx(found.sizes["adversarial_l2"].to_numpy(), rel=1e-3)
+    assert (found.predicted_noise == found.labels).mean() > 0.8  # noise so small is harmless
+
+
+def test_pgd_fools_more_often_than_noise_of_its_size(net: nn.Module, data: DataSet) -> None:
+    found = attacked(net, data, method="pgd", strength=0.15)
+    assert found.fooled.mean() > 2 * (found.predicted_noise != found.labels).mean()
+
+
+def test_the_model_and_the_random_state_are_left_as_they_were(net: nn.Module, data: DataSet) -> None:
+    net.train()
+    first, *rest = net.parameters()
+    first.requires_grad_(False)
+    before = torch.random.get_rng_state()
+    net.zero_grad()  # what training left
+    attacked(net, data, method="pgd", strength=0.1)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert net.training
+    assert not first.requires_grad
+    assert all(parameter.requires_grad for parameter in rest)
+    assert all(parameter.grad is None for parameter in net.parameters())
+    first.requires_grad_(True)
+
+
+def test_the_seed_decides_the_attack(net: nn.Module, data: DataSet) -> None:
+    one, same, other = (attacked(net, data, method="pgd", strength=0.1, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(one.adversarial, same.adversarial)
+    assert torch.equal(one.noise, same.noise)
+    assert not torch.equal(one.noise, other.noise)
+
+
+def test_a_model_that_gives_logits_is_attacked_as_one_that_gives_log_probabilities(
+    net: nn.Module, data: DataSet
+) -> None:
+    class Shifted(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = net(images) + 3.0
+            return found
+
+    shifted = attacked(Shifted(), data, method="fgsm", strength=0.1)
+    own = attacked(net, data, method="fgsm", strength=0.1)
+    assert torch.allclose(shifted.adversarial, own.adversarial, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_noise_is_as_large_as_the_change_after_clipping(norm: str) -> None:
+    pixels = torch.cat([torch.zeros(5, 40), torch.rand(5, 40, generator=torch.Generator().manual_seed(0))])
+    change = 0.2 * torch.rand(10, 40, generator=torch.Generator().manual_seed(1)) * (pixels < 0.5)
+    torch.manual_seed(0)
+    noise = equal_noise(pixels, change, norm=norm)
+    assert float((pixels + noise).min()) >= 0
+    assert float((pixels + noise).max()) <= 1
+    order = torch.inf if norm == "linf" else 2
+    wanted = torch.linalg.vector_norm(change, ord=order, dim=1)
+    assert torch.linalg.vector_norm(noise, ord=order, dim=1).numpy() == pytest.approx(wanted.numpy(), rel=1e-3)
+
+
+def test_harmless_noise_stays_in_the_box_and_leaves_the_random_state_alone() -> None:
+    before = torch.random.get_rng_state()
+    inputs = (torch.rand(40, 1, 5, 5, generator=torch.Generator().manual_seed(0)) - 0.5) / 0.2
+    noisy = noisy_inputs(inputs, strength=0.3, mean=0.5, std=0.2, seed=1) * 0.2 + 0.5
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert float(noisy.min()) >= -1e-6
+    assert float(noisy.max()) <= 1 + 1e-6
+    assert not torch.equal(noisy, inputs * 0.2 + 0.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "pdg"}, "did you mean pgd"),
+        ({"method": "fgsm", "strength": None}, "needs a strength"),
+        ({"strength": -0.1}, "at least 0"),
+        ({"strength": float("nan")}, "at least 0"),
+        ({"steps": 0}, "at least 1"),
+    ],
+)
+def test_a_wrong_option_is_one_line(net: nn.Module, data: DataSet, options: dict[str, object], message: str) -> None:
+    with pytest.raises(DnnTopologyError, match=message):
+        attacked(net, data, **options)
+
+
+def test_forgotten_normalisation_is_noticed(net: nn.Module, data: DataSet) -> None:
+    images, labels = data.test[[0, 1]]
+    with pytest.raises(DnnTopologyError, match=r"mean and std are what normalised"):
+        attack(net, images, labels)
+    with pytest.raises(DnnTopologyError, match="one per channel"):
+        attack(net, images, labels, mean=[0.1, 0.2])
+    with pytest.raises(DnnTopologyError, match=r"labels \(n,\)"):
+        attack(net, images, labels[:1])
+
+
+def test_without_foolbox_the_remedy_is_named(net: nn.Module, data: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "foolbox", None)
+    with pytest.raises(DnnTopologyError, match=r"dnn-topology\[attacks\]"):
+        attacked(net, data, method="fgsm", strength=0.1)
+
+
+@pytest.mark.parametrize("name", ["digits", "digits_color32"])
+def test_the_normalisation_of_a_form_maps_its_images_onto_pixels(name: str) -> None:
+    data = load_data(name, shape=(3, 32, 32) if "color" in name else (1, 28, 28))
+    mean, std = data.train.form.normalisation()  # type: ignore[attr-defined]
+    assert len(mean) == data.shape[0]
+    images = data.train.tensors[0].numpy()
+    pixels = images * np.reshape(std, (1, -1, 1, 1)) + np.reshape(mean, (1, -1, 1, 1))
+    assert pixels.min() == pytest.approx(0, abs=1e-5)
+    assert pixels.max() == pytest.approx(1, abs=1e-5)

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.graphs.graph import FunctionalGraph
+from dnn_topology.homology.engines import get_engine
+from dnn_topology.homology.engines.census import take_census
+from dnn_topology.homology.engines.estimate import check_memory, estimate
+from dnn_topology.homology.engines.gudhi import collapsed
+from dnn_topology.homology.engines.planner import ORDERS, Order, Plan, carry_out, make_plan, prepare
+from dnn_topology.homology.engines.simplify import merged, relabelled
+from dnn_topology.homology.persistence import persistence
+from tests.strategies import distance_matrices
+
+USABLE = [name for name in ORDERS if get_engine(name).version()]
+
+
+def complete(n: int) -> FunctionalGraph:
+    """All edges, of different lengths."""
+    upper = np.triu(np.random.default_rng(0).uniform(0.1, 0.5, (n, n)), 1)
+    return FunctionalGraph.from_distances(upper + upper.T)
+
+
+@pytest.mark.parametrize("collapses", [None, 0, 1, 2])
+@pytest.mark.parametrize("order", [None, "ascending", "descending"])
+@pytest.mark.parametrize("engine", USABLE)
+def test_no_plan_changes_a_diagram(
+    engine: str, order: Order | None, collapses: int | None, real_graph: FunctionalGraph
+) -> None:
+    plan = Plan(engine, "", 2, order, collapses)
+    found = [points[np.lexsort(points.T[::-1])] for points in carry_out(plan, merged(real_graph), max_dim=2)]
+    expected = persistence(real_graph, max_dim=2, engine="gudhi")
+    for dim in (1, 2):
+        np.testing.assert_array_equal(found[dim] / 2, expected[dim])
+
+
+@given(distance_matrices(max_size=7), st.lists(st.integers(0, 6), min_size=1, max_size=4))
+def test_merging_takes_out_exactly_the_duplicates(matrix: NDArray[np.float64], copied: list[int]) -> None:
+    nodes = [*range(len(matrix)), *(copy % len(matrix) for copy in copied)]
+    graph = FunctionalGraph.from_distances(matrix[np.ix_(nodes, nodes)])
+    lean = merged(graph)
+    assert lean.n_nodes == len(matrix)
+    np.testing.assert_array_equal(lean.to_dense(), FunctionalGraph.from_distances(matrix).to_dense())
+
+
+@pytest.mark.parametrize("second", [0.21, np.inf])
+def test_nodes_at_distance_0_with_other_neighbours_are_not_merged(second: float) -> None:
+    graph = FunctionalGraph.from_distances(np.array([[0, 0, 0.2], [0, 0, second], [0.2, second, 0]]))
+    assert merged(graph) is graph
+
+
+def test_a_chain_of_zeros_that_is_no_class_of_duplicates_is_not_merged() -> None:
+    graph = FunctionalGraph.from_distances(np.array([[0, 0, 0.1], [0, 0, 0], [0.1, 0, 0]]))
+    assert merged(graph) is graph
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+def test_relabelling_sorts_by_mean_degree_and_keeps_the_edges(ascending: bool, real_graph: FunctionalGraph) -> None:
+    found = relabelled(real_graph, ascending=ascending)
+    scales = np.linspace(0, 2 * found.max_epsilon, 4001)
+    lengths = np.sort(found.to_dense() + np.diag(np.full(found.n_nodes, np.inf)), axis=1)
+    degree = np.mean([np.searchsorted(row, scales, side="right") for row in lengths], axis=1)
+    assert (np.diff(degree if ascending else degree[::-1]) >= -0.02).all()
+    assert (found.rows < found.cols).all()
+    np.testing.assert_array_equal(np.sort(found.distances), np.sort(real_graph.distances))
+
+
+def test_a_collapse_leaves_about_the_share_of_edges_that_the_census_says(real_graph: FunctionalGraph) -> None:
+    kept = collapsed(real_graph, times=1).n_edges / real_graph.n_edges
+    assert abs(kept - (1 - take_census(real_graph).dominated)) < 0.2
+
+
+def test_the_census_of_a_complete_graph_is_exact() -> None:
+    n = 40
+    census = take_census(complete(n))
+    assert [census.n_simplices(dim) for dim in range(4)] == pytest.approx([40, 780, 9880, 91390])
+    assert census.n_simplices(4) == pytest.approx(658008, rel=0.05)
+
+
+def test_the_census_of_a_real_graph_is_near_the_count(real_graph: FunctionalGraph) -> None:
+    adjacent = np.isfinite(real_graph.to_dense()) & ~np.eye(real_graph.n_nodes, dtype=bool)
+    triangles = np.trace(np.linalg.matrix_power(adjacent.astype(float), 3)) / 6
+    assert take_census(real_graph).n_triangles == pytest.approx(triangles, rel=0.35)
+
+
+def test_a_graph_too_large_to_look_at_whole_is_represented_by_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dnn_topology.homology.engines.census.MOST_NODES", 50)
+    census = take_census(complete(100))
+    assert census.n_nodes == 100
+    assert census.n_triangles == pytest.approx(161700, rel=0.1)
+
+
+def test_what_one_engine_alone_can_do_is_planned_with_it(real_graph: FunctionalGraph) -> None:
+    census = take_census(real_graph)
+    plan = make_plan(real_graph, census, ["gudhi"], max_dim=2, threads=1, whole=real_graph.n_nodes)
+    assert plan.engine == "gudhi"
+    assert plan.order == "ascending"
+
+
+def test_the_plan_is_told_in_the_provenance(real_graph: FunctionalGraph) -> None:
+    found = persistence(real_graph, max_dim=2, threads=1)
+    plan = prepare(real_graph, max_dim=2, threads=1).plan
+    assert found.provenance["plan"] == str(plan)
+    assert "dominated" in str(plan)
+    assert "threads 1" in str(plan)
+
+
+def test_the_estimate_grows_with_the_dimension_and_the_scale(real_graph: FunctionalGraph) -> None:
+    plan = Plan("gudhi", "", 1)
+    costs = [estimate(real_graph, plan, max_dim=dim) for dim in (1, 2, 3)]
+    assert costs[0].memory < costs[1].memory < costs[2].memory
+    assert costs[0].seconds < costs[1].seconds < costs[2].seconds
+    nearer = real_graph.distances <= 0.4
+    short = replace(
+        real_graph,
+        rows=real_graph.rows[nearer],
+        cols=real_graph.cols[nearer],
+        distances=real_graph.distances[nearer],
+    )
+    assert estimate(short, plan, max_dim=2).memory < costs[1].memory
+
+
+def test_what_does_not_fit_is_refused_with_what_would() -> None:
+    graph = complete(300)
+    with pytest.raises(DnnTopologyError) as caught:
+        persistence(graph, max_dim=3, memory_limit=0.01)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in ("300 neurons", "44850 edges", "GiB", "the limit is 10 MiB", "max_epsilon 0.", "max_dim", "neurons"):
+        assert word in message
+
+
+def test_what_fits_is_not_looked_at_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "dnn_topology.homology.engines.estimate.take_census", lambda *_, **__: pytest.fail("took a census")
+    )
+    check_memory(complete(20), Plan("gudhi", "", 1), max_dim=2, limit=1e6, census=None)

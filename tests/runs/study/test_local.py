@@ -1,0 +1,108 @@
+"""Real processes: killed, interrupted, and several at once; the results are the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dnn_topology.isolate import Failure
+from dnn_topology.runs.study import Study, StudyFolder, locally, run_study
+
+
+def started(toml: Path, results: Path, *options: str) -> subprocess.Popen[str]:
+    """The command, in a process of its own."""
+    command = [sys.executable, "-m", "dnn_topology", "study", str(toml), "--save-path", str(results), *options]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(toml: Path, results: Path) -> int:
+    """Run the command to its end and return its exit status."""
+    process = started(toml, results)
+    process.communicate(timeout=120)
+    return process.returncode
+
+
+def wait_for(folder: Path, n_cells: int, process: subprocess.Popen[str]) -> None:
+    """Wait until so many cells are finished."""
+    deadline = time.monotonic() + 120
+    while len(finished(folder)) < n_cells and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def finished(folder: Path) -> dict[str, float]:
+    """The finished cells, and when they were written."""
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("cells/[!.]*.json")}
+
+
+def longer(toml: Path) -> Path:
+    """The same study with more cells and epochs, so that there is a middle."""
+    text = toml.read_text().replace("seed = [0, 1]", "seed = [0, 1, 2]").replace("epochs = 2", "epochs = 12")
+    toml.write_text(text)
+    return toml
+
+
+def test_several_jobs_give_the_same_tables(study: Study, tmp_path: Path) -> None:
+    folders = {jobs: StudyFolder(tmp_path / str(jobs)) for jobs in (1, 2)}
+    for jobs, folder in folders.items():
+        run_study(study, folder, lambda cells, jobs=jobs: locally(cells, jobs=jobs))  # type: ignore[misc]
+    for name in ("study.csv", "epochs.csv"):
+        assert (folders[1].path / name).read_bytes() == (folders[2].path / name).read_bytes()
+
+
+def test_a_cell_that_fails_or_takes_too_long_does_not_keep_the_others(study: Study) -> None:
+    cells = [study.cells[0], replace(study.cells[1], training=replace(study.cells[1].training, lr=1e12))]
+    cells.append(replace(study.cells[2], epochs=10**6, measured=(10**6,)))
+    found = dict(locally(cells, jobs=1, timeout=20))
+    reasons = [outcome.reason if isinstance(outcome, Failure) else "" for outcome in map(found.get, cells)]
+    assert not reasons[0]
+    assert "training diverged" in reasons[1]
+    assert "longer than 20 s" in reasons[2]
+
+
+@pytest.mark.slow
+def test_a_study_that_is_killed_goes_on_to_the_same_table(toml: Path, tmp_path: Path) -> None:
+    longer(toml)
+    folder = tmp_path / "killed" / "study_small"
+    process = started(toml, tmp_path / "killed", "--jobs", "2")
+    wait_for(folder, 2, process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    before = finished(folder)
+    assert 2 <= len(before) < 6
+    assert run(toml, tmp_path / "killed") == 0
+    assert finished(folder).items() >= before.items()
+    assert run(toml, tmp_path / "whole") == 0
+    for name in ("study.csv", "epochs.csv"):
+        assert (folder / name).read_bytes() == (tmp_path / "whole" / "study_small" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_children_and_keeps_what_is_finished(toml: Path, tmp_path: Path) -> None:
+    longer(toml)
+    folder = tmp_path / "study_small"
+    process = started(toml, tmp_path, "--jobs", "2")
+    wait_for(folder, 1, process)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130, complaint
+    assert "interrupted; what is finished is kept, and the same command goes on from there" in complaint
+    assert "Traceback" not in complaint
+    assert children
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive
+    before = finished(folder)
+    assert len(before) >= 1
+    assert len((folder / "study.csv").read_text().splitlines()) == 1 + len(before)
+    assert run(toml, tmp_path) == 0
+    assert len(finished(folder)) == 6
+    assert finished(folder).items() >= before.items()

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dnn_topology import store
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.isolate import Failure
+from dnn_topology.runs.study import Cell, CellResult, Study, StudyFolder, progress_of, run_study
+from dnn_topology.runs.study.running import outcomes
+
+DIAGRAMS = Diagrams([np.array([[0, 0.1]])], max_epsilon=0.4)
+
+
+def made(cell: Cell) -> CellResult:
+    """A result that can be told from those of other cells, without training."""
+    rows = [{**cell.settings, "epoch": epoch, "h1_life": None if epoch == 0 else 0.1} for epoch in cell.measured]
+    return CellResult(rows, {(epoch, 0): DIAGRAMS for epoch in cell.measured}, seconds=3.0)
+
+
+class Runner:
+    """Gives made results, counts, and fails, or stops, where it is told to.
+
+    Args:
+        failing: Seeds of the cells that fail.
+        stop_after: After how many cells Ctrl-C comes.
+    """
+
+    def __init__(self, failing: Sequence[int] = (), stop_after: int | None = None) -> None:
+        self.failing, self.stop_after, self.ran = failing, stop_after, list[Cell]()
+
+    def __call__(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, CellResult | Failure]]:
+        for cell in reversed(cells):  # as they happen to be finished
+            if len(self.ran) == self.stop_after:
+                raise KeyboardInterrupt
+            self.ran.append(cell)
+            failed = cell.training.seed in self.failing
+            yield cell, Failure("refused", "too bad") if failed else made(cell)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StudyFolder:
+    return StudyFolder(tmp_path / "study_small")
+
+
+def test_an_interrupted_study_goes_on_without_redoing_losing_or_doubling_a_cell(
+    study: Study, folder: StudyFolder
+) -> None:
+    first, second = Runner(stop_after=3), Runner()
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, folder, first)
+    assert len(pd.read_csv(folder.path / "study.csv")) == 3
+    run_study(study, folder, second)
+    assert [*second.ran] == [cell for cell in study.cells if cell not in first.ran]
+    assert pd.read_csv(folder.path / "study.csv")["cell"].tolist() == [cell.name for cell in study.cells]
+    third = Runner()
+    run_study(study, folder, third)
+    assert third.ran == []
+
+
+def test_the_tables_are_those_of_an_uninterrupted_study(study: Study, folder: StudyFolder, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, folder, Runner(stop_after=1))
+    run_study(study, folder, Runner())
+    whole = StudyFolder(tmp_path / "whole")
+    run_study(study, whole, Runner())
+    for name in ("study.csv", "epochs.csv"):
+        assert (folder.path / name).read_bytes() == (whole.path / name).read_bytes()
+
+
+def test_the_last_measured_epoch_goes_to_study_csv_and_all_to_epochs_csv(study: Study, folder: StudyFolder) -> None:
+    run_study(study, folder, Runner())
+    assert pd.read_csv(folder.path / "study.csv")["epoch"].tolist() == [2] * 4
+    every = pd.read_csv(folder.path / "epochs.csv")
+    assert every["epoch"].tolist() == [0, 2] * 4
+    assert np.isnan(every["h1_life"]).tolist() == [True, False] * 4
+    pd.testing.assert_frame_equal(pd.read_parquet(folder.path / "epochs.parquet"), every)
+    assert Diagrams.load(folder.diagrams_file(study.cells[0], 2)) == DIAGRAMS
+
+
+def test_a_cell_that_fails_is_kept_with_its_reason_and_tried_again_only_when_asked(
+    study: Study, folder: StudyFolder
+) -> None:
+    found = run_study(study, folder, Runner(failing=[1]))
+    assert len(found.finished) == 2
+    assert [*found.failed.values()] == [Failure("refused", "too bad")] * 2
+    again = Runner()
+    run_study(study, folder, again)
+    assert again.ran == []
+    found = run_study(study, folder, again, retry_failed=True)
+    assert len(again.ran) == 2
+    assert len(found.finished) == 4
+    assert not [*folder.path.rglob("*.failed.json")]
+
+
+def test_a_grid_that_grows_finds_what_is_finished(study: Study, folder: StudyFolder) -> None:
+    run_study(Study("small", study.cells[:2]), folder, Runner())
+    runner = Runner()
+    run_study(study, folder, runner)
+    assert set(runner.ran) == set(study.cells[2:])
+    run_study(Study("small", study.cells[1:2]), folder, Runner())
+    assert pd.read_csv(folder.path / "study.csv")["cell"].tolist() == [study.cells[1].name]
+    assert len(outcomes(study, folder).finished) == 4
+
+
+def test_a_killed_writer_leaves_a_cell_to_be_done_again(study: Study, folder: StudyFolder) -> None:
+    """The file that says finished is written last, so diagrams without it are no result."""
+    cell = study.cells[0]
+    DIAGRAMS.save(folder.diagrams_file(cell, 2))
+    assert cell in outcomes(study, folder).left
+
+
+def test_a_damaged_result_is_refused_with_the_remedy(study: Study, folder: StudyFolder) -> None:
+    run_study(study, folder, Runner())
+    damaged: dict[str, Callable[[Path], object]] = {
+        "is damaged: ": lambda path: path.write_text("{"),
+        "is damaged .KeyError": lambda path: store.write_json(path, {}),
+    }
+    for message, damage in damaged.items():
+        damage(folder.result_file(study.cells[0]))
+        with pytest.raises(DnnTopologyError, match=f"{message}.*; delete it and run again"):
+            progress_of(study, folder)
+
+
+def test_the_progress_counts_cells_by_each_axis_and_expects_time_as_their_like_took(
+    study: Study, folder: StudyFolder
+) -> None:
+    assert progress_of(study, folder).expected is None
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, folder, Runner(failing=[1], stop_after=3))
+    found = progress_of(study, folder)
+    assert (len(found.outcomes.finished), len(found.outcomes.failed), len(found.outcomes.left)) == (1, 2, 1)
+    assert found.by("width") == [("0.1", 0, 1, 1), ("0.2", 1, 1, 0)]
+    assert found.used == found.expected == 3.0
+    longer = replace(found.outcomes.left[0], epochs=5)
+    assert progress_of(Study("small", (*found.outcomes.finished, longer)), folder).expected == pytest.approx(6.0)

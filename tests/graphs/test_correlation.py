@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dnn_topology.graphs import correlation
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from dnn_topology.graphs import correlation
 from dnn_topology.graphs.correlation import Edges, near_pairs, standardised
 from dnn_topology.graphs.graph import functional_graph
 from tests.oracles import oracle_distances

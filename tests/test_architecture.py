@@ -16,7 +16,7 @@ SRC = Path(dnn_topology.__file__).parent
 # A module imports from its own room and from rooms further up. Rooms in one line stand side by side and do not meet.
 LAYERS = (
     ("_version", "_checks"),
-    ("store", "isolate"),
+    ("settings", "store", "isolate"),
     ("recording",),
     ("graphs",),
     ("homology",),
@@ -38,7 +38,7 @@ HOMES = {
     ),
     "torchvision": ("nets",),
     "matplotlib": ("show",),
-    "typer": ("cli",),
+    "cyclopts": ("cli",),
     "rich": ("cli",),
     "gudhi": ("homology.engines",),
     "redzed_tda": ("homology.engines.redzed",),

@@ -31,7 +31,7 @@ def test_every_public_name_is_documented(name: str) -> None:
 def test_importing_the_package_imports_nothing_heavy() -> None:
     code = (
         "import sys, dnn_topology;"
-        "print([name for name in ('torch', 'torchvision', 'matplotlib', 'gudhi', 'pandas', 'sklearn', 'typer')"
+        "print([name for name in ('torch', 'torchvision', 'matplotlib', 'gudhi', 'pandas', 'sklearn', 'cyclopts')"
         " if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -41,7 +41,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 def test_recording_and_measuring_import_neither_matplotlib_nor_torchvision() -> None:
     code = (
         "import sys, dnn_topology as dt; dt.measure; dt.record; dt.persistence; dt.load_data;"
-        "print([name for name in ('torchvision', 'matplotlib', 'typer') if name in sys.modules])"
+        "print([name for name in ('torchvision', 'matplotlib', 'cyclopts') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -88,36 +88,16 @@ def test_a_damaged_json_is_refused(content: str, tmp_path: Path) -> None:
         store.read_json(tmp_path / "a.json")
 
 
-def test_settings_may_change_until_they_led_to_results(tmp_path: Path) -> None:
-    store.claim(tmp_path, {"lr": 0.1}, results="*.npz")
-    store.claim(tmp_path, {"lr": 0.2}, results="*.npz")
-    store.write_arrays(tmp_path / "a.npz", {})
-    store.claim(tmp_path, {"lr": 0.2}, results="*.npz")
-    with pytest.raises(DnnTopologyError, match=r"made with other settings \(lr was 0.2 and is now 0.3\)"):
-        store.claim(tmp_path, {"lr": 0.3}, results="*.npz")
-    assert store.read_json(tmp_path / "settings.json") == {"format": store.FORMAT, "lr": 0.2}
-
-
-def test_a_setting_that_was_added_or_left_out_is_named(tmp_path: Path) -> None:
-    store.claim(tmp_path, {"lr": 0.1}, results="*.json")
-    with pytest.raises(DnnTopologyError, match="seed was None and is now 3"):
-        store.claim(tmp_path, {"lr": 0.1, "seed": 3}, results="*.json")
-
-
-def test_a_setting_that_an_older_folder_does_not_name_has_its_default_there(tmp_path: Path) -> None:
-    store.claim(tmp_path, {"lr": 0.1}, results="*.json")
-    store.claim(tmp_path, {"lr": 0.1, "decay": 0.5}, results="*.json", defaults={"lr": 9, "decay": 0.5})
-    with pytest.raises(DnnTopologyError, match=r"\(decay was 0.5 and is now 0.6\)"):
-        store.claim(tmp_path, {"lr": 0.1, "decay": 0.6}, results="*.json", defaults={"lr": 9, "decay": 0.5})
-
-
 def test_what_a_killed_writer_left_is_swept_away_but_not_what_is_being_written(tmp_path: Path) -> None:
-    old, new = tmp_path / f"{store.PARTIAL}old.pt", tmp_path / f"{store.PARTIAL}new.pt"
-    for path in (old, new):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    dead, alive = (tmp_path / f"{store.PARTIAL}{pid}@{store._host()}=x.pt" for pid in (gone.pid, os.getpid()))
+    elsewhere = [tmp_path / f"{store.PARTIAL}1@other-machine={age}.pt" for age in ("old", "new")]
+    for path in (dead, alive, *elsewhere):
         path.write_text("")
-    os.utime(old, (0, 0))
-    store.claim(tmp_path, {}, results="*.npz")
-    assert names(tmp_path) == [new.name, "settings.json"]
+    os.utime(elsewhere[0], (0, 0))
+    store.sweep(tmp_path)
+    assert names(tmp_path) == sorted([alive.name, elsewhere[1].name])
 
 
 @pytest.mark.parametrize("sizes", [[3], [1, 2, 1], [5] * 30, [0, 4]])

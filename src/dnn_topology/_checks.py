@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-import numpy as np
+import math
+import types
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 SYMMETRY_TOLERANCE = 1e-8
@@ -116,6 +119,8 @@ def check_distances(distances: NDArray[np.float64]) -> None:
     Raises:
         DnnTopologyError: It is not such a matrix; the message names the first place where it fails.
     """
+    import numpy as np
+
     if distances.ndim != 2 or distances.shape[0] != distances.shape[1]:
         raise DnnTopologyError(f"`distances` must be a square matrix, found shape {distances.shape}")
 
@@ -142,3 +147,78 @@ def check_distances(distances: NDArray[np.float64]) -> None:
             f"`distances` must be 0 on the diagonal: found {diagonal[at_node]} at node {at_node}; "
             "pass distances, not similarities"
         )
+
+
+def check_types(settings: Any) -> None:
+    """Check that every field of a dataclass holds what its annotation says, numbers being finite.
+
+    Raises:
+        DnnTopologyError: One does not; the message names it, what was found and what was expected.
+    """
+    for name, hint in _hints(type(settings)).items():  # type: ignore[arg-type]
+        check_type(name, getattr(settings, name), hint)
+
+
+def check_type(name: str, found: Any, hint: Any) -> None:
+    """Check that a value is what an annotation says, numbers being finite.
+
+    Args:
+        name: Of the argument, for the message.
+        found: The value.
+        hint: str, int, float, bool, Path, a Literal, a tuple of one of them, a Callable, or a union of such.
+
+    Raises:
+        DnnTopologyError: It is not.
+
+    Example:
+        >>> check_type("n_inputs", "many", int | None)
+        Traceback (most recent call last):
+        dnn_topology._checks.DnnTopologyError: n_inputs must be a whole number or None, found 'many'
+    """
+    wanted = get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
+    if any(_is(found, one) for one in wanted):
+        return
+    if len(wanted) == 1 and get_origin(hint) is Literal and isinstance(found, str):
+        check_choice(name, found, get_args(hint))
+    expected = " or ".join(dict.fromkeys(_words(one) for one in wanted))
+    raise DnnTopologyError(f"{name} must be {expected}, found {found!r}")
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """Return the annotations of a class, resolved."""
+    return get_type_hints(kind)
+
+
+def _is(found: Any, hint: Any) -> bool:
+    """Return whether a value is of one plain type, as annotations mean it."""
+    if get_origin(hint) is Literal:
+        return found in get_args(hint)
+    if get_origin(hint) is tuple:
+        return isinstance(found, tuple) and all(_is(item, get_args(hint)[0]) for item in found)
+    if get_origin(hint) is Callable or hint is Callable:
+        return callable(found)
+    if hint is bool:
+        return isinstance(found, bool)
+    if hint is int:
+        return _is_number(found) and math.isfinite(found) and int(found) == found
+    if hint is float:
+        return _is_number(found) and math.isfinite(found)
+    return isinstance(found, hint)
+
+
+def _is_number(found: Any) -> bool:
+    """Return whether a value is a real number, NumPy's included and bool excluded."""
+    from numbers import Real
+
+    return isinstance(found, Real) and not isinstance(found, bool)
+
+
+def _words(hint: Any) -> str:
+    """Return a type in words."""
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(map(repr, get_args(hint)))
+    if get_origin(hint) is tuple:
+        return f"a tuple of {_words(get_args(hint)[0]).removeprefix('a ')}s"
+    names = {str: "a text", int: "a whole number", float: "a finite number", bool: "True or False", Path: "a path"}
+    return names.get(hint, "None" if hint in {None, type(None)} else "a function")

@@ -1,29 +1,39 @@
-"""The flow in one short file: a model and some inputs → signals → graph → diagrams → numbers."""
+"""The flow in one short file: a model and some inputs → signals → graphs → diagrams → numbers.
+
+Everything that is measured goes this way: `measure` in a notebook, `track` over epochs, the epochs of a run, what early
+stopping looks at, the networks of a study.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from dnn_topology._checks import check_sampling
+import numpy as np
+import pandas as pd
+
+from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import functional_graph
-from dnn_topology.graphs.node_sampling import Method
-from dnn_topology.homology.bootstrap import draws
-from dnn_topology.homology.diagrams import Diagrams, Essential
+from dnn_topology.graphs.graph_types import GraphKind
+from dnn_topology.graphs.node_sampling import sample_nodes
+from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.persistence import persistence
 from dnn_topology.homology.summaries import summarize
-from dnn_topology.recording.activations import record
-from dnn_topology.recording.signals import Nodes
+from dnn_topology.recording.activations import Activations, record
+from dnn_topology.recording.inputs import draw as take_batches
+from dnn_topology.recording.layers import OUTPUT
 from dnn_topology.recording.state_dicts import StateDict, load_weights
+from dnn_topology.settings import Compute, MeasureSettings, settings_of, takes_settings
 
 if TYPE_CHECKING:
-    import pandas as pd
     import torch
+    from numpy.typing import NDArray
     from torch import nn
 
-    from dnn_topology.graphs.metrics import Metric
+    from dnn_topology.graphs.graph import FunctionalGraph
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,68 +41,229 @@ class Measurement:
     """What the shape of a model's correlations is.
 
     Attributes:
-        diagrams: Birth and death of every cavity; of the first draw where neurons were sampled.
-        summary: One row of numbers per dimension; see `summarize`.
+        diagrams: Birth and death of every cavity that counts; of the first graph where there are several, of the first
+            draw where neurons were sampled.
+        summary: One row of numbers per dimension; of several graphs, one per graph and dimension.
         draws: The diagrams of every draw where neurons were sampled, the first included; else empty. `intervals` makes
             a table of them.
+        graphs: The diagrams of every graph by its name: "" for a single one, "part0", "sample0", "draw1", ….
+        settings: What was measured.
     """
 
     diagrams: Diagrams
     summary: pd.DataFrame
     draws: Sequence[Diagrams] = ()
+    graphs: Mapping[str, Diagrams] = field(default_factory=dict)
+    settings: MeasureSettings = field(default_factory=MeasureSettings)
 
 
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A model as it is now and the inputs that it is measured on: all that its graphs can be made of.
+
+    Attributes:
+        model: The model.
+        batches: What `record` takes; gone through more than once by graphs that need weights or predictions.
+        settings: What is measured.
+        seed: Of everything that is drawn.
+        device: Where to run; None for where the model is.
+    """
+
+    model: nn.Module
+    batches: Iterable[Any]
+    settings: MeasureSettings
+    seed: int = 0
+    device: torch.device | str | None = None
+
+    @property
+    def n_samples(self) -> int | None:
+        """The number of inputs that are recorded."""
+        per_sample = self.settings.graph_type == "per-sample"
+        return self.settings.n_samples if per_sample else self.settings.n_inputs
+
+    @cached_property
+    def activations(self) -> Activations:
+        """The signals that the graphs are made of."""
+        return self.recorded(self.n_samples)
+
+    def recorded(self, n_samples: int | None) -> Activations:
+        """Return the signals of the nodes on the first inputs; None for all."""
+        return self._record(self.settings.layers, n_samples)
+
+    def predicted(self, n_samples: int | None) -> NDArray[np.intp]:
+        """Return the class (n_samples,) that the model gives each of the first inputs."""
+        outputs = self._record((OUTPUT,), n_samples).values
+        return np.asarray(outputs.argmax(axis=1), dtype=np.intp)
+
+    def labels(self, n_samples: int | None) -> NDArray[np.intp] | None:
+        """Return the class (n_samples,) that each of the first inputs has, or None where batches have no labels."""
+        taken = take_batches(self.batches, max_samples=n_samples, seed=self.seed)
+        if not all(isinstance(batch, tuple | list) and len(batch) > 1 for batch in taken):
+            return None
+        return np.concatenate([np.asarray(batch[1]) for batch in taken])[:n_samples].astype(np.intp)
+
+    def strengths(self) -> Any:
+        """Return how strongly the weights connect every two nodes, (n_neurons, n_neurons), sparse."""
+        from dnn_topology.recording.structure import structural_graph
+
+        first = take_batches(self.batches, max_samples=1, seed=self.seed)[0]
+        inputs = first[0] if isinstance(first, tuple | list) else first
+        return structural_graph(
+            self.model, inputs[:1].to(self._home), layers=self.settings.layers, nodes=self.settings.recorded_nodes
+        )
+
+    @property
+    def _home(self) -> Any:
+        """Where the model is."""
+        return self.device or next(self.model.parameters()).device
+
+    def _record(self, layers: Sequence[str] | None, n_samples: int | None) -> Activations:
+        nodes = "unit" if layers == (OUTPUT,) else self.settings.recorded_nodes
+        return record(
+            self.model,
+            self.batches,
+            layers=layers,
+            nodes=nodes,
+            max_samples=n_samples,
+            seed=self.seed,
+            device=self.device,
+        )
+
+
+def fixed_groups(snapshot: Snapshot) -> NDArray[np.intp] | None:
+    """Return the groups of neurons that stay the same at every epoch, or None for graphs that have none.
+
+    Raises:
+        DnnTopologyError: `select_nodes` is asked for and the batches have no labels.
+    """
+    settings = snapshot.settings
+    if not settings.fixed_groups:
+        return None
+    correct = None
+    if settings.select_nodes:
+        labels = snapshot.labels(settings.n_inputs)
+        if labels is None:
+            raise DnnTopologyError("select_nodes=True needs labels: batches of (inputs, labels)")
+        correct = snapshot.predicted(settings.n_inputs) == labels
+    activations = snapshot.recorded(settings.n_inputs)
+    if correct is not None:
+        return _kind(settings).select(activations, correct)
+    return _kind(settings).divide(activations, snapshot.strengths, seed=snapshot.seed)
+
+
+def graph_names(settings: MeasureSettings, groups: NDArray[np.intp] | None) -> list[str]:
+    """Return the names of the graphs of one snapshot, given the fixed groups: "" for a single graph."""
+    if settings.sample_nodes is None:
+        return _kind(settings).names(groups)
+    return [f"draw{number}" if number else "" for number in range(settings.bootstrap)]
+
+
+def _kind(settings: MeasureSettings) -> GraphKind:
+    """Return the options of the graph alone."""
+    options = {option: getattr(settings, option) for option in GraphKind.__dataclass_fields__}
+    return GraphKind(**{**options, "partition": settings.parted_by})
+
+
+def graphs_of(
+    snapshot: Snapshot, *, groups: NDArray[np.intp] | None = None, activations: Activations | None = None
+) -> Iterator[tuple[str, FunctionalGraph]]:
+    """Make the graphs of a snapshot, one at a time.
+
+    Args:
+        snapshot: The model and its inputs.
+        groups: (n_neurons,): the fixed groups, of graphs that have them.
+        activations: Other signals of the same neurons than the snapshot's own, such as a bootstrap draw of them.
+
+    Yields:
+        (name, graph); see `graph_names`.
+    """
+    settings, device = snapshot.settings, None if snapshot.device is None else str(snapshot.device)
+    signals = snapshot.activations if activations is None else activations
+    if settings.sample_nodes is None:
+        yield from _kind(settings).graphs(
+            signals,
+            groups=groups,
+            strengths=snapshot.strengths,
+            max_epsilon=settings.max_epsilon,
+            constant=settings.constant,
+            device=device,
+            seed=snapshot.seed,
+        )
+        return
+    for number, name in enumerate(graph_names(settings, groups)):
+        nodes = sample_nodes(signals, settings.sample_nodes, method=settings.sample_method, seed=snapshot.seed + number)
+        yield name, functional_graph(nodes, max_epsilon=settings.max_epsilon, metric=settings.metric, device=device)
+
+
+def diagrams_of(graph: FunctionalGraph, settings: MeasureSettings, compute: Compute | None = None) -> Diagrams:
+    """Return the diagrams of a graph, those of a part without a living neuron being empty."""
+    compute = compute or Compute()
+    if graph.n_nodes:
+        diagrams = persistence(graph, max_dim=settings.max_dim, **compute.of_persistence)
+    else:
+        points = [np.empty((0, 2))] * (settings.max_dim + 1)
+        nothing_joined = np.array([[0.0, 0.0], [graph.max_epsilon, 0.0]])
+        sizes = {"n_edges": 0, "n_constant": graph.n_constant}
+        diagrams = Diagrams(points, graph.max_epsilon, 0, nothing_joined, sizes)
+    return replace(diagrams, provenance={**diagrams.provenance, "graph_type": settings.graph_type})
+
+
+def measured_graphs(
+    snapshot: Snapshot, *, groups: NDArray[np.intp] | None = None, compute: Compute | None = None
+) -> dict[str, Diagrams]:
+    """Measure every graph of a snapshot; nothing is filtered out.
+
+    Args:
+        snapshot: The model and its inputs.
+        groups: The fixed groups, of graphs that have them.
+        compute: What computing may use.
+
+    Returns:
+        Name → diagrams; those of per-sample graphs say the input's label and what the model takes it for.
+    """
+    settings = snapshot.settings
+    measured = {name: diagrams_of(graph, settings, compute) for name, graph in graphs_of(snapshot, groups=groups)}
+    if settings.graph_type != "per-sample":
+        return measured
+    labels, predicted = snapshot.labels(settings.n_samples), snapshot.predicted(settings.n_samples)
+    about: list[dict[str, int]] = [{"predicted": int(each)} for each in predicted]
+    if labels is not None:
+        about = [{"label": int(label), **each} for label, each in zip(labels, about, strict=True)]
+    return {
+        name: replace(diagrams, provenance={**diagrams.provenance, **facts})
+        for (name, diagrams), facts in zip(measured.items(), about, strict=True)
+    }
+
+
+@takes_settings(MeasureSettings, Compute)
 def measure(
     model: nn.Module,
     batches: Iterable[Any],
     *,
-    layers: Sequence[str] | None = None,
-    nodes: Nodes = "unit",
-    max_samples: int | None = 1000,
+    settings: MeasureSettings | None = None,
     seed: int = 0,
     device: torch.device | str | None = None,
-    constant: Literal["drop", "isolate"] = "drop",
-    metric: Metric = "pearson",
-    sample_nodes: int | None = None,
-    sample_method: Method = "uniform",
-    bootstrap: int = 1,
-    max_dim: int = 2,
-    max_epsilon: float = 0.3,
-    engine: str = "auto",
-    threads: int | None = None,
-    memory_limit: float | None = None,
-    min_persistence: float = 0.0,
-    essential: Essential = "count",
+    max_samples: int | None = 1000,
+    **options: Any,
 ) -> Measurement:
-    """Record a model on some inputs, build its functional graph, compute its cavities and summarise them.
+    """Record a model on some inputs, build its graphs, compute their cavities and summarise them.
 
     Args:
-        model: Any module; see `record`.
-        batches: Any iterable of batches; see `record`. Training inputs keep the method's promise not to look at
-            test data.
-        layers: See `record`.
-        nodes: See `record`.
-        max_samples: See `record`.
-        seed: See `record`.
-        device: See `record` and `functional_graph`.
-        constant: See `functional_graph`.
-        metric: See `functional_graph`.
-        sample_nodes: Measure so many nodes that stand for all neurons; None for all neurons.
-        sample_method: See `topology.nodes.sample_nodes`.
-        bootstrap: Number of draws of them, draw b with the seed `seed + b`.
-        max_dim: See `persistence`.
-        max_epsilon: See `functional_graph`.
-        engine: See `persistence`.
-        threads: See `persistence`.
-        memory_limit: See `persistence`.
-        min_persistence: See `summarize`.
-        essential: See `summarize`.
+        model: Any module; it is left as it was found.
+        batches: Any iterable of batches: tensors, mappings, or sequences whose first item is one, such as (inputs,
+            labels). Training inputs keep the method's promise not to look at test data.
+        settings: What to measure, in one object, in place of the single options.
+        seed: Of everything that is drawn.
+        device: Where to run; by default where the model is.
+        max_samples: The same as `n_inputs`: the first so many inputs are used; None for all.
+        **options: Fields of `MeasureSettings` and `Compute`.
 
     Returns:
-        The diagrams and their summary.
+        The diagrams and their summary; only the cavities that count are in them.
 
     Raises:
         DnnTopologyError: An argument is wrong; the message says which, and what to do.
+        TypeError: There is no such option.
 
     Example:
         >>> import torch
@@ -102,42 +273,62 @@ def measure(
         >>> list(m.summary["dim"])
         [0, 1]
     """
-    check_sampling(sample_nodes, bootstrap, constant)
-    activations = record(model, batches, layers=layers, nodes=nodes, max_samples=max_samples, seed=seed, device=device)
-    where = None if device is None else str(device)
-    if sample_nodes is None:
-        graph = functional_graph(activations, max_epsilon=max_epsilon, constant=constant, metric=metric, device=where)
-        found = [persistence(graph, max_dim=max_dim, engine=engine, threads=threads, memory_limit=memory_limit)]
-    else:
-        found = [
-            *draws(
-                activations,
-                sample_nodes,
-                repeats=bootstrap,
-                method=sample_method,
-                seed=seed,
-                max_dim=max_dim,
-                max_epsilon=max_epsilon,
-                metric=metric,
-                device=where,
-                engine=engine,
-                threads=threads,
-                memory_limit=memory_limit,
-            )
-        ]
-    summary = summarize(found[0], min_persistence=min_persistence, essential=essential)
-    return Measurement(found[0], summary, () if sample_nodes is None else tuple(found))
+    chosen, compute = measure_options(settings, {"n_inputs": max_samples, **options})
+    snapshot = Snapshot(model, _again(batches, chosen, seed), chosen, seed, device)
+    return measurement(measured_graphs(snapshot, groups=fixed_groups(snapshot), compute=compute), chosen)
+
+
+def measure_options(settings: MeasureSettings | None, options: Mapping[str, Any]) -> tuple[MeasureSettings, Compute]:
+    """Return what is measured, and what computing may use, of the options of `measure`.
+
+    Raises:
+        DnnTopologyError: A value is out of range.
+        TypeError: There is no such option.
+    """
+    known = {*MeasureSettings.__dataclass_fields__, *Compute.__dataclass_fields__}
+    if unknown := sorted(set(options) - known):
+        raise TypeError(f"measure() has no option {unknown[0]!r}")
+    return settings or settings_of(options, MeasureSettings), settings_of(options, Compute)
+
+
+def measurement(graphs: Mapping[str, Diagrams], settings: MeasureSettings) -> Measurement:
+    """Return what was measured with its numbers, the cavities that do not count left out.
+
+    Args:
+        graphs: Name → diagrams, unfiltered.
+        settings: What was measured, and which cavities count.
+    """
+    counted = {
+        name: diagrams.filtered(min_persistence=settings.min_persistence, essential=settings.essential)
+        for name, diagrams in graphs.items()
+    }
+    first = next(iter(counted.values()))
+    if settings.sample_nodes is not None:
+        return Measurement(first, summarize(first), tuple(counted.values()), counted, settings)
+    tables = [named_rows(summarize(diagrams), name) for name, diagrams in counted.items()]
+    return Measurement(first, pd.concat(tables, ignore_index=True), (), counted, settings)
+
+
+def named_rows(table: pd.DataFrame, graph: str) -> pd.DataFrame:
+    """Return a table of one of several graphs with its number in front, in a column `part` or `sample`."""
+    kind = graph.rstrip("0123456789")
+    if not kind:
+        return table
+    numbers = pd.DataFrame({kind: int(graph.removeprefix(kind))}, index=table.index)
+    return pd.concat([numbers, table], axis=1)
 
 
 def track(
-    model: nn.Module, batches: Iterable[Any], states: Mapping[int, StateDict | Path], **options: Any
+    model: nn.Module, batches: Iterable[Any], states: Mapping[int, StateDict | Path | str], **options: Any
 ) -> dict[int, Measurement]:
     """Measure a model at several epochs, on the same inputs.
+
+    Neurons that are parted or chosen once are so at the last of the epochs.
 
     Args:
         model: The network; its own weights are put back at the end.
         batches: As for `measure`; gone through once per epoch, so no one-shot iterator.
-        states: Epoch → its state dict, or the path of a checkpoint that a run left.
+        states: Epoch → its state dict, or the path of a checkpoint.
         **options: Those of `measure`.
 
     Returns:
@@ -145,16 +336,51 @@ def track(
 
     Raises:
         DnnTopologyError: A state does not fit the model, or as for `measure`.
+
+    Example:
+        >>> import torch
+        >>> model = torch.nn.Sequential(torch.nn.Linear(4, 30), torch.nn.ReLU(), torch.nn.Linear(30, 2))
+        >>> inputs = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
+        >>> measured = track(model, inputs.split(50), {0: model.state_dict(), 1: model.state_dict()}, max_dim=1)
+        >>> list(measured), bool(measured[0].diagrams == measured[1].diagrams)
+        ([0, 1], True)
     """
+    seed, device = options.pop("seed", 0), options.pop("device", None)
+    options = {"n_inputs": options.pop("max_samples", 1000), **options}
+    settings, compute = measure_options(options.pop("settings", None), options)
+    snapshot = Snapshot(model, batches, settings, seed, device)
     own = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    groups = None
     measurements = {}
     try:
-        for epoch, state in states.items():
-            if isinstance(state, Path):
-                load_weights(state, model)
-            else:
-                model.load_state_dict(state)
-            measurements[epoch] = measure(model, batches, **options)
+        for epoch in sorted(states, reverse=True) if settings.fixed_groups else states:
+            _put(states[epoch], model, epoch)
+            now = replace(snapshot)
+            groups = fixed_groups(now) if groups is None else groups
+            measurements[epoch] = measurement(measured_graphs(now, groups=groups, compute=compute), settings)
     finally:
         model.load_state_dict(own)
-    return measurements
+    return {epoch: measurements[epoch] for epoch in states}
+
+
+def _put(state: StateDict | Path | str, model: nn.Module, epoch: int) -> None:
+    """Put the weights of an epoch into a model.
+
+    Raises:
+        DnnTopologyError: They do not fit.
+    """
+    if isinstance(state, Path | str):
+        load_weights(Path(state), model)
+        return
+    try:
+        model.load_state_dict(state)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise DnnTopologyError(f"the state of epoch {epoch} does not fit the model: {reason[:200]}") from error
+
+
+def _again(batches: Iterable[Any], settings: MeasureSettings, seed: int) -> Iterable[Any]:
+    """Return batches that can be gone through as often as the graphs need."""
+    if settings.graph_type == "functional":
+        return batches
+    return take_batches(batches, max_samples=settings.n_inputs, seed=seed)

@@ -6,16 +6,20 @@ import contextlib
 import io
 import json
 import os
+import platform
+import re
 import signal
 import tempfile
 import threading
 import time
+import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 
 from dnn_topology._checks import DnnTopologyError
 
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of every file written here; raised when an older reader would misread a newer file
 PARTIAL = ".partial-"  # start of the name of a file that is being written
-STALE = 3600.0  # seconds after which such a file is what a killed process left
+STALE = 3600.0  # seconds after which such a file of another machine is what a killed process left
 
 
 @contextlib.contextmanager
@@ -46,7 +50,7 @@ def atomic(path: Path) -> Iterator[Path]:
     """
     with readable_errors("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=PARTIAL, suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(), suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
         try:
@@ -127,8 +131,9 @@ def read_json(path: Path) -> dict[str, Any]:
         text = path.read_bytes()
     try:
         content = json.loads(text)
-    except ValueError as error:
-        raise DnnTopologyError(f"{path} is damaged: {error}; delete it and run again") from error
+    except (ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise DnnTopologyError(f"{path} is damaged: {reason}; delete it and run again") from error
     if not isinstance(content, dict):
         raise DnnTopologyError(f"{path} is damaged: expected a JSON object; delete it and run again")
     return content
@@ -137,6 +142,27 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV, without its index, in one step. Floats keep every digit."""
     write_bytes(path, table.to_csv(index=False).encode())
+
+
+def read_table(path: Path, remedy: str = "delete it and run again") -> pd.DataFrame:
+    """Read a table of CSV.
+
+    Args:
+        path: The file.
+        remedy: What to do where it is none, for the message.
+
+    Raises:
+        DnnTopologyError: The file is missing, unreadable or no table.
+    """
+    import pandas as pd
+
+    with readable_errors("read", path):
+        content = path.read_bytes()
+    try:
+        return pd.read_csv(io.BytesIO(content))
+    except (ValueError, OverflowError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise DnnTopologyError(f"{path} is no table in CSV ({reason}): {remedy}") from error
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -216,38 +242,46 @@ def growing_array(path: Path) -> Iterator[Callable[[NDArray[np.float32]], None]]
         temporary.unlink(missing_ok=True)
 
 
-def claim(
-    folder: Path, settings: Mapping[str, Any], *, results: str, defaults: Mapping[str, Any] | None = None
-) -> None:
-    """Mark a folder as the home of results made with these settings, or check that it already is.
-
-    Also removes what a process that was killed while writing left there.
-
-    Args:
-        folder: The folder; it is made if it is missing.
-        settings: What distinguishes these results from others, as JSON values.
-        results: Pattern of the files that are results: settings that led to none bind nobody.
-        defaults: The values of settings that an older version's folder does not name.
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file, with or without a byte order mark.
 
     Raises:
-        DnnTopologyError: The folder holds results of other settings. Nothing is changed.
+        DnnTopologyError: The file is missing, unreadable or no TOML.
     """
+    with readable_errors("read", path):
+        text = path.read_bytes()
+    try:
+        return tomllib.loads(text.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DnnTopologyError(f"{path} is not TOML: {error}") from error
+    except RecursionError as error:
+        raise DnnTopologyError(f"{path} is not TOML that anyone wrote by hand: it is nested too deeply") from error
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed while writing left in a folder and below."""
     for leftover in folder.glob(f"**/{PARTIAL}*"):
-        if time.time() - leftover.stat().st_mtime > STALE:
-            leftover.unlink(missing_ok=True)
-    path = folder / "settings.json"
-    wanted = json.loads(json.dumps({"format": FORMAT, **settings}))
-    if not any(folder.glob(results)):
-        write_json(path, wanted)
-        return
-    found = {**json.loads(json.dumps(defaults or {})), **read_json(path)}
-    differing = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
-    if differing:
-        changes = ", ".join(f"{key} was {found.get(key)!r} and is now {wanted.get(key)!r}" for key in differing)
-        raise DnnTopologyError(
-            f"{folder} was made with other settings ({changes}): ask for the same, take another --trial "
-            "or --save-path, or delete that folder"
-        )
+        with contextlib.suppress(OSError):  # another process sweeps too, or the folder is for reading only
+            if _is_abandoned(leftover):
+                leftover.unlink(missing_ok=True)
+
+
+def _is_abandoned(partial: Path) -> bool:
+    """Return whether the process that was writing a file is gone."""
+    named = re.match(rf"{re.escape(PARTIAL)}(\d+)@(.+?)=", partial.name)
+    if named and named[2] == _host():
+        return not psutil.pid_exists(int(named[1]))
+    return time.time() - partial.stat().st_mtime > STALE
+
+
+def _prefix() -> str:
+    """Return the start of the name of a file that this process is writing."""
+    return f"{PARTIAL}{os.getpid()}@{_host()}="
+
+
+def _host() -> str:
+    """Return the name of this machine as part of a file's name."""
+    return re.sub(r"[^\w.-]", "-", platform.node())
 
 
 def _umask() -> int:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from dnn_topology import __version__
+from dnn_topology import Diagrams, __version__
 from dnn_topology.cli import main
-from dnn_topology.cli.options import joined_lists, numbers
+from dnn_topology.cli.spelling import our_words
 
 QUICK = ["--net", "lenet_300_100", "--dataset", "digits", "--data-subset", "0.2", "--n-inputs", "60", "--nproc", "1"]
 
@@ -163,28 +168,28 @@ def test_every_command_explains_itself_without_notes_for_programmers(
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["run", "--net", "lennet"], "unknown net 'lennet': did you mean lenet"),
-        (["run", "--dataset", "minst"], "unknown dataset 'minst': did you mean mnist"),
+        (["run", "--net", "lennet"], "unknown --net 'lennet': did you mean lenet"),
+        (["run", "--dataset", "minst"], "unknown --dataset 'minst': did you mean mnist"),
         ([*["run", *QUICK], "--n-epochs-train", "0", "--layers", "fc9"], "no layer 'fc9': did you mean fc3"),
         (["run", "--epochs_test", "20"], "asks for epoch 20, but --n-epochs-train ends at 10: raise it"),
-        (["run", "--epochs_test", "1 x"], "takes whole numbers such as '0 1 5', found '1 x'"),
-        (["run", "--max-epsilon", "0.7"], "max_epsilon must lie in (0, 0.5], found 0.7"),
-        (["run", "--max-dim", "-1"], "max_dim must be a whole number of at least 0, found -1"),
+        (["run", "--epochs_test", "1 x"], 'unable to convert "x" into int'),
+        (["run", "--max-epsilon", "0.7"], "--max-epsilon must lie in (0, 0.5], found 0.7"),
+        (["run", "--max-dim", "-1"], "--max-dim must be a whole number of at least 0, found -1"),
         (["run", "--max-dim", "2", "--upper-dim", "2"], "give one of the two"),
-        (["run", "--permute-labels", "2"], "permute_labels must lie in [0, 1], found 2"),
+        (["run", "--permute-labels", "2"], "--permute-labels must lie in [0, 1], found 2"),
         (["run", "--binarize-labels", "10"], "must name a class of mnist-5k, 0 to 9"),
-        (["run", "--lr", "0", *QUICK], "lr must be positive"),
+        (["run", "--lr", "0", *QUICK], "--lr must be positive"),
         (["run", "--device", "tpu"], "--device tpu cannot be used here"),
-        (["run", "--nodes", "units"], "unknown --nodes 'units': did you mean unit"),
-        (["run", "--essential", "keep"], "unknown --essential 'keep'"),
-        (["run", "--filtration", "dense"], "did you mean density"),
-        (["run", "--lrr", "3"], "No such option: --lrr"),
-        (["run", "--lr", "much"], "Invalid value for '--lr'"),
-        (["runn"], "No such command 'runn'"),
+        (["run", "--nodes", "units"], 'Invalid value "units" for --nodes. Choose from: "unit"'),
+        (["run", "--essential", "keep"], 'Invalid value "keep" for --essential'),
+        (["run", "--filtration", "dense"], 'Choose from: "nominal", "density"'),
+        (["run", "--lrr", "3"], "Unknown option: --lrr. Did you mean --lr? See `dnn-topology run --help`"),
+        (["run", "--lr", "much"], 'Invalid value for --lr: unable to convert "much" into float'),
+        (["runn"], 'Unknown command "runn". Did you mean "run"?'),
         (["run", "--config", "none.toml"], "cannot read none.toml"),
-        (["visualise"], "no diagrams of trial 0"),
-        (["topology"], "have no checkpoint"),
-        (["run", "--train", "0"], "have no checkpoint"),
+        (["visualise"], "there are no diagrams of lenet on mnist-5k"),
+        (["topology"], "is no folder of a run"),
+        (["run", "--train", "0"], "is no folder of a run"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_remedy(
@@ -216,7 +221,7 @@ def test_interrupting_is_said_and_has_the_shells_status(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dnn_topology.cli.steps.run_training", interrupt)
+    monkeypatch.setattr("dnn_topology.runs.training.run_training", interrupt)
     assert main(["train", *QUICK[:4]]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
 
@@ -225,18 +230,107 @@ def test_a_fault_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("dnn_topology.cli.steps.run_training", fail)
+    monkeypatch.setattr("dnn_topology.runs.training.run_training", fail)
     with pytest.raises(ZeroDivisionError):
         main(["train", *QUICK[:4]])
 
 
 def test_list_flags_take_every_value_up_to_the_next_flag() -> None:
-    assert joined_lists(["--epochs", "0", "1", "--dim", "1", "2", "--net", "a", "b"]) == [
-        *["--epochs", "0 1", "--dim", "1 2", "--net", "a", "b"]
+    assert our_words(["x", "--epochs", "0", "1, 5", "--dim", "1 2", "--net", "a"]) == [
+        *["x", "--epochs", "0", "1", "5", "--dim", "1", "2", "--net", "a"]
     ]
-    assert joined_lists(["--epochs_test", "1 5", "10"]) == ["--epochs_test", "1 5 10"]
 
 
-def test_numbers_are_sorted_and_each_once() -> None:
-    assert numbers("--epochs", "3, 1 3") == [1, 3]
-    assert numbers("--epochs", None) is None
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("--n_epochs_train=5", "--n-epochs-train 5"),
+        ("--upper_dim 3 --net a", "--max-dim 2 --net a"),
+        ("--upper_dim 3 --max-dim 2", "--max-dim 2"),
+        ("--dipha /bin/dipha", "--engine dipha:/bin/dipha"),
+        ("--graph_type functional_persample", "--graph-type per-sample"),
+        ("--partition hardcoded_from_structure", "--partition channels"),
+        ("--select_nodes 1 --trial 0", "--select-nodes --trial 0"),
+        ("--select_nodes 0 --trial 0", "--trial 0"),
+        ("--resume 1", "--resume"),
+        ("--save_path my_results_of_1", "--save-path my_results_of_1"),
+        ("--binarize_labels -1 --layers fc_1 a.*", "--binarize-labels -1 --layers fc_1 a.*"),
+    ],
+)
+def test_the_originals_spelling_is_understood(theirs: str, ours: str) -> None:
+    assert our_words(theirs.split()) == ours.split()
+
+
+def test_the_help_of_a_command_has_what_most_need_first_and_nothing_for_programmers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["run", "--help"]) == 0
+    printed = capsys.readouterr().out
+    panels = re.findall(r"─ ([A-Z][\w ]+) ─", printed)
+    assert panels[0] == "What most need"
+    first = printed.split("─ The network")[0]
+    assert 8 <= len(re.findall(r"│ --", first)) <= 14
+    assert "Raises" not in printed
+
+
+def test_help_and_a_typo_import_nothing_heavy() -> None:
+    code = (
+        "import sys; from dnn_topology.cli import main; main(['{}', '{}'])\n"
+        "print([name for name in ('torch', 'pandas', 'scipy', 'gudhi', 'matplotlib') if name in sys.modules])"
+    )
+    for words in (("run", "--help"), ("--help", "--help"), ("rnu", "--lr"), ("run", "--lrr")):
+        asked = subprocess.run([sys.executable, "-c", code.format(*words)], capture_output=True, text=True, check=True)
+        assert asked.stdout.strip().splitlines()[-1] == "[]", words
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_help_can_be_printed_where_the_terminal_has_few_characters(encoding: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    words = [sys.executable, "-m", "dnn_topology", "run", "--help"]
+    asked = subprocess.run(words, capture_output=True, env=environment)
+    assert asked.returncode == 0, asked.stderr
+    assert b"--max-epsilon" in asked.stdout
+
+
+def test_train_0_and_no_train_contradict_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "give one of the two" in complaint(capsys, "run", *QUICK, "--train", "0", "--no-train")
+    assert "give one of the two" in complaint(capsys, "run", *QUICK, "--train", "1", "--no-train")
+
+
+def test_epochs_that_kept_no_weights_are_trained_again_when_they_are_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["run", *QUICK, "--max-dim", "1", "--n-epochs-train"]
+    assert main([*words, "3", "--save-every", "0", "--epochs-test", "3"]) == 0
+    capsys.readouterr()
+    assert main([*words, "4", "--save-every", "0", "--epochs-test", "1 4"]) == 0
+    assert "epochs 1 have no weights that are whole: training up to epoch 1 again" in capsys.readouterr().err
+    table = pd.read_csv("results_dnn_topology/lenet_300_100_digits/trial0/eps0.3/topology.csv")
+    assert sorted(set(table["epoch"])) == [0, 1, 3, 4]
+
+
+def test_a_run_is_named_by_its_folder_wherever_it_lies(done: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(done / "lenet_300_100_digits" / "trial0", tmp_path / "elsewhere" / "mine")
+    assert main(["visualise", str(copy), "--formats", "png", "--out", str(tmp_path / "pictures")]) == 0
+    assert (tmp_path / "pictures" / "betti_curves_H1.png").exists()
+    assert main(["topology", str(copy), "--n-inputs", "40", "--max-dim", "1", "--epochs", "1"]) == 0
+    assert (copy / "eps0.3_n_inputs-40_max_dim-1" / "topology.csv").exists()
+    assert main(["estimate", str(copy), "--n-inputs", "40"]) == 0
+
+
+def test_a_checkpoint_opens_wherever_a_network_is_asked_for(done: Path, tmp_path: Path) -> None:
+    weights = ["--checkpoint", str(done / "lenet_300_100_digits" / "trial0" / "checkpoints" / "epoch2.pt")]
+    named = ["--net", "lenet_300_100", "--dataset", "digits"]
+    assert main(["topology", *named, *weights, "--n-inputs", "60", "--save-path", str(tmp_path)]) == 0
+    assert main(["layers", *named, *weights]) == 0
+    assert main(["estimate", *named, *weights, "--n-inputs", "60"]) == 0
+    theirs, ours = (folder / "lenet_300_100_digits" / "trial0" / "eps0.3" for folder in (done, tmp_path))
+    assert Diagrams.load(ours / "epoch0.npz") == Diagrams.load(theirs / "epoch2.npz")
+
+
+def test_what_cannot_be_measured_is_known_before_anything_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", *QUICK, "--layers", "zzz*", "--save-path", str(tmp_path / "new")]) == 2
+    assert "no layer matches 'zzz*'" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()

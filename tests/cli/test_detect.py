@@ -11,7 +11,7 @@ from dnn_topology.cli import main
 
 pytest.importorskip("foolbox")
 NAMED = ["--net", "lenet_300_100", "--dataset", "digits"]
-SMALL = ["--n-inputs", "30", "--n-fit", "60", "--batch-size", "10", "--detectors", "softmax", "profile"]
+SMALL = ["--n-inputs", "30", "--n-fit", "60", "--batch-sizes", "10", "--detectors", "softmax", "profile"]
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,8 @@ def test_detect_leaves_tables_and_pictures_and_goes_on_where_it_stopped(
     assert (folder / "fgsm_0.3.npz").stat().st_mtime_ns == kept
     assert set(pd.read_csv(folder / "detection.csv")["attack"]) == {"fgsm", "deepfool"}
     assert "1 attacks" in capsys.readouterr().err
-    assert detect(trained, "--attack", "fgsm", "--strength", "0.3", "--n-fit", "61") == 2
-    assert "n_fit was 60 and is now 61" in capsys.readouterr().err
+    assert detect(trained, "--attack", "fgsm", "--strength", "0.3", "--n-fit", "61") == 0
+    assert (folder.parent / "epoch2_n_fit-61" / "fgsm_0.3.npz").exists()
 
 
 def test_detect_scores_images_of_ones_own(trained: Path, tmp_path: Path) -> None:
@@ -70,14 +70,14 @@ def test_detect_scores_images_of_ones_own(trained: Path, tmp_path: Path) -> None
     ("words", "message"),
     [
         (["--attack", "pdg"], "did you mean pgd"),
-        (["--strength", "much"], "--strength takes numbers"),
+        (["--strength", "much"], 'Invalid value for --strength: unable to convert "much" into float'),
         (["--strength", "8"], "in [0, 1]"),
         (["--detectors", "softmx"], "did you mean softmax"),
-        (["--batch-size", "500"], "smaller --batch-size"),
+        (["--batch-sizes", "500"], "smaller --batch-sizes"),
         (["--epoch", "9"], "have no checkpoint"),
         (["--epoch", "1", "--checkpoint", "w.pt"], "one of the two"),
         (["--inputs", "missing.npz"], "cannot read"),
-        (["--trial", "7"], "train them with"),
+        (["--trial", "7"], "is no folder of a run"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(

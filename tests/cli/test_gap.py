@@ -86,10 +86,10 @@ def test_a_model_that_looks_at_an_early_epoch_takes_it_from_the_run(
     capsys.readouterr()
     file = str(run / "checkpoints" / "epoch2.pt")
     assert main(["gap", "predict", "--checkpoint", file, *named, "--model", model]) == 2
-    assert "also looks at epoch 1 of a network's training: name its --run" in capsys.readouterr().err
+    assert "also looks at epoch 1 of a network's training: name its RUN" in capsys.readouterr().err
     (run / "checkpoints" / "epoch1.pt").unlink()
     assert main(["gap", "predict", "--run", str(run), "--model", model]) == 2
-    assert "epochs 1 of lenet_300_100_digits" in capsys.readouterr().err
+    assert "epochs 1 of lenet_300_100 on digits" in capsys.readouterr().err
 
 
 def test_an_evaluation_leaves_tables_and_a_picture(
@@ -115,10 +115,10 @@ def test_mistakes_are_one_line(table: Path, tmp_path: Path, capsys: pytest.Captu
         "is no table": ["fit", str(tmp_path / "bytes.csv")],
         "has no rows": ["evaluate", str(tmp_path / "heads.csv")],
         "unknown --features 'asdf'": ["fit", str(table), "--features", "asdf"],
-        "unknown --method 'forest'": ["fit", str(table), "--method", "forest"],
+        'Invalid value "forest" for --method': ["fit", str(table), "--method", "forest"],
         "takes hours": ["evaluate", str(table), "--by-row", "--method", "gaussian-process"],
         "no column 'h0_death_mean'": ["fit", str(table), "--features", "asd"],
-        "either the --run or the --checkpoint": ["predict", "--model", model],
+        "either the RUN or the --checkpoint": ["predict", "--model", model],
         "is no folder of a run": ["predict", "--model", model, "--run", str(tmp_path)],
         "is no model of the gap": ["predict", "--model", str(table.with_suffix(".json")), "--run", str(tmp_path)],
     }

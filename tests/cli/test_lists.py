@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dnn_topology.cli import lists, main
+from dnn_topology.cli import main
 from dnn_topology.cli.lists import data_set_rows, markdown_table, network_rows
+from dnn_topology.cli.progress import print_table
 from dnn_topology.nets.data import DATA_SETS
 from dnn_topology.nets.zoo import NETWORKS
 
@@ -57,5 +58,5 @@ def test_layers_says_when_nothing_matches(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_brackets_in_a_table_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    lists.print_table(("to install",), [("pip install 'dnn-topology[fast]'",)])
+    print_table(("to install",), [("pip install 'dnn-topology[fast]'",)])
     assert "dnn-topology[fast]" in capsys.readouterr().out

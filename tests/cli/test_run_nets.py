@@ -99,7 +99,7 @@ def test_layers_are_selected_by_glob(data: str, tmp_path: Path) -> None:
         (["--net", "lenetbin", "--dataset", "digits"], "tells 2 classes apart and the data set has 10"),
         (["--net", "vgg", "--dataset", "digits_gray28"], "the network takes images of 3×32×32"),
         (["--net", "lenet", "--dataset", "mnist1d"], "sequences of 40 numbers"),
-        (["--net", "lenets", "--dataset", "digits"], "unknown net 'lenets': did you mean"),
+        (["--net", "lenets", "--dataset", "digits"], "unknown --net 'lenets': did you mean"),
         (["--dataset", "digits", "--checkpoint", "nowhere.pt"], "cannot read nowhere.pt: No such file"),
     ],
 )

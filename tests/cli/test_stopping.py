@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def test_afterwards_the_same_rule_decides_the_same_and_says_how_sure(
     assert offline == online
     assert str(online["reason"]) in said.out
     assert "of 4 draws of the inputs choose it too" in said.out
-    assert "reading" not in said.err  # nothing was left to read but the draws
+    assert "measuring" not in said.err  # nothing was left to read but the draws
     table = pd.read_csv(tmp_path / "early_stopping.csv")
     assert table["chosen"].sum() == pytest.approx(1)
     assert (table["lower"] <= table["upper"]).all()
@@ -92,7 +93,7 @@ def test_jobs_in_processes_of_their_own_read_the_same(stopped: Path, tmp_path: P
     for epoch in (0, 1, 2):
         ours = pd.read_csv(run / "early_stopping" / f"epoch{epoch}.csv")
         theirs = pd.read_csv(stopped / "early_stopping" / f"epoch{epoch}.csv")
-        pd.testing.assert_frame_equal(ours, theirs.head(len(ours)))
+        pd.testing.assert_frame_equal(ours.head(len(theirs)), theirs.head(len(ours)))
 
 
 def test_mistakes_are_one_line(stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,12 +104,11 @@ def test_mistakes_are_one_line(stopped: Path, tmp_path: Path, capsys: pytest.Cap
     cases = {
         "training inputs alone": [*run, "topology", "--graph-split", "test"],
         "raise --save-every": [*run, "topology", "--save-every", "0"],
-        "unknown --early-stop 'accuracy'": [*run, "accuracy"],
+        'Invalid value "accuracy" for --early-stop': [*run, "accuracy"],
         "`dnn-topology early-stop`": [*run, "topology", "--train", "0"],
-        "unknown quantity 'peak'": ["early-stop", str(stopped), "--quantity", "peak"],
+        'Invalid value "peak" for --quantity': ["early-stop", str(stopped), "--quantity", "peak"],
         "is no folder of a run": ["early-stop", str(tmp_path)],
         "compares epochs": ["early-stop", str(few / "lenet_300_100_digits" / "trial0")],
-        "n_inputs was 200 and is now 100": ["early-stop", str(stopped), "--n-inputs", "100"],
     }
     for message, words in cases.items():
         assert main(words) == 2, message
@@ -118,15 +118,46 @@ def test_mistakes_are_one_line(stopped: Path, tmp_path: Path, capsys: pytest.Cap
     assert not (tmp_path / "none").exists()
 
 
-def test_a_damaged_reading_is_named(stopped: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_table_of_an_epoch_is_made_again(stopped: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = stopped / "early_stopping" / "epoch0.csv"
-    whole = path.read_text()
-    try:
-        path.write_text("draw,density\nx,1\n")
-        assert main(["early-stop", str(stopped)]) == 2
-        assert "epoch0.csv is damaged" in capsys.readouterr().err
-    finally:
-        path.write_text(whole)
+    whole = pd.read_csv(path)
+    path.write_text("draw,density\nx,1\n")
+    assert main(["early-stop", str(stopped), "--draws", "4"]) == 0
+    assert "not as they were written, so done again: epoch0" in capsys.readouterr().err
+    again = pd.read_csv(path)
+    pd.testing.assert_frame_equal(again.head(len(whole)), whole.head(len(again)))
+
+
+def test_other_inputs_are_looked_at_beside_the_first(stopped: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(stopped, tmp_path / "copy")
+    assert main(["early-stop", str(copy), "--n-inputs", "100", "--draws", "0"]) == 0
+    first, second = (
+        pd.read_csv(copy / name / "epoch1.csv") for name in ("early_stopping", "early_stopping_n_inputs-100")
+    )
+    assert first["midlife"][0] != second["midlife"][0]
+
+
+def test_what_is_watched_is_what_is_measured(tmp_path: Path) -> None:
+    """The metric, the type of graph and the layers of the run are those that its rule looks at."""
+    words = [
+        "run",
+        *TRAIN[:-4],
+        "--n-epochs-train",
+        "1",
+        "--n-inputs",
+        "100",
+        "--early-stop",
+        "topology",
+        "--max-dim",
+        "1",
+    ]
+    assert main([*words, "--metric", "spearman", "--save-path", str(tmp_path)]) == 0
+    run = tmp_path / "lenet_300_100_digits" / "trial0"
+    assert json.loads((run / "early_stopping" / "settings.json").read_text())["metric"] == "spearman"
+    watched = pd.read_csv(run / "early_stopping" / "epoch1.csv")["midlife"][0]
+    assert main(["early-stop", str(run), "--n-inputs", "100", "--metric", "pearson", "--draws", "0"]) == 0
+    (other,) = run.glob("early_stopping_*/epoch1.csv")
+    assert pd.read_csv(other)["midlife"][0] != watched
 
 
 def test_an_epoch_that_takes_too_long_is_noted_and_the_others_are_decided_on(

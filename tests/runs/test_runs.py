@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,22 +18,15 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.bootstrap import intervals
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import read_dipha
-from dnn_topology.runs import (
-    Experiment,
-    Resources,
-    Topology,
-    Training,
-    bootstrap_table,
-    draw_name,
-    load_diagrams,
-    measure_epochs,
-    measured_epochs,
-    run_training,
-    topology_table,
-)
+from dnn_topology.runs.measurements import RunMeasurement, find_measurement
+from dnn_topology.runs.measuring import measure_epochs
+from dnn_topology.runs.results import counting, epoch_table, interval_table
+from dnn_topology.runs.run import Run
+from dnn_topology.runs.settings import Resources, RunMeasureSettings, TrainSettings
+from dnn_topology.runs.training import run_training
 
-TRAINING = Training(net="lenet_300_100", dataset="digits", lr=0.05, data_subset=0.2)
-TOPOLOGY = Topology(n_inputs=100, max_dim=1)
+TRAINING = TrainSettings(net="lenet_300_100", dataset="digits", lr=0.05, data_subset=0.2)
+SETTINGS = RunMeasureSettings(n_inputs=100, max_dim=1)
 
 
 def results(folder: Path) -> dict[str, bytes]:
@@ -44,58 +38,68 @@ def results(folder: Path) -> dict[str, bytes]:
     }
 
 
-def run(folder: Path, *, epochs: int = 2, jobs: int = 1, **changes: Any) -> Experiment:
-    experiment = Experiment(replace(TRAINING, **changes), folder)
-    run_training(experiment, epochs=epochs)
-    measure_epochs(experiment, TOPOLOGY, range(epochs + 1), resources=Resources(jobs=jobs, threads=1))
-    return experiment
+def named(folder: Path, **changes: Any) -> Run:
+    return Run.named(replace(TRAINING, **changes), folder)
+
+
+def measured(run: Run, **changes: Any) -> RunMeasurement:
+    return RunMeasurement.of(run, replace(SETTINGS, **changes))
+
+
+def run(folder: Path, *, epochs: int = 2, jobs: int = 1, **changes: Any) -> Run:
+    made = named(folder, **changes)
+    run_training(made, epochs=epochs)
+    measure_epochs(made, SETTINGS, range(epochs + 1), resources=Resources(jobs=jobs, threads=1))
+    return made
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run(tmp_path_factory.mktemp("finished"))
 
 
-def test_a_run_leaves_its_files_where_the_layout_says(finished: Experiment) -> None:
-    assert (finished.save_path / "lenet_300_100_digits" / "adj_epc2_trl0_0.3.bin.out").exists()
-    assert (finished.trial_folder / "history.csv").exists()
+def test_a_run_leaves_its_files_where_the_layout_says(finished: Run) -> None:
+    assert (finished.folder.parents[1] / "lenet_300_100_digits" / "adj_epc2_trl0_0.3.bin.out").exists()
+    assert (finished.folder / "history.csv").exists()
     assert finished.checkpoint(0).exists()
-    assert measured_epochs(finished, 0.3) == [0, 1, 2]
-    assert not list(finished.save_path.rglob(f"{store.PARTIAL}*"))
+    assert measured(finished).epochs() == [0, 1, 2]
+    assert not list(finished.folder.parents[1].rglob(f"{store.PARTIAL}*"))
 
 
-def test_the_same_settings_give_the_same_bytes(finished: Experiment, tmp_path: Path) -> None:
-    assert results(run(tmp_path).save_path) == results(finished.save_path)
+def test_the_same_settings_give_the_same_bytes(finished: Run, tmp_path: Path) -> None:
+    assert results(run(tmp_path).folder.parents[1]) == results(finished.folder.parents[1])
 
 
-def test_several_jobs_give_the_same_bytes(finished: Experiment, tmp_path: Path) -> None:
-    assert results(run(tmp_path, jobs=2).save_path) == results(finished.save_path)
+def test_several_jobs_give_the_same_bytes(finished: Run, tmp_path: Path) -> None:
+    assert results(run(tmp_path, jobs=2).folder.parents[1]) == results(finished.folder.parents[1])
 
 
-def test_another_seed_gives_other_results(finished: Experiment, tmp_path: Path) -> None:
-    assert results(run(tmp_path, seed=1).save_path) != results(finished.save_path)
+def test_another_seed_gives_other_results(finished: Run, tmp_path: Path) -> None:
+    assert results(run(tmp_path, seed=1).folder.parents[1]) != results(finished.folder.parents[1])
 
 
-def test_the_dipha_files_hold_the_same_diagrams(finished: Experiment) -> None:
-    ours = load_diagrams(finished, 0.3)[2]
-    theirs = read_dipha(finished.dipha_file(2, 0.3))
+def test_the_dipha_files_hold_the_same_diagrams(finished: Run) -> None:
+    ours = measured(finished).load()[2]
+    theirs = read_dipha(measured(finished).dipha_file(2))
     assert theirs == ours
 
 
-def test_running_again_redoes_nothing(finished: Experiment) -> None:
-    before = {path: path.stat().st_mtime_ns for path in finished.save_path.rglob("*.*") if path.suffix != ".csv"}
+def test_running_again_redoes_nothing(finished: Run) -> None:
+    before = {
+        path: path.stat().st_mtime_ns for path in finished.folder.parents[1].rglob("*.*") if path.suffix != ".csv"
+    }
     epochs = []
     run_training(finished, epochs=2, on_epoch=lambda state: epochs.append(state.epoch))
-    run(finished.save_path)
+    run(finished.folder.parents[1])
     assert epochs == []
     after = {path: path.stat().st_mtime_ns for path in before}
     changed = {path.name for path in before if before[path] != after[path]}
     assert changed <= {"epoch2.pt"}
 
 
-def test_more_epochs_go_on_from_the_last(finished: Experiment, tmp_path: Path) -> None:
+def test_more_epochs_go_on_from_the_last(finished: Run, tmp_path: Path) -> None:
     run(tmp_path, epochs=1)
-    assert results(run(tmp_path, epochs=2).save_path) == results(finished.save_path)
+    assert results(run(tmp_path, epochs=2).folder.parents[1]) == results(finished.folder.parents[1])
 
 
 SCRIPT = """
@@ -124,7 +128,7 @@ MOMENTS = ["checkpoints/epoch0.pt", "checkpoints/epoch2.pt", "eps0.3/epoch1.npz"
 @pytest.mark.slow
 @pytest.mark.parametrize(("jobs", "names"), [(1, MOMENTS), (2, MOMENTS[-1:])])
 def test_a_run_that_is_killed_anywhere_ends_as_an_uninterrupted_one(
-    finished: Experiment, tmp_path: Path, jobs: int, names: list[str]
+    finished: Run, tmp_path: Path, jobs: int, names: list[str]
 ) -> None:
     folder = tmp_path / "run"
     for moment in (folder / "lenet_300_100_digits" / "trial0" / name for name in names):
@@ -136,112 +140,180 @@ def test_a_run_that_is_killed_anywhere_ends_as_an_uninterrupted_one(
         process.wait()
         assert moment.exists()
     assert started(folder, jobs).wait(timeout=120) == 0
-    assert results(folder) == results(finished.save_path)
+    assert results(folder) == results(finished.folder.parents[1])
 
 
-def test_other_settings_are_refused_and_change_nothing(finished: Experiment) -> None:
-    before = results(finished.save_path)
+def test_other_settings_of_a_training_are_refused_and_change_nothing(finished: Run) -> None:
+    before = results(finished.folder.parents[1])
     with pytest.raises(DnnTopologyError, match=r"made with other settings .lr was 0.05 and is now 0.1"):
-        run_training(Experiment(replace(TRAINING, lr=0.1), finished.save_path), epochs=2)
-    with pytest.raises(DnnTopologyError, match="n_inputs was 100 and is now 50"):
-        measure_epochs(finished, replace(TOPOLOGY, n_inputs=50), [0])
-    assert results(finished.save_path) == before
+        run_training(named(finished.folder.parents[1], lr=0.1), epochs=2)
+    assert results(finished.folder.parents[1]) == before
+
+
+def test_one_training_is_measured_with_several_settings_side_by_side(tmp_path: Path) -> None:
+    made = run(tmp_path, epochs=1)
+    before = results(tmp_path)
+    second = measure_epochs(made, replace(SETTINGS, n_inputs=60), [0, 1])
+    third = measure_epochs(made, replace(SETTINGS, n_inputs=60, metric="spearman"), [1])
+    assert [path.name for path in (second.folder, third.folder)] == [
+        "eps0.3_n_inputs-60",
+        "eps0.3_n_inputs-60_metric-spearman",
+    ]
+    assert results(tmp_path).items() > before.items()
+    assert measured(made, n_inputs=60) == second
+    assert measured(made).load()[1] != second.load()[1] != third.load()[1]
+    assert find_measurement(made).folder.name == "eps0.3"
+    assert find_measurement(made, name=third.folder.name).settings.metric == "spearman"
 
 
 def test_a_folder_of_an_older_version_goes_on_with_the_defaults_of_what_it_does_not_name(
-    finished: Experiment, tmp_path: Path
+    finished: Run, tmp_path: Path
 ) -> None:
-    experiment = run(tmp_path, epochs=1)
-    path = experiment.trial_folder / "settings.json"
+    path = run(tmp_path, epochs=1).folder / "settings.json"
     settings = store.read_json(path)
     for name in ("weight_decay", "train_size", "width", "depth", "dropout"):
         del settings[name]
     store.write_json(path, settings)
-    assert results(run(tmp_path, epochs=2).save_path) == results(finished.save_path)
+    assert results(run(tmp_path, epochs=2).folder.parents[1]) == results(finished.folder.parents[1])
     with pytest.raises(DnnTopologyError, match=r"weight_decay was 0.0005 and is now 0.1"):
         run(tmp_path, weight_decay=0.1)
 
 
 def test_what_a_training_varies_reaches_the_network_and_its_data(tmp_path: Path) -> None:
     training = replace(TRAINING, net="mlp", data_subset=1.0, train_size=50, width=0.1, depth=3, dropout=0.2)
-    experiment = Experiment(training, tmp_path)
-    data = experiment.load_data()
+    made = Run.named(training, tmp_path)
+    data = made.load_data()
     assert len(data.train) == 50
-    state = experiment.build_net(data).state_dict()
+    state = made.build_net(data).state_dict()
     assert [len(state[f"fc{place}.0.weight"]) for place in (1, 2, 3, 4)] == [10, 10, 10, 10]
 
 
-def test_epochs_without_a_checkpoint_are_refused_with_those_that_have_one(finished: Experiment) -> None:
+def test_epochs_without_a_checkpoint_are_refused_with_those_that_have_one(finished: Run) -> None:
     with pytest.raises(DnnTopologyError, match=r"epochs 7 9 of .* have no checkpoint .*there are: 0 1 2"):
-        measure_epochs(finished, TOPOLOGY, [1, 9, 7])
+        measure_epochs(finished, SETTINGS, [1, 9, 7])
 
 
-def test_epochs_without_diagrams_are_refused_with_those_that_have_some(finished: Experiment) -> None:
+def test_epochs_without_diagrams_are_refused_with_those_that_have_some(finished: Run) -> None:
     with pytest.raises(DnnTopologyError, match=r"epochs 7 of .* have no diagrams .*there are: 0 1 2"):
-        load_diagrams(finished, 0.3, [0, 7])
+        measured(finished).load([0, 7])
 
 
-def test_a_mistyped_run_is_refused_with_the_nearest_one(finished: Experiment) -> None:
-    other = Experiment(replace(TRAINING, net="lenet_300"), finished.save_path)
+def test_a_mistyped_run_is_refused_with_the_nearest_one(finished: Run) -> None:
+    other = named(finished.folder.parents[1], net="lenet_300")
     with pytest.raises(DnnTopologyError, match="did you mean lenet_300_100_digits"):
-        load_diagrams(other, 0.3)
+        find_measurement(other)
 
 
-@pytest.mark.parametrize("name", ["training.pt", "checkpoints/epoch0.pt"])
-def test_a_damaged_checkpoint_is_refused_and_nothing_is_lost(name: str, tmp_path: Path) -> None:
-    experiment = run(tmp_path, epochs=1)
-    (experiment.trial_folder / name).write_bytes(b"damaged")
-    experiment.diagrams_file(0, 0.3).unlink()
-    before = results(tmp_path)
-    with pytest.raises(DnnTopologyError, match="is damaged"):
-        run(tmp_path, epochs=1)
-    assert results(tmp_path).items() >= before.items()
+def test_a_damaged_or_lost_file_is_seen_and_made_again_as_it_was(finished: Run, tmp_path: Path) -> None:
+    whole = results(finished.folder.parents[1])
+    made = run(tmp_path)
+    measurement = measured(made)
+    damaged = [
+        made.checkpoint(1),
+        made.checkpoint(2),
+        made.folder / "history.csv",
+        measurement.diagrams_file(0),
+        measurement.dipha_file(1),
+    ]
+    for change in (lambda path: path.write_bytes(b"damaged"), lambda path: path.write_bytes(b""), Path.unlink):
+        for path in damaged:
+            content = path.read_bytes()
+            change(path)
+            said: list[str] = []
+            run_training(made, epochs=2, say=said.append)
+            measure_epochs(made, SETTINGS, [0, 1, 2], resources=Resources(threads=1), say=said.append)
+            assert results(tmp_path) == whole, path
+            if path.suffix == ".pt":
+                assert path.read_bytes() == content
+            assert said or path.name in {"history.csv", "epoch2.pt"}, path
 
 
-def test_the_originals_own_results_are_read_where_ours_are_missing(golden: Path, tmp_path: Path) -> None:
+def test_a_state_to_resume_from_that_is_damaged_starts_the_training_again(finished: Run, tmp_path: Path) -> None:
+    made = run(tmp_path)
+    (made.folder / "training.pt").write_bytes(b"damaged")
+    said: list[str] = []
+    run_training(made, epochs=2, say=said.append)
+    assert "the training starts again" in said[0]
+    assert results(tmp_path) == results(finished.folder.parents[1])
+
+
+def test_measuring_a_damaged_checkpoint_is_refused_with_what_makes_it_again(tmp_path: Path) -> None:
+    made = run(tmp_path, epochs=1)
+    made.checkpoint(1).write_bytes(b"damaged")
+    with pytest.raises(DnnTopologyError, match=r"epoch1.pt is damaged: .* trains it again"):
+        measure_epochs(made, replace(SETTINGS, max_epsilon=0.2), [0, 1])
+
+
+def test_the_originals_own_results_are_read_where_there_is_nothing_of_ours(golden: Path, tmp_path: Path) -> None:
     (tmp_path / "lenet_mnist").symlink_to(golden)
-    found = load_diagrams(Experiment(Training(net="lenet", dataset="mnist"), tmp_path), 0.3)
-    assert list(found) == [1, 5, 10, 20, 30, 40, 50]
+    there = find_measurement(Run.named(TrainSettings(net="lenet", dataset="mnist"), tmp_path))
+    assert list(there.load()) == [1, 5, 10, 20, 30, 40, 50]
 
 
-def test_the_table_has_a_row_per_epoch_and_dimension(finished: Experiment) -> None:
-    table = topology_table(load_diagrams(finished, 0.3), min_persistence=0.02)
+def test_diagrams_beside_a_run_that_was_deleted_are_not_taken_for_those_of_a_new_one(tmp_path: Path) -> None:
+    first = run(tmp_path, epochs=1)
+    shutil.rmtree(first.folder)
+    second = named(tmp_path, seed=1)
+    run_training(second, epochs=1)
+    measure_epochs(second, SETTINGS, [0])
+    assert measured(second).epochs() == [0]
+
+
+def test_a_copy_of_a_run_is_a_run_of_its_own(finished: Run, tmp_path: Path) -> None:
+    copy = Run.open(shutil.copytree(finished.folder, tmp_path / "elsewhere"))
+    assert copy.training == finished.training
+    assert copy.checkpoint(1).is_relative_to(tmp_path)
+    assert measured(copy).load()[1] == measured(finished).load()[1]
+    numbered = Run.open(shutil.copytree(finished.folder, tmp_path / "trial9"))
+    assert measured(numbered).dipha_file(1).name == "adj_epc1_trl9_0.3.bin.out"
+
+
+def test_what_is_no_folder_of_a_run_is_refused_with_those_that_it_holds(finished: Run, tmp_path: Path) -> None:
+    with pytest.raises(DnnTopologyError, match=r"is no folder of a run: it holds .*trial0; name one of them"):
+        Run.open(finished.folder.parent)
+    with pytest.raises(DnnTopologyError, match=r"is no folder of a run: name the folder trial<T>"):
+        Run.open(tmp_path)
+
+
+def test_the_table_has_a_row_per_epoch_and_dimension(finished: Run) -> None:
+    measurement = measured(finished)
+    table = epoch_table(counting(measurement.load(), measurement))
     assert table[["epoch", "dim"]].to_numpy().tolist() == [[e, k] for e in (0, 1, 2) for k in (0, 1)]
     assert (table["n_edges"] > 0).all()
     assert (table["min_persistence"] == 0.02).all()
 
 
 @pytest.mark.parametrize("options", [{"max_epsilon": 0.6}, {"max_dim": -1}, {"graph_split": "both"}, {"n_inputs": 1}])
-def test_a_topology_out_of_range_is_refused(options: dict[str, Any]) -> None:
+def test_settings_out_of_range_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(DnnTopologyError):
-        Topology(**options)
+        RunMeasureSettings(**options)
 
 
 def test_the_graph_is_built_from_training_inputs_unless_test_inputs_are_asked_for(
-    finished: Experiment, tmp_path: Path
+    finished: Run, tmp_path: Path
 ) -> None:
-    experiment = Experiment(TRAINING, tmp_path)
-    run_training(experiment, epochs=0)
-    measure_epochs(experiment, replace(TOPOLOGY, graph_split="test"), [0])
-    assert load_diagrams(experiment, 0.3)[0] != load_diagrams(finished, 0.3)[0]
-    training = experiment.load_data().train
+    made = named(tmp_path)
+    run_training(made, epochs=0)
+    on_test = measure_epochs(made, replace(SETTINGS, graph_split="test"), [0])
+    assert on_test.load()[0] != measured(finished).load()[0]
+    training = made.load_data().train
     assert len(training) == round(0.2 * 1437)
 
 
 def test_draws_of_neurons_are_kept_and_tabled_with_their_intervals(tmp_path: Path) -> None:
-    experiment = Experiment(TRAINING, tmp_path)
-    run_training(experiment, epochs=1)
-    topology = replace(TOPOLOGY, sample_nodes=40, sample_method="importance", bootstrap=3)
-    measure_epochs(experiment, topology, [0, 1])
-    assert measured_epochs(experiment, 0.3) == [0, 1]
-    drawn = [Diagrams.load(experiment.diagrams_file(1, 0.3, draw_name(draw))) for draw in range(3)]
-    assert drawn[0] == load_diagrams(experiment, 0.3)[1]
+    made = named(tmp_path)
+    run_training(made, epochs=1)
+    settings = replace(SETTINGS, sample_nodes=40, sample_method="importance", bootstrap=3, min_persistence=0.01)
+    measurement = measure_epochs(made, settings, [0, 1])
+    assert measurement.epochs() == [0, 1]
+    drawn = [Diagrams.load(measurement.diagrams_file(1, name)) for name in ("", "draw1", "draw2")]
+    assert drawn[0] == measurement.load()[1]
     assert drawn[0] != drawn[1]
-    table = bootstrap_table(experiment, 0.3, min_persistence=0.01)
+    table = interval_table(measurement)
     assert table is not None
     last = table[table["epoch"] == 1].drop(columns="epoch").reset_index(drop=True)
-    pd.testing.assert_frame_equal(last, intervals(drawn, min_persistence=0.01))
+    pd.testing.assert_frame_equal(last, intervals(one.filtered(min_persistence=0.01) for one in drawn))
 
 
-def test_a_run_without_draws_has_no_intervals(finished: Experiment) -> None:
-    assert bootstrap_table(finished, 0.3) is None
+def test_a_run_without_draws_has_no_intervals(finished: Run) -> None:
+    assert interval_table(measured(finished)) is None

@@ -2,71 +2,63 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-import typer
+from cyclopts import App, CycloptsError, Parameter
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology._version import __version__
-from dnn_topology.cli import demo, detect, engines, gap, lists, run, stopping, study, visualise
-from dnn_topology.cli.options import ListCommand, normalise
-from dnn_topology.runs import EpochsFailedError
+from dnn_topology.cli.options import defaults_from_file, flag_names
+from dnn_topology.cli.spelling import our_words
 
-# The class of everything that Typer finds wrong with an invocation; public only as an ancestor of this one.
-UsageError: Any = typer.BadParameter.__mro__[2]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 INTERRUPTED = 130  # as shells say it
+# command → where it is; it is imported when it is called, or its help is asked for
+COMMANDS = {
+    "run": "run:run",
+    "train": "run:train",
+    "topology": "run:topology",
+    "visualise": "visualise:visualise",
+    "nets": "lists:nets",
+    "datasets": "lists:datasets",
+    "layers": "lists:layers",
+    "engines": "lists:engines",
+    "estimate": "lists:estimate",
+    "early-stop": "stopping:early_stop",
+    "detect": "detect:detect",
+    "study": "study:study",
+    "demo": "run:demo",
+}
+GAP = {"fit": "gap:fit", "predict": "gap:predict", "evaluate": "gap:evaluate"}
 
-app = typer.Typer(
+app = App(
     name="dnn-topology",
     help="The shape of what a deep network has learned: persistent homology of its neurons' correlations.",
-    epilog="Start with `dnn-topology demo`.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"token_normalize_func": normalise, "help_option_names": ["-h", "--help"]},
+    help_epilogue="Start with `dnn-topology demo`.",
+    help_format="markdown",
+    version=f"dnn-topology {__version__}",
+    default_parameter=Parameter(negative=(), consume_multiple=True, allow_repeating=True),
+    config=defaults_from_file,
+    suppress_keyboard_interrupt=False,  # which would end the process without a word
 )
-COMMANDS = (
-    run.run,
-    run.train,
-    run.topology,
-    visualise.visualise,
-    lists.nets,
-    lists.datasets,
-    lists.layers,
-    engines.engines,
-    engines.estimate,
-    stopping.early_stop,
-    detect.detect,
-    study.study,
-    demo.demo,
-)
-for function in COMMANDS:
-    app.command(cls=ListCommand)(function)
-app.add_typer(gap.app, name="gap")
-app.command("visualize", cls=ListCommand, hidden=True)(visualise.visualise)
+gap = App(name="gap", help="Foretell the generalisation gap from the topology of training inputs.")
 
 
-def _version(asked: bool) -> None:
-    """Print the version and stop.
-
-    Raises:
-        Exit: Always, when asked.
-    """
-    if asked:
-        typer.echo(f"dnn-topology {__version__}")
-        raise typer.Exit
+def _register(target: App, commands: Mapping[str, str]) -> None:
+    """Name the commands of an app."""
+    for name, place in commands.items():
+        target.command(f"{__name__}.{place}", name=name)
 
 
-@app.callback()
-def _common(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """The shape of what a deep network has learned: persistent homology of its neurons' correlations."""
-    del version
+_register(app, COMMANDS)
+_register(gap, GAP)
+app.command(gap)
+app.command(f"{__name__}.{COMMANDS['visualise']}", name="visualize", show=False)
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -80,23 +72,62 @@ def main(args: Sequence[str] | None = None) -> int:
         error, 1 if epochs were killed, crashed or took too long while the others were finished, or 130 after Ctrl-C.
         Any other exception is a fault of ours and is raised, which ends the program with 1 too.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that lacks ε shows ?
+    words = list(sys.argv[1:] if args is None else args)
+    command = _command(words)
     try:
-        status = app(sys.argv[1:] if args is None else list(args), standalone_mode=False)
-    except EpochsFailedError as error:
-        _complain(str(error))
-        return 2 if error.mendable else 1
+        status = app(our_words(words), exit_on_error=False, print_error=False, result_action="return_value")
     except DnnTopologyError as error:
-        return _complain(str(error))
-    except UsageError as error:
-        return _complain(f"{error.format_message()} See `dnn-topology --help`.")
-    except (typer.Abort, KeyboardInterrupt):
-        status = INTERRUPTED
-    if status == INTERRUPTED:
-        typer.echo("interrupted; what is finished is kept, and the same command goes on from there", err=True)
-    return int(status or 0)
+        _complain(in_flags(str(error), flag_names(_app(command))))
+        return 2 if getattr(error, "mendable", True) else 1
+    except CycloptsError as error:
+        return _complain(f"{_readable(str(error))} See `{' '.join(['dnn-topology', *command, '--help'])}`.")
+    except KeyboardInterrupt:
+        print("interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr)  # noqa: T201
+        return INTERRUPTED
+    return status if isinstance(status, int) else 0
+
+
+def in_flags(message: str, flags: Iterable[str]) -> str:
+    """Return a message of the library in which arguments are named as the flags of a command.
+
+    Example:
+        >>> in_flags("n_inputs must be at least 2, found 1: raise n_inputs=", ["n-inputs"])
+        '--n-inputs must be at least 2, found 1: raise --n-inputs'
+    """
+    for flag in sorted(flags, key=len, reverse=True):
+        name = re.escape(flag.replace("-", "_"))
+        value = r"(?:'([^']*)'|([\w./:+-]+))?"
+        message = re.sub(rf"(?<![\w`'/.-]){name}={value}", rf"--{flag} \1\2", message)
+        plain = rf"(?<![\w`'/.-]){name}\b(?![\w'=/.-])"
+        plain += "" if "_" in name else r"(?= must | does | takes | '|, found)"
+        message = re.sub(plain, f"--{flag}", message)
+    return message
+
+
+def _command(words: Sequence[str]) -> list[str]:
+    """Return the command that is called, as words."""
+    if words[:1] == ["gap"]:
+        return [word for word in words[:2] if word in {"gap", *GAP}]
+    return [words[0]] if words and words[0] in {*COMMANDS, "visualize"} else []
+
+
+def _app(command: Sequence[str]) -> App:
+    """Return the app of a command."""
+    found = app
+    for word in command:
+        found = found[word]
+    return found
+
+
+def _readable(text: str) -> str:
+    """Return what is wrong with a command line, on one line."""
+    return " ".join(text.replace("`", "'").split())
 
 
 def _complain(message: str) -> int:
     """Print one line on standard error."""
-    typer.echo(f"dnn-topology: {' '.join(message.split())}", err=True)
+    print(f"dnn-topology: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     return 2

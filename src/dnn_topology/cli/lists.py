@@ -1,55 +1,142 @@
-"""`nets`, `datasets` and `layers`: what there is."""
+"""`nets`, `datasets`, `layers`, `engines` and `estimate`: what there is, and what measuring it would take."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, cast
+from pathlib import Path
+from typing import Annotated, Any, cast
 
-import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from cyclopts import Parameter
 
 from dnn_topology.cli import options as opt
-from dnn_topology.runs import Experiment, Training
+from dnn_topology.cli.progress import answer, print_table
+from dnn_topology.runs.settings import TrainSettings
 
 Rows = tuple[tuple[str, ...], Sequence[tuple[str, ...]]]
-Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table of the README.")]
 
 
-def nets(markdown: Markdown = False) -> None:
-    """List the named networks, with the number of nodes that each gives."""
-    _print(network_rows(), markdown)
+def nets(*, markdown: bool = False) -> None:
+    """List the named networks, with the number of nodes that each gives.
+
+    Args:
+        markdown: Print the table of the README.
+    """
+    _print(network_rows(), markdown=markdown)
 
 
-def datasets(markdown: Markdown = False) -> None:
-    """List the named data sets."""
-    _print(data_set_rows(), markdown)
+def datasets(*, markdown: bool = False) -> None:
+    """List the named data sets.
+
+    Args:
+        markdown: Print the table of the README.
+    """
+    _print(data_set_rows(), markdown=markdown)
 
 
 def layers(
-    net: opt.Net = "lenet",
-    dataset: opt.Dataset = "mnist-5k",
-    layers: opt.Layers = None,
-    binarize_labels: opt.BinarizeLabels = -1,
-    data_dir: opt.DataDir = None,
+    *,
+    named: opt.NamedFlags = opt.Named(),  # noqa: B008  # frozen
+    checkpoint: opt.Checkpoint = None,
+    layers: tuple[str, ...] | None = None,
+    binarize_labels: int = -1,
+    machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
 ) -> None:
-    """List what can be recorded in a network, in the order of the forward pass, and how many nodes each layer gives."""
+    """List what can be recorded in a network, in the order of the forward pass, and how many nodes each layer gives.
+
+    Args:
+        named: Which network and data set.
+        checkpoint: Weights from elsewhere, to see whether they fit.
+        layers: Only these, by name or glob.
+        binarize_labels: Of a network that tells one class from the rest: that class.
+        machine: What it may use.
+    """
     from dnn_topology.recording.layers import default_layers
     from dnn_topology.recording.listing import EVERYTHING, list_layers
+    from dnn_topology.runs.run import Run
 
-    training = Training(net=net, dataset=dataset, binarize_labels=binarize_labels)
-    experiment = Experiment(training, data_dir=data_dir)
-    data = experiment.load_data()
-    model = experiment.build_net(data)
-    wanted = [EVERYTHING] if layers is None else layers.replace(",", " ").split()
+    training = TrainSettings(net=named.net, dataset=named.dataset, binarize_labels=binarize_labels)
+    run = Run.named(training, named.save_path, data_dir=machine.data_dir)
+    data = run.load_data()
+    model = run.build_net(data) if checkpoint is None else run.load_net(data, checkpoint)
     taken = {nodes: set(default_layers(model, nodes)) for nodes in ("unit", "channel")}
     rows = []
+    wanted = [EVERYTHING] if layers is None else layers
     for row in list_layers(model, data.train[[0, 1]][0], layers=wanted).to_dict("records"):
         default = ", ".join(nodes for nodes, names in taken.items() if str(row["layer"]).split("@")[0] in names)
         shape = "×".join(map(str, cast("tuple[int, ...]", row["shape"]))) or "1"
-        rows.append((str(row["layer"]), str(row["kind"]), shape, str(row["unit"]), str(row["channel"]), default))
-    _print((("layer", "what it is", "output", "units", "channels", "taken by default as"), rows), False)
+        counts = (str(row[nodes]) for nodes in ("unit", "channel", "feature") if nodes in row)
+        rows.append((str(row["layer"]), str(row["kind"]), shape, *counts, default))
+    counted = ("units", "channels", "features")[: len(rows[0]) - 4] if rows else ()
+    print_table(("layer", "what it is", "output", *counted, "taken by default as"), rows)
+
+
+def engines() -> None:
+    """List the engines that compute persistence: which are installed, and what each is good at."""
+    from dnn_topology.homology.engines import ENGINES, get_engine
+
+    rows = []
+    for name in ENGINES:
+        engine = get_engine(name)
+        version = engine.version()
+        rows.append((name, version or "not installed", engine.about, "" if version else engine.install))
+    print_table(("engine", "version", "good at (licence)", "to install"), rows)
+
+
+def estimate(
+    run: Path | None = None,
+    /,
+    *,
+    named: opt.NamedFlags = opt.Named(),  # noqa: B008  # frozen
+    checkpoint: opt.Checkpoint = None,
+    epochs: Annotated[tuple[int, ...] | None, Parameter(group=opt.FIRST)] = None,
+    settings: opt.MeasureFlags = opt.MEASURE,
+    workers: opt.WorkerFlags = opt.Workers(),  # noqa: B008  # frozen
+    verbose: bool = False,
+    config: opt.Config = None,
+) -> None:
+    """Say what `topology` with the same flags would take, without computing persistence.
+
+    Where nothing is trained yet, the untrained network is estimated.
+
+    Args:
+        run: The folder of a run, trial<T>, that `run`, `train` or a study left.
+        named: Which run, in the way of the original.
+        checkpoint: Estimate the network with the weights in this file.
+        epochs: Epochs (default: every checkpoint).
+        settings: What would be measured.
+        workers: What it may use.
+        verbose: Say how each epoch would be computed.
+        config: Take flags from a TOML file (max_epsilon = 0.3); flags given here win.
+    """
+    del config
+    from dnn_topology.homology.engines.estimate import amount, duration
+    from dnn_topology.homology.engines.estimate import estimate as estimated
+    from dnn_topology.homology.engines.planner import prepare
+    from dnn_topology.pipeline import fixed_groups, graphs_of
+    from dnn_topology.runs.measuring import snapshot_with
+    from dnn_topology.runs.run import Run
+
+    measured, compute = opt.plain(settings), workers.resources
+    if run is None and (checkpoint is not None or not (named.folder / "settings.json").exists()):
+        training = TrainSettings(net=named.net, dataset=named.dataset, trial=named.trial, seed=named.trial)
+        there = Run(named.folder, training, workers.data_dir, workers.place)
+        weights: dict[str, Path | None] = {"given" if checkpoint else "untrained": checkpoint}
+    else:
+        there = named.open(run, workers)
+        weights = {str(epoch): there.checkpoint(epoch) for epoch in there.trained(epochs)}
+    rows = []
+    for epoch, path in weights.items():
+        snapshot = snapshot_with(there, measured, path)
+        for name, graph in graphs_of(snapshot, groups=fixed_groups(snapshot)):
+            lean, plan, census = prepare(
+                graph, max_dim=measured.max_dim, engine=compute.engine, threads=compute.threads
+            )
+            needed: Any = estimated(lean, plan, max_dim=measured.max_dim, census=census)
+            counts = ", ".join(f"{count:.2g}" for count in needed.simplices[2:])
+            sizes = (f"{epoch} {name}".strip(), str(graph.n_nodes), str(graph.n_edges))
+            how = str(plan) if verbose else plan.engine
+            rows.append((*sizes, counts, amount(needed.memory), duration(needed.seconds), how))
+    print_table(("epoch", "neurons", "edges", "triangles, tetrahedra, …", "memory", "time", "engine"), rows)
 
 
 def network_rows() -> Rows:
@@ -86,20 +173,9 @@ def markdown_table(table: Rows) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _print(table: Rows, markdown: bool) -> None:
+def _print(table: Rows, *, markdown: bool) -> None:
     """Print a table on standard output."""
     if markdown:
-        typer.echo(markdown_table(table))
+        answer(markdown_table(table))
     else:
         print_table(*table)
-
-
-def print_table(header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print a table in columns on standard output."""
-    shown = Table(*header, box=None, pad_edge=False)
-    for row in rows:
-        shown.add_row(*map(escape, row))  # "[fast]" is an extra, no markup
-    console = Console()
-    if not console.is_terminal:
-        console.width = 200  # a file or a pipe has no width, and folded cells are hard to search
-    console.print(shown)

@@ -1,18 +1,21 @@
-"""Progress of long work: a bar on a terminal, plain lines elsewhere."""
+"""What is printed while work goes on, and tables."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 
 @contextlib.contextmanager
 def progress(what: str, *, total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
-    """Show how far some work is, on standard error.
+    """Show how far some work is, on standard error: a bar on a terminal, plain lines elsewhere.
 
     Args:
         what: The work, in a word.
@@ -24,13 +27,31 @@ def progress(what: str, *, total: int, done: int = 0) -> Iterator[Callable[[str]
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-
-        def line(text: str) -> None:
-            print(f"{what}: {text}", file=sys.stderr, flush=True)  # noqa: T201
-
-        yield line
+        yield lambda text: say(f"{what}: {text}")
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.fields[note]}"), console=console) as bar:
         task = bar.add_task(what, total=total, completed=done, note="")
         yield lambda text: bar.update(task, advance=1, note=text)
+
+
+def say(text: str) -> None:
+    """Print a line about the work, on standard error."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def answer(*lines: str | Path) -> None:
+    """Print what was asked for, on standard output."""
+    for line in lines:
+        print(line, flush=True)  # noqa: T201
+
+
+def print_table(header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print a table in columns on standard output."""
+    shown = Table(*header, box=None, pad_edge=False)
+    for row in rows:
+        shown.add_row(*map(escape, row))  # "[fast]" is an extra, no markup
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200  # a file or a pipe has no width, and folded cells are hard to search
+    console.print(shown)

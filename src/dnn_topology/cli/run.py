@@ -1,350 +1,372 @@
-"""`run`, `train` and `topology`: from a name to a folder of results."""
+"""`run`, `train`, `topology` and `demo`: from a name to a folder of results."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
+from cyclopts import Parameter
 
-from dnn_topology._checks import DnnTopologyError, check_choice
-from dnn_topology.analysis.early_stopping import StoppingRule
-from dnn_topology.cli import graph_options as graphs
+from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
-from dnn_topology.cli.steps import measure_and_leave, opened, resources_of, topology_of, train_with_progress
-from dnn_topology.cli.stopping import EarlyStop, EarlyStopQuantity, MinDelta, Patience, stopping_of
-from dnn_topology.runs import Experiment, Topology, Training, check_trained, file_digest
+from dnn_topology.cli.progress import answer, progress, say
+from dnn_topology.cli.stopping import NEVER, StopFlags, leave, watch_of
+from dnn_topology.runs.settings import PictureSettings, RunMeasureSettings, TrainSettings, digest_of
+
+if TYPE_CHECKING:
+    from dnn_topology.homology.diagrams import Diagrams
+    from dnn_topology.isolate import Failure
+    from dnn_topology.nets.train import TrainingState
+    from dnn_topology.runs.measurements import RunMeasurement
+    from dnn_topology.runs.run import Run
+    from dnn_topology.runs.settings import Resources
+    from dnn_topology.runs.stopping import TrainingWatch
+
+DEMO_EPOCHS = (0, 1, 2, 5, 10, 20, 30)
+Epochs = Annotated[int, Parameter(alias="--epochs", group=opt.FIRST)]
+SaveEvery = Annotated[int, Parameter(group=opt.TRAINING)]
+Seed = Annotated[int | None, Parameter(group=opt.TRAINING)]
+Thresholds = Annotated[tuple[float, ...], Parameter(group=opt.PICTURES)]
+Verbose = Annotated[bool, Parameter(group=opt.PLACES)]
+Theirs = Parameter(group=opt.ORIGINAL)
 
 
 def run(
-    net: opt.Net = "lenet",
-    dataset: opt.Dataset = "mnist-5k",
-    trial: opt.Trial = 0,
-    train: Annotated[
-        int, typer.Option(min=0, max=1, help="1: train; 0: use the checkpoints there.", rich_help_panel=opt.MODEL)
-    ] = 1,
+    *,
+    training: opt.TrainFlags = opt.TRAIN,
+    n_epochs_train: Epochs = 10,
+    epochs_test: Annotated[tuple[int, ...] | None, Parameter(group=opt.FIRST)] = None,
     checkpoint: opt.Checkpoint = None,
-    no_train: Annotated[
-        bool,
-        typer.Option("--no-train", help="Measure the network as it is: epoch 0 alone.", rich_help_panel=opt.MODEL),
-    ] = False,
-    build_graph: Annotated[
-        int, typer.Option(min=0, max=1, help="1: measure topology; 0: only train.", rich_help_panel=opt.MODEL)
-    ] = 1,
-    n_epochs_train: opt.Epochs = 10,
-    lr: opt.LearningRate = 0.01,
-    batch_size: opt.BatchSize = 128,
-    seed: opt.Seed = None,
-    save_every: opt.SaveEvery = 1,
-    permute_labels: opt.PermuteLabels = 0.0,
-    binarize_labels: opt.BinarizeLabels = -1,
-    data_subset: opt.DataSubset = 1.0,
-    train_size: opt.TrainSize = 0,
-    weight_decay: opt.WeightDecay = 5e-4,
-    width: opt.Width = None,
-    depth: opt.Depth = None,
-    dropout: opt.Dropout = None,
-    early_stop: EarlyStop = None,
-    early_stop_quantity: EarlyStopQuantity = StoppingRule.quantity,
-    patience: Patience = StoppingRule.patience,
-    min_delta: MinDelta = StoppingRule.min_delta,
-    epochs_test: Annotated[
-        str | None,
-        typer.Option(
-            metavar="'N N …'",
-            help="Epochs to measure, besides 0 (default: 1 2 5 10 20 50 … and the last).",
-            rich_help_panel=opt.TOPOLOGY,
-        ),
-    ] = None,
-    max_epsilon: opt.MaxEpsilon = 0.3,
-    max_dim: opt.MaxDim = None,
-    upper_dim: opt.UpperDim = None,
-    nodes: opt.NodesOption = "unit",
-    layers: opt.Layers = None,
-    constant: opt.Constant = "drop",
-    graph_split: opt.GraphSplit = "train",
-    n_inputs: opt.NInputs = 1000,
-    graph_type: graphs.GraphTypeOption = "functional",
-    partition: graphs.PartitionOption = None,
-    split: graphs.Split = 0,
-    subsplit: graphs.Subsplit = 0,
-    thresholds: graphs.Thresholds = None,
-    n_samples: graphs.NSamples = 5,
-    select_nodes: graphs.SelectNodes = 0,
-    metric: graphs.MetricOption = "pearson",
-    engine: opt.EngineOption = "auto",
-    dipha: opt.DiphaPath = None,
-    sample_nodes: opt.SampleNodes = None,
-    sample_method: opt.SampleMethod = "uniform",
-    bootstrap: opt.Bootstrap = 1,
-    min_persistence: opt.MinPersistence = 0.02,
-    essential: opt.EssentialOption = "count",
-    filtration: opt.FiltrationOption = "nominal",
-    smooth: opt.Smooth = False,
-    save_path: opt.SavePath = Path("results_dnn_topology"),
-    data_dir: opt.DataDir = None,
-    device: opt.Device = "auto",
-    jobs: opt.Jobs = 1,
-    nproc: opt.Nproc = None,
-    timeout: opt.Timeout = None,
-    memory_limit: opt.MemoryLimit = None,
-    verbose: opt.Verbose = False,
-    config: opt.Config = None,  # noqa: ARG001  # read by its callback
-    resume: opt.Resume = True,
-    kl: Annotated[int, typer.Option(help="Read by no program of the original.", rich_help_panel=opt.COMPATIBLE)] = 0,
-    scale: Annotated[
-        str, typer.Option(help="Read by no program of the original.", rich_help_panel=opt.COMPATIBLE)
-    ] = "linear",
+    no_train: Annotated[bool, Parameter(group=opt.WHAT)] = False,
+    seed: Seed = None,
+    save_every: SaveEvery = 1,
+    stop: StopFlags = NEVER,
+    settings: opt.MeasureFlags = opt.MEASURE,
+    thresholds: Thresholds = (),
+    pictures: opt.PictureFlags = opt.DRAW,
+    save_path: opt.SavePath = opt.RESULTS,
+    workers: opt.WorkerFlags = opt.Workers(),  # noqa: B008  # frozen
+    verbose: Verbose = False,
+    config: opt.Config = None,
+    train: Annotated[Literal[0, 1] | None, Theirs] = None,
+    build_graph: Annotated[Literal[0, 1], Theirs] = 1,
+    resume: Annotated[bool, Theirs] = True,
+    kl: Annotated[int, Theirs] = 0,
+    scale: Annotated[str, Theirs] = "linear",
 ) -> None:
     """Train a network, measure the topology of several epochs, and leave tables and pictures.
 
-    Running the same command again goes on where it stopped and redoes nothing that is finished.
+    Running the same command again goes on where it stopped and redoes nothing that is finished. Every flag of the
+    original's `main.py` is understood in its spelling, `--upper_dim N` as `--max-dim N-1`, `--dipha PATH` as `--engine
+    dipha:PATH`.
+
+    Args:
+        training: What is trained.
+        n_epochs_train: Last epoch of training.
+        epochs_test: Epochs to measure, besides 0 (default: 1 2 5 10 20 50 … and the last).
+        checkpoint: Start from the weights in this file: a state dict, *.pt or *.safetensors.
+        no_train: Measure the network as it is: epoch 0 alone.
+        seed: Seed of everything random (default: the trial's number).
+        save_every: Keep the weights of every so many epochs (0: only of epoch 0, the last, and those asked for).
+        stop: When to stop.
+        settings: What is measured.
+        thresholds: Write the Betti numbers of the graph that joins |correlation| ≥ T (with --filtration density: the
+            share T of all pairs) to betti_numbers.csv. METIS joins what is above the first T.
+        pictures: How pictures are drawn.
+        save_path: Where results go.
+        workers: What it may use.
+        verbose: Say how each epoch was computed.
+        config: Take flags from a TOML file (lr = 0.01); flags given here win.
+        train: 1: train; 0: use the checkpoints there.
+        build_graph: 1: measure topology; 0: only train.
+        resume: Go on from what is there; always so.
+        kl: Read by no program of the original.
+        scale: Read by no program of the original.
+
+    Raises:
+        DnnTopologyError: A flag is wrong, or contradicts another.
     """
-    del kl, scale, resume
-    cut = graphs.threshold_numbers(thresholds, filtration=filtration, max_epsilon=max_epsilon)
-    kind = graphs.graph_kind(
-        graph_type=graph_type,
-        partition=partition,
-        split=split,
-        subsplit=subsplit,
-        thresholds=cut,
-        n_samples=n_samples,
-        select_nodes=select_nodes,
-        metric=metric,
-    )
-    n_epochs_train = 0 if no_train else n_epochs_train
-    training = Training(
-        net=net,
-        dataset=dataset,
-        trial=trial,
-        seed=trial if seed is None else seed,
-        lr=lr,
-        batch_size=batch_size,
-        data_subset=data_subset,
-        binarize_labels=binarize_labels,
-        permute_labels=permute_labels,
-        weights=None if checkpoint is None else file_digest(checkpoint),
-        weight_decay=weight_decay,
-        train_size=train_size,
-        width=width,
-        depth=depth,
-        dropout=dropout,
-    )
-    topology = topology_of(
-        max_epsilon, max_dim, upper_dim, nodes, layers, constant, graph_split, n_inputs, opt.engine_name(engine, dipha)
-    )
-    topology = _sampled(replace(topology, graph=kind), sample_nodes, sample_method, bootstrap)
-    shown = _shown(filtration, smooth, min_persistence, essential)
-    epochs = sorted({0, *(opt.numbers("--epochs-test", epochs_test) or _default_epochs(n_epochs_train))})
-    if train:
-        _check_reached(epochs, n_epochs_train)
-    resources = resources_of(nproc, jobs, timeout, memory_limit)
-    experiment = Experiment(training, save_path, data_dir, opt.device(device), checkpoint)
-    stopping = stopping_of(
-        experiment,
-        topology,
-        resources,
-        early_stop=early_stop,
-        quantity=early_stop_quantity,
-        patience=patience,
-        min_delta=min_delta,
-        save_every=save_every,
-        trains=bool(train),
-    )
-    if train:
-        train_with_progress(
-            experiment,
-            epochs=n_epochs_train,
-            save_epochs=epochs,
-            save_every=save_every,
-            should_stop=stopping.should_stop if stopping else None,
+    del config, resume, kl, scale
+    if no_train and train is not None:
+        theirs = "trains" if train else "measures the checkpoints of a training that is there"
+        raise DnnTopologyError(
+            f"--train {train} {theirs}, and --no-train measures a network as it is: give one of the two"
         )
-        epochs = stopping.leave(epochs) if stopping else epochs
+    last = 0 if no_train else n_epochs_train
+    measured = with_thresholds(settings, thresholds, pictures)
+    epochs = sorted({0, *(epochs_test if epochs_test is not None else _usual_epochs(last))})
+    check_epochs(epochs)
+    if train == 0:
+        if stop.early_stop is not None:
+            raise DnnTopologyError(
+                "--early-stop stops a training and --train 0 has none: see `dnn-topology early-stop`"
+            )
+        there = opt.Named(training.net, training.dataset, training.trial, save_path).open(None, workers)
     else:
-        experiment = opened(experiment)
+        if epochs[-1] > last:
+            raise DnnTopologyError(
+                f"--epochs-test asks for epoch {epochs[-1]}, but --n-epochs-train ends at {last}: raise it"
+            )
+        there = named_run(training, seed, checkpoint, save_path, workers)
+        check_measurable(there, measured)
+        watch = watch_of(there, stop, measured, workers.resources, save_every=save_every)
+        train_with_progress(there, epochs=last, save_epochs=epochs, save_every=save_every, watch=watch)
+        epochs = leave(watch, epochs) if watch else epochs
     if build_graph:
-        measure_and_leave(
-            experiment, topology, epochs, shown, drawn=epochs, thresholds=cut, resources=resources, verbose=verbose
-        )
+        measure_and_write(there, measured, epochs, pictures, workers.resources, thresholds, verbose=verbose)
 
 
 def train(
-    net: opt.Net = "lenet",
-    dataset: opt.Dataset = "mnist-5k",
-    trial: opt.Trial = 0,
+    *,
+    training: opt.TrainFlags = opt.TRAIN,
+    n_epochs_train: Epochs = 10,
     checkpoint: opt.Checkpoint = None,
-    n_epochs_train: opt.Epochs = 10,
-    lr: opt.LearningRate = 0.01,
-    batch_size: opt.BatchSize = 128,
-    seed: opt.Seed = None,
-    save_every: opt.SaveEvery = 1,
-    permute_labels: opt.PermuteLabels = 0.0,
-    binarize_labels: opt.BinarizeLabels = -1,
-    data_subset: opt.DataSubset = 1.0,
-    train_size: opt.TrainSize = 0,
-    weight_decay: opt.WeightDecay = 5e-4,
-    width: opt.Width = None,
-    depth: opt.Depth = None,
-    dropout: opt.Dropout = None,
-    early_stop: EarlyStop = None,
-    early_stop_quantity: EarlyStopQuantity = StoppingRule.quantity,
-    patience: Patience = StoppingRule.patience,
-    min_delta: MinDelta = StoppingRule.min_delta,
-    save_path: opt.SavePath = Path("results_dnn_topology"),
-    data_dir: opt.DataDir = None,
-    device: opt.Device = "auto",
-    nproc: opt.Nproc = None,
-    resume: opt.Resume = True,
-    config: opt.Config = None,  # noqa: ARG001  # read by its callback
+    seed: Seed = None,
+    save_every: SaveEvery = 1,
+    stop: StopFlags = NEVER,
+    save_path: opt.SavePath = opt.RESULTS,
+    machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
+    resume: Annotated[bool, Theirs] = True,
+    config: opt.Config = None,
 ) -> None:
-    """Train a network and keep its weights, without measuring anything."""
-    del resume
-    training = Training(
-        net=net,
-        dataset=dataset,
-        trial=trial,
-        seed=trial if seed is None else seed,
-        lr=lr,
-        batch_size=batch_size,
-        data_subset=data_subset,
-        binarize_labels=binarize_labels,
-        permute_labels=permute_labels,
-        weights=None if checkpoint is None else file_digest(checkpoint),
-        weight_decay=weight_decay,
-        train_size=train_size,
-        width=width,
-        depth=depth,
-        dropout=dropout,
-    )
-    resources = resources_of(nproc)
-    experiment = Experiment(training, save_path, data_dir, opt.device(device), checkpoint)
-    stopping = stopping_of(
-        experiment,
-        Topology(),
-        resources,
-        early_stop=early_stop,
-        quantity=early_stop_quantity,
-        patience=patience,
-        min_delta=min_delta,
-        save_every=save_every,
-    )
-    train_with_progress(
-        experiment,
-        epochs=n_epochs_train,
-        save_epochs=(),
-        save_every=save_every,
-        should_stop=stopping.should_stop if stopping else None,
-    )
-    if stopping:
-        stopping.leave([])
-    typer.echo(experiment.trial_folder / "history.csv")
+    """Train a network and keep its weights, without measuring anything.
+
+    Args:
+        training: What is trained.
+        n_epochs_train: Last epoch of training.
+        checkpoint: Start from the weights in this file: a state dict, *.pt or *.safetensors.
+        seed: Seed of everything random (default: the trial's number).
+        save_every: Keep the weights of every so many epochs (0: only of epoch 0 and the last).
+        stop: When to stop.
+        save_path: Where results go.
+        machine: What it may use.
+        resume: Go on from what is there; always so.
+        config: Take flags from a TOML file (lr = 0.01); flags given here win.
+    """
+    del config, resume
+    there = named_run(training, seed, checkpoint, save_path, machine)
+    watch = watch_of(there, stop, RunMeasureSettings(), None, save_every=save_every)
+    train_with_progress(there, epochs=n_epochs_train, save_epochs=(), save_every=save_every, watch=watch)
+    if watch:
+        leave(watch, [])
+    answer(there.folder / "history.csv")
 
 
 def topology(
-    net: opt.Net = "lenet",
-    dataset: opt.Dataset = "mnist-5k",
-    trial: opt.Trial = 0,
-    epochs: Annotated[
-        str | None,
-        typer.Option(metavar="N N …", help="Epochs to measure (default: every checkpoint).", rich_help_panel=opt.MODEL),
-    ] = None,
-    max_epsilon: opt.MaxEpsilon = 0.3,
-    max_dim: opt.MaxDim = None,
-    upper_dim: opt.UpperDim = None,
-    nodes: opt.NodesOption = "unit",
-    layers: opt.Layers = None,
-    constant: opt.Constant = "drop",
-    graph_split: opt.GraphSplit = "train",
-    n_inputs: opt.NInputs = 1000,
-    graph_type: graphs.GraphTypeOption = "functional",
-    partition: graphs.PartitionOption = None,
-    split: graphs.Split = 0,
-    subsplit: graphs.Subsplit = 0,
-    thresholds: graphs.Thresholds = None,
-    n_samples: graphs.NSamples = 5,
-    select_nodes: graphs.SelectNodes = 0,
-    metric: graphs.MetricOption = "pearson",
-    engine: opt.EngineOption = "auto",
-    dipha: opt.DiphaPath = None,
-    sample_nodes: opt.SampleNodes = None,
-    sample_method: opt.SampleMethod = "uniform",
-    bootstrap: opt.Bootstrap = 1,
-    min_persistence: opt.MinPersistence = 0.02,
-    essential: opt.EssentialOption = "count",
-    filtration: opt.FiltrationOption = "nominal",
-    smooth: opt.Smooth = False,
-    save_path: opt.SavePath = Path("results_dnn_topology"),
-    data_dir: opt.DataDir = None,
-    device: opt.Device = "auto",
-    jobs: opt.Jobs = 1,
-    nproc: opt.Nproc = None,
-    timeout: opt.Timeout = None,
-    memory_limit: opt.MemoryLimit = None,
-    verbose: opt.Verbose = False,
-    config: opt.Config = None,  # noqa: ARG001  # read by its callback
+    run: Path | None = None,
+    /,
+    *,
+    named: opt.NamedFlags = opt.Named(),  # noqa: B008  # frozen
+    checkpoint: opt.Checkpoint = None,
+    epochs: Annotated[tuple[int, ...] | None, Parameter(group=opt.FIRST)] = None,
+    settings: opt.MeasureFlags = opt.MEASURE,
+    thresholds: Thresholds = (),
+    pictures: opt.PictureFlags = opt.DRAW,
+    workers: opt.WorkerFlags = opt.Workers(),  # noqa: B008  # frozen
+    verbose: Verbose = False,
+    config: opt.Config = None,
 ) -> None:
-    """Measure the topology of checkpoints that a training left, and leave tables and pictures."""
-    wanted = opt.numbers("--epochs", epochs)
-    cut = graphs.threshold_numbers(thresholds, filtration=filtration, max_epsilon=max_epsilon)
-    kind = graphs.graph_kind(
-        graph_type=graph_type,
-        partition=partition,
-        split=split,
-        subsplit=subsplit,
-        thresholds=cut,
-        n_samples=n_samples,
-        select_nodes=select_nodes,
-        metric=metric,
+    """Measure the topology of checkpoints that a training left, and leave tables and pictures.
+
+    What is measured with other settings lies beside what was measured before.
+
+    Args:
+        run: The folder of a run, trial<T>, that `run`, `train` or a study left.
+        named: Which run, in the way of the original.
+        checkpoint: Measure the weights in this file, as epoch 0 of a new run.
+        epochs: Epochs to measure (default: every checkpoint).
+        settings: What is measured.
+        thresholds: Write the Betti numbers at these to betti_numbers.csv; see `run`.
+        pictures: How pictures are drawn.
+        workers: What it may use.
+        verbose: Say how each epoch was computed.
+        config: Take flags from a TOML file (max_epsilon = 0.3); flags given here win.
+    """
+    del config
+    measured = with_thresholds(settings, thresholds, pictures)
+    if checkpoint is not None:
+        training = TrainSettings(net=named.net, dataset=named.dataset, trial=named.trial)
+        there = named_run(training, None, checkpoint, named.save_path, workers)
+        train_with_progress(there, epochs=0, save_epochs=(), save_every=0, watch=None)
+    else:
+        there = named.open(run, workers)
+    wanted = there.trained(epochs)
+    measure_and_write(there, measured, wanted, pictures, workers.resources, thresholds, verbose=verbose, all_drawn=True)
+
+
+def demo(
+    *,
+    save_path: opt.SavePath = Path("demo_results"),
+    workers: opt.WorkerFlags = opt.Workers(),  # noqa: B008  # frozen
+) -> None:
+    """Train LeNet on 4,000 real MNIST images, measure its topology at 7 epochs, and leave the pictures.
+
+    Args:
+        save_path: Where results go.
+        workers: What it may use.
+    """
+    import pandas as pd
+
+    there = named_run(TrainSettings(), None, None, save_path, workers)
+    last = DEMO_EPOCHS[-1]
+    train_with_progress(there, epochs=last, save_epochs=DEMO_EPOCHS, save_every=0, watch=None)
+    measurement = measure_and_write(there, RunMeasureSettings(), DEMO_EPOCHS, PictureSettings(), workers.resources)
+    topology = pd.read_csv(measurement.folder / "topology.csv")
+    loops = topology[topology["dim"] == 1].set_index("epoch")
+    before, after = loops.loc[0], loops.loc[last]
+    accuracy = pd.read_csv(there.folder / "history.csv").set_index("epoch")["test_accuracy"][last]
+    now, then = after["peak_epsilon"], before["peak_epsilon"]
+    compared = "smaller" if now < then else "larger" if now > then else "the same"
+    answer(
+        f"In the untrained network the number of loops among correlated neurons peaks at ε {then:.2f}; after {last} "
+        f"epochs, at {100 * accuracy:.0f} % test accuracy, it peaks at ε {now:.2f}, that is at {compared} distances.",
+        f"Their midlife went from {before['midlife']:.3f} to {after['midlife']:.3f} and their life from "
+        f"{before['life']:.3f} to {after['life']:.3f} (in ε, cavities that live longer than "
+        f"{measurement.settings.min_persistence:g}).",
     )
-    chosen = topology_of(
-        max_epsilon, max_dim, upper_dim, nodes, layers, constant, graph_split, n_inputs, opt.engine_name(engine, dipha)
-    )
-    chosen = _sampled(replace(chosen, graph=kind), sample_nodes, sample_method, bootstrap)
-    shown = _shown(filtration, smooth, min_persistence, essential)
-    resources = resources_of(nproc, jobs, timeout, memory_limit)
-    named = Training(net=net, dataset=dataset, trial=trial)
-    experiment = opened(Experiment(named, save_path, data_dir, opt.device(device)))
-    wanted = check_trained(experiment, wanted)
-    measure_and_leave(experiment, chosen, wanted, shown, thresholds=cut, resources=resources, verbose=verbose)
 
 
-def _sampled(topology: Topology, sample_nodes: int | None, sample_method: str, bootstrap: int) -> Topology:
-    """Return what is measured, with what the flags ask of a sample of neurons."""
-    from dnn_topology.graphs.node_sampling import METHODS
+def named_run(
+    training: TrainSettings, seed: int | None, checkpoint: Path | None, save_path: Path, machine: opt.Machine
+) -> Run:
+    """Return the run that flags describe, to be trained."""
+    from dnn_topology.runs.run import Run
 
-    check_choice("--sample-method", sample_method, METHODS)
-    return replace(topology, sample_nodes=sample_nodes, sample_method=cast(Any, sample_method), bootstrap=bootstrap)
-
-
-def _shown(filtration: str, smooth: bool, min_persistence: float, essential: str) -> dict[str, Any]:
-    """Return what the flags say of pictures and tables, checked before any work starts."""
-    from dnn_topology.homology.diagrams import ESSENTIAL
-    from dnn_topology.show.plots import FILTRATIONS
-
-    check_choice("--filtration", filtration, FILTRATIONS)
-    check_choice("--essential", essential, ESSENTIAL)
-    return {
-        "filtration": filtration,
-        "smooth": smooth,
-        "min_persistence": min_persistence,
-        "essential": essential,
-    }
+    weights = None if checkpoint is None else digest_of(checkpoint)
+    plain = opt.plain(training) if type(training) is not TrainSettings else training
+    settled = replace(plain, seed=plain.trial if seed is None else seed, weights=weights)
+    return Run.named(settled, save_path, data_dir=machine.data_dir, device=machine.place, weights_file=checkpoint)
 
 
-def _check_reached(epochs: list[int], last: int) -> None:
-    """Check that the epochs to measure will be trained.
+def with_thresholds(
+    settings: RunMeasureSettings, thresholds: Sequence[float], pictures: PictureSettings
+) -> RunMeasureSettings:
+    """Return what is measured, METIS joining what is above the first threshold.
 
     Raises:
-        DnnTopologyError: The last one lies beyond the last epoch of training.
+        DnnTopologyError: A threshold is out of range, or joins neurons beyond the end of the filtration.
     """
-    if epochs[-1] > last:
+    measured = opt.plain(settings)
+    if not thresholds:
+        return measured
+    if not all(0 <= item <= 1 for item in thresholds):
+        raise DnnTopologyError(f"--thresholds takes numbers in [0, 1] such as 0.5 0.9, found {list(thresholds)}")
+    least = 1 - 2 * measured.max_epsilon
+    if pictures.filtration == "nominal" and min(thresholds) < least - 1e-12:
         raise DnnTopologyError(
-            f"--epochs-test asks for epoch {epochs[-1]}, but --n-epochs-train ends at {last}: raise it"
+            f"--thresholds {min(thresholds):g} joins neurons at ε {(1 - min(thresholds)) / 2:g}, beyond --max-epsilon "
+            f"{measured.max_epsilon:g}: take thresholds from {least:g}, or a larger --max-epsilon"
+        )
+    by_metis = measured.graph_type in {"grouped", "partitioned"} and (
+        measured.parted_by == "metis" or measured.subsplit > 0
+    )
+    return replace(measured, threshold=thresholds[0]) if by_metis else measured
+
+
+def check_epochs(epochs: Sequence[int]) -> None:
+    """Check the numbers of epochs.
+
+    Raises:
+        DnnTopologyError: One is negative.
+    """
+    if min(epochs) < 0:
+        raise DnnTopologyError(f"epochs are whole numbers of at least 0, found {min(epochs)}")
+
+
+def check_measurable(run: Run, settings: RunMeasureSettings) -> None:
+    """Find out before a training whether the untrained network gives what is to be measured.
+
+    Raises:
+        DnnTopologyError: It has no such layers or nodes, or the inputs are too few.
+    """
+    from dnn_topology.runs.measuring import snapshot_with
+
+    few = replace(settings, n_inputs=max(2, settings.n_samples))
+    snapshot_with(run, few, None).recorded(2)
+
+
+def train_with_progress(
+    run: Run, *, epochs: int, save_epochs: Sequence[int], save_every: int, watch: TrainingWatch | None
+) -> None:
+    """Train and say after each epoch how well it went."""
+    from dnn_topology.runs.training import run_training
+
+    with progress("training", total=epochs + 1) as step:
+
+        def told(state: TrainingState) -> None:
+            last = state.history[-1]
+            step(
+                f"epoch {last.epoch} of {epochs}: accuracy "
+                f"{last.train_accuracy:.3f} train, {last.test_accuracy:.3f} test"
+            )
+
+        run_training(
+            run,
+            epochs=epochs,
+            save_epochs=save_epochs,
+            save_every=save_every,
+            on_epoch=told,
+            should_stop=watch.should_stop if watch else None,
+            say=say,
         )
 
 
-def _default_epochs(last: int) -> list[int]:
+def measure_and_write(
+    run: Run,
+    settings: RunMeasureSettings,
+    epochs: Sequence[int],
+    pictures: PictureSettings,
+    resources: Resources,
+    thresholds: Sequence[float] = (),
+    *,
+    verbose: bool = False,
+    all_drawn: bool = False,
+) -> RunMeasurement:
+    """Measure epochs, write the table and the pictures of all that is measured, and say where they are.
+
+    Raises:
+        EpochsFailedError: Some epochs could not be measured; raised when everything else is done.
+    """
+    from dnn_topology.runs.measurements import RunMeasurement
+    from dnn_topology.runs.measuring import EpochsFailedError, measure_epochs
+    from dnn_topology.runs.results import write_results
+
+    failed = None
+    with progress("topology", total=len(epochs)) as step:
+
+        def told(epoch: int, diagrams: Mapping[str, Diagrams]) -> None:
+            step(f"epoch {epoch}: {_described(list(diagrams.values()), verbose=verbose)}")
+
+        def failure(epoch: int, why: Failure) -> None:
+            step(f"epoch {epoch} failed: {why.reason.strip().splitlines()[-1]}")
+
+        try:
+            reports: dict[str, Any] = {"on_epoch": told, "on_failure": failure, "say": say}
+            measurement = measure_epochs(run, settings, epochs, resources=resources, **reports)
+        except EpochsFailedError as error:
+            measurement, failed = RunMeasurement.of(run, settings), error
+            if not any(measurement.epochs(graph) for graph in measurement.graphs()):
+                raise
+    drawn = None if all_drawn else epochs
+    answer(*write_results(measurement, pictures, epochs=drawn, thresholds=thresholds))
+    if failed:
+        raise failed
+    return measurement
+
+
+def _described(diagrams: Sequence[Diagrams], *, verbose: bool) -> str:
+    """Return how many nodes and cavities an epoch has, and how that was computed."""
+    dims = range(diagrams[0].max_dim + 1)
+    counts = ", ".join(f"{sum(len(one[dim]) for one in diagrams)} in H{dim}" for dim in dims)
+    among = f" in {len(diagrams)} graphs" if len(diagrams) > 1 else ""
+    plans = dict.fromkeys(str(one.provenance["plan"]) for one in diagrams if "plan" in one.provenance)
+    how = f" ({'; '.join(plans)})" if verbose and plans else ""
+    return f"{sum(one.n_nodes or 0 for one in diagrams)} nodes{among}, cavities: {counts}{how}"
+
+
+def _usual_epochs(last: int) -> list[int]:
     """Return 1, 2, 5, 10, 20, 50, … up to the last epoch, and that one."""
     steps = (factor * 10**power for power in range(len(str(last))) for factor in (1, 2, 5))
     return sorted({last, *(step for step in steps if step <= last)})

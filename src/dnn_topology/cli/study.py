@@ -2,161 +2,148 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
+from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
-from dnn_topology.cli.lists import print_table
-from dnn_topology.cli.progress import progress
-from dnn_topology.homology.engines.estimate import duration
-from dnn_topology.isolate import Failure
-from dnn_topology.runs.study import (
-    Cell,
-    CellResult,
-    StudyFolder,
-    locally,
-    on_cluster,
-    progress_of,
-    read_study,
-    run_study,
-)
-from dnn_topology.runs.study.grid import check_nets_and_data
-from dnn_topology.runs.study.running import Outcomes, Runner
-from dnn_topology.runs.study.status import expected_seconds
+from dnn_topology.cli.progress import answer, print_table, progress, say
+from dnn_topology.runs.settings import Resources
 
-File = Annotated[
-    list[str],
-    typer.Argument(metavar="[status] FILE.toml", help="The grid; `status` before it says how far it is."),
-]
+if TYPE_CHECKING:
+    from dnn_topology.isolate import Failure
+    from dnn_topology.runs.ledger import Outcomes
+    from dnn_topology.runs.study.cell import Cell, CellResult
+    from dnn_topology.runs.study.folder import StudyFolder
+    from dnn_topology.runs.study.grid import Study
+
+Place = Parameter(group=opt.PLACES)
 
 
 def study(
-    file: File,
-    jobs: Annotated[
-        int, typer.Option(min=1, help="Networks at the same time, one thread each.", rich_help_panel=opt.PLACES)
-    ] = 1,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Work on the Dask cluster of this scheduler, tcp://host:8786; see docs/cluster.md.",
-            rich_help_panel=opt.PLACES,
-        ),
-    ] = None,
-    retry_failed: Annotated[
-        bool,
-        typer.Option("--retry-failed", help="Try networks that failed before again.", rich_help_panel=opt.PLACES),
-    ] = False,
-    timeout: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", help="Give a network up after so long.", rich_help_panel=opt.PLACES),
-    ] = None,
-    save_path: opt.SavePath = Path("results_dnn_topology"),
-    data_dir: opt.DataDir = None,
-) -> None:
+    *words: Annotated[str, Parameter(name="[status] FILE.toml")],
+    jobs: Annotated[int, Place] = 1,
+    scheduler: Annotated[str | None, Place] = None,
+    retry_failed: Annotated[bool, Place] = False,
+    timeout: Annotated[float | None, Place] = None,
+    save_path: Annotated[Path, Place] = opt.RESULTS,
+    data_dir: Annotated[Path | None, Place] = None,
+) -> int:
     """Train and measure every network of a grid, one row each in study.csv; run again, it goes on where it stopped.
 
     `dnn-topology study status FILE.toml` says how far it is.
 
+    Args:
+        words: The grid; `status` before it says how far it is.
+        jobs: Networks at the same time, one thread each.
+        scheduler: Work on the Dask cluster of this scheduler, tcp://host:8786; see docs/cluster.md.
+        retry_failed: Try networks that failed before again.
+        timeout: Give a network up after so many seconds.
+        save_path: Where results go.
+        data_dir: Where downloads are kept (default: the user's cache).
+
+    Returns:
+        1 when networks failed; the others are finished.
+
     Raises:
-        Exit: With 1, when networks failed; the others are finished.
+        DnnTopologyError: The words or the grid are wrong.
     """
-    asked_status, path = _parsed(file)
-    found = read_study(path)
-    folder = StudyFolder(save_path / f"study_{found.name}")
-    if asked_status:
-        _print_status(path, folder)
-        return
-    check_nets_and_data(found)
-    before = progress_of(found, folder)
-    seconds = {cell: folder.result(cell)[1] for cell in before.outcomes.finished}
-    todo = [*before.outcomes.left, *(before.outcomes.failed if retry_failed else ())]
-    known_jobs = jobs if scheduler is None else None
-    typer.echo(_announced(found.cells, before.outcomes, seconds, todo, known_jobs), err=True)
-    n_done = len(found.cells) - len(todo)
-    with progress("study", total=len(found.cells), done=n_done) as step:
+    from dnn_topology.runs.study.folder import StudyFolder
+    from dnn_topology.runs.study.grid import check_nets_and_data, read_study
 
-        def say(cell: Cell, outcome: CellResult | Failure) -> None:
-            nonlocal n_done
-            n_done += 1
-            if isinstance(outcome, Failure):
-                step(f"{n_done}/{len(found.cells)} {cell}: failed: {_last_line(outcome)}")
-                return
-            seconds[cell] = outcome.seconds
-            row = outcome.rows[-1]
-            step(
-                f"{n_done}/{len(found.cells)} {cell}: train {row['train_accuracy']:.3f}, "
-                f"test {row['test_accuracy']:.3f}, {outcome.seconds:.1f} s"
-            )
-
-        runner: Runner = partial(locally, jobs=jobs, timeout=timeout, data_dir=data_dir)
-        if scheduler is not None:
-            runner = partial(
-                on_cluster, scheduler=scheduler, data_dir=data_dir, say=lambda text: typer.echo(text, err=True)
-            )
-        after = run_study(found, folder, runner, retry_failed=retry_failed, on_cell=say)
+    if len(words) not in {1, 2} or words[:-1] not in {(), ("status",)}:
+        raise DnnTopologyError(f"study takes FILE.toml, or status FILE.toml, found {' '.join(words)!r}")
+    path = Path(words[-1])
+    asked = read_study(path)
+    folder = StudyFolder(save_path / f"study_{asked.name}", data_dir)
+    if len(words) == 2:
+        _print_status(asked, folder)
+        return 0
+    resources = Resources(threads=1, jobs=jobs, timeout=timeout, isolated=scheduler is None, scheduler=scheduler)
+    check_nets_and_data(asked)
+    after = _finished(asked, folder, resources, retry_failed=retry_failed)
     if after.finished:
-        typer.echo(folder.path / "study.csv")
+        answer(folder.path / "study.csv")
     if after.failed:
         reasons = "; ".join(dict.fromkeys(_last_line(why) for why in after.failed.values()))
-        typer.echo(
-            f"dnn-topology: {len(after.failed)} of {len(found.cells)} networks failed: {reasons}; the others are "
-            "finished: mend the cause and run again with --retry-failed",
-            err=True,
+        say(
+            f"dnn-topology: {len(after.failed)} of {len(asked.cells)} networks failed: {reasons}; the others are "
+            "finished: mend the cause and run again with --retry-failed"
         )
-        raise typer.Exit(1)
+    return 1 if after.failed else 0
 
 
-def _parsed(words: list[str]) -> tuple[bool, Path]:
-    """Return whether the status is asked for, and the file.
+def _finished(study: Study, folder: StudyFolder, resources: Resources, *, retry_failed: bool) -> Outcomes[Cell]:
+    """Run what is left of a study and say of every network how it went."""
+    before = folder.ledger.outcomes(study.cells)
+    todo = [*before.left, *(before.failed if retry_failed else ())]
+    say(_announced(study.cells, before, folder.seconds(before.finished), todo, resources))
+    n_cells = len(study.cells)
+    n_done = n_cells - len(todo)
+    with progress("study", total=n_cells, done=n_done) as step:
 
-    Raises:
-        DnnTopologyError: The words are neither FILE nor status FILE.
-    """
-    *asked, path = words
-    if asked not in ([], ["status"]):
-        raise DnnTopologyError(f"study takes FILE.toml, or status FILE.toml, found {' '.join(words)!r}")
-    return bool(asked), Path(path)
+        def told(cell: Cell, result: CellResult) -> None:
+            nonlocal n_done
+            n_done += 1
+            row = result.rows[-1]
+            step(
+                f"{n_done}/{n_cells} {cell}: train {row['train_accuracy']:.3f}, test {row['test_accuracy']:.3f}, "
+                f"{result.seconds:.1f} s"
+            )
+
+        def failure(cell: Cell, why: Failure) -> None:
+            nonlocal n_done
+            n_done += 1
+            step(f"{n_done}/{n_cells} {cell}: failed: {_last_line(why)}")
+
+        return folder.finish(study, resources, retry_failed=retry_failed, on_result=told, on_failure=failure, say=say)
 
 
 def _announced(
-    cells: Sequence[Cell], before: Outcomes, seconds: dict[Cell, float], todo: Sequence[Cell], jobs: int | None
+    cells: Sequence[Cell],
+    before: Outcomes[Cell],
+    seconds: Mapping[Cell, float],
+    todo: Sequence[Cell],
+    resources: Resources,
 ) -> str:
     """Return how much work there is, as far as it is known."""
-    epochs = sum(cell.epochs for cell in todo)
+    from dnn_topology.homology.engines.estimate import duration
+    from dnn_topology.runs.study.folder import expected_seconds
+
     parts = [f"study: {len(cells)} networks, {len(before.finished)} finished, {len(before.failed)} failed before"]
     if todo:
-        work = f"{len(todo)} to do, {epochs} epochs of training in all"
+        work = f"{len(todo)} to do, {sum(cell.epochs for cell in todo)} epochs of training in all"
         expected = expected_seconds(seconds, todo)
         if expected is None:
             parts.append(f"{work}; how long that takes is known after the first")
         else:
-            shared = f", {duration(expected / jobs)} with --jobs {jobs}" if jobs and jobs > 1 else ""
+            jobs = resources.jobs
+            shared = f", {duration(expected / jobs)} with --jobs {jobs}" if jobs > 1 else ""
             parts.append(f"{work}, about {duration(expected)} of work{shared}")
     return ": ".join(parts)
 
 
-def _print_status(path: Path, folder: StudyFolder) -> None:
+def _print_status(study: Study, folder: StudyFolder) -> None:
     """Print how far a study is."""
-    found = read_study(path)
-    known = progress_of(found, folder)
-    there = known.outcomes
-    typer.echo(
+    from dnn_topology.homology.engines.estimate import duration
+    from dnn_topology.runs.study.folder import counts_by, expected_seconds
+
+    there = folder.ledger.outcomes(study.cells)
+    seconds = folder.seconds(there.finished)
+    expected = expected_seconds(seconds, there.left)
+    answer(
         f"{folder.path}: {len(there.finished)} finished, {len(there.failed)} failed, {len(there.left)} running or left "
-        f"of {len(found.cells)}"
+        f"of {len(study.cells)}",
+        f"time used {duration(sum(seconds.values()))}, expected for what is left "
+        f"{'unknown until one is finished' if expected is None else duration(expected)} (of work, on one job)",
     )
-    expected = "unknown until one is finished" if known.expected is None else duration(known.expected)
-    typer.echo(f"time used {duration(known.used)}, expected for what is left {expected} (of work, on one job)")
-    rows = [(axis, value, *map(str, counts)) for axis in found.axes for value, *counts in known.by(axis)]
+    rows = [(axis, value, *map(str, counts)) for axis in study.axes for value, *counts in counts_by(there, axis)]
     if rows:
         print_table(("setting", "value", "finished", "failed", "left"), rows)
-    for cell, why in there.failed.items():
-        typer.echo(f"failed: {cell}: {_last_line(why)}")
+    answer(*(f"failed: {cell}: {_last_line(why)}" for cell, why in there.failed.items()))
 
 
 def _last_line(failure: Failure) -> str:

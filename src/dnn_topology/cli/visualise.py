@@ -5,71 +5,96 @@ from __future__ import annotations
 import itertools
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
-import pandas as pd
-import typer
+from cyclopts import Parameter
 
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.cli import options as opt
-from dnn_topology.runs import Experiment, Training, load_diagrams, measured_parts, topology_table
+from dnn_topology.cli.progress import answer, say
+from dnn_topology.runs.settings import RunMeasureSettings
+from dnn_topology.settings import Essential
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dnn_topology.runs.run import Run
+
+Drawn = Parameter(group=opt.PICTURES)
 
 
 def visualise(
-    net: opt.Net = "lenet",
-    dataset: opt.Dataset = "mnist-5k",
-    trial: opt.Trial = 0,
-    epochs: Annotated[
-        str | None,
-        typer.Option(metavar="N N …", help="Epochs to draw (default: all measured).", rich_help_panel=opt.MODEL),
-    ] = None,
-    dim: Annotated[
-        str, typer.Option(metavar="K …", help="Dimensions of the cavities.", rich_help_panel=opt.MODEL)
-    ] = "1",
-    max_epsilon: opt.MaxEpsilon = 0.3,
-    min_persistence: opt.MinPersistence = 0.02,
-    essential: opt.EssentialOption = "count",
-    filtration: opt.FiltrationOption = "nominal",
-    smooth: opt.Smooth = False,
-    formats: Annotated[
-        str, typer.Option(metavar="F …", help="File formats.", rich_help_panel=opt.PICTURES)
-    ] = "png svg pdf",
-    show: Annotated[
-        bool, typer.Option("--show", help="Show a window too, if there is a screen.", rich_help_panel=opt.PICTURES)
-    ] = False,
-    save_path: opt.SavePath = Path("results_dnn_topology"),
-    config: opt.Config = None,  # noqa: ARG001  # read by its callback
+    run: Path | None = None,
+    /,
+    *,
+    named: opt.NamedFlags = opt.Named(),  # noqa: B008  # frozen
+    epochs: Annotated[tuple[int, ...] | None, Parameter(group=opt.FIRST)] = None,
+    dim: Annotated[tuple[int, ...], Parameter(group=opt.FIRST)] = (1,),
+    max_epsilon: Annotated[float | None, Parameter(group=opt.FIRST)] = None,
+    measurement: Annotated[str | None, Parameter(group=opt.FIRST)] = None,
+    min_persistence: Annotated[float, Drawn] = RunMeasureSettings.min_persistence,
+    essential: Annotated[Essential, Drawn] = "count",
+    pictures: opt.PictureFlags = opt.DRAW,
+    formats: Annotated[tuple[str, ...], Drawn] = ("png", "svg", "pdf"),
+    out: Annotated[Path | None, Drawn] = None,
+    show: Annotated[bool, Drawn] = False,
+    config: opt.Config = None,
 ) -> None:
     """Draw the Betti curves of several epochs, and print their life and midlife.
 
-    Reads what `run` left, and the original pipeline's own adj_epc….bin.out files where it finds only those.
+    Reads what `run` left, and the original pipeline's own adj_epc….bin.out files where there is nothing of ours.
+
+    Args:
+        run: The folder of a run, trial<T>, that `run`, `topology` or the original left.
+        named: Which run, in the way of the original.
+        epochs: Epochs to draw (default: all measured).
+        dim: Dimensions of the cavities.
+        max_epsilon: End of the filtration (default: 0.3, or the only one that there is).
+        measurement: Which of several measurements up to that scale: the name of its folder.
+        min_persistence: Only cavities that live longer than this (ε) count.
+        essential: Cavities alive at the end: 'count', 'drop', or 'clip' them there.
+        pictures: How pictures are drawn.
+        formats: File formats: png, svg, pdf.
+        out: Where pictures go (default: the folder of the measurement).
+        show: Show a window too, if there is a screen.
+        config: Take flags from a TOML file (dim = [1, 2]); flags given here win.
     """
+    del config
+    from dnn_topology.runs.measurements import find_measurement
+    from dnn_topology.runs.results import epoch_table
     from dnn_topology.show.plots import plot_betti_curves
     from dnn_topology.show.report import epoch_labels, save_figure
     from dnn_topology.show.window import show_window
 
-    experiment = Experiment(Training(net=net, dataset=dataset, trial=trial), save_path)
-    counted: dict[str, Any] = {"min_persistence": min_persistence, "essential": essential}
-    wanted = itertools.product(measured_parts(experiment, max_epsilon), opt.numbers("--dim", dim) or [])
-    for part, k in wanted:
-        diagrams = load_diagrams(experiment, max_epsilon, opt.numbers("--epochs", epochs), part=part)
-        drawn: dict[str, Any] = {**counted, "dim": k, "filtration": filtration, "smooth": smooth}
-        ax = plot_betti_curves(epoch_labels(diagrams), **drawn)
-        stem = experiment.topology_folder(max_epsilon) / part / f"betti_curves_H{k}{_suffix(filtration, smooth)}"
-        paths = save_figure(ax, stem, formats=formats.replace(",", " ").split())
-        typer.echo(f"{part}{', ' if part else ''}" + _readings(topology_table(diagrams, **counted), k, min_persistence))
-        for path in paths:
-            typer.echo(path)
-        if show and not show_window(partial(plot_betti_curves, epoch_labels(diagrams), **drawn)):
-            typer.echo("there is no screen here; the picture is in the files above", err=True)
+    check_at_least("min_persistence", min_persistence, 0)
+    there = find_measurement(_opened(run, named), max_epsilon=max_epsilon, name=measurement)
+    folder = there.folder if out is None else out
+    for graph, k in itertools.product(there.graphs(), dim):
+        loaded = there.load(epochs, graph=graph)
+        counted = {
+            epoch: one.filtered(min_persistence=min_persistence, essential=essential) for epoch, one in loaded.items()
+        }
+        drawn: dict[str, Any] = {"dim": k, "filtration": pictures.filtration, "smooth": pictures.smooth}
+        lines = _described(epoch_table(counted), k, min_persistence)
+        ax = plot_betti_curves(epoch_labels(counted), **drawn)
+        suffix = ("_density" if pictures.filtration == "density" else "") + ("_smooth" if pictures.smooth else "")
+        paths = save_figure(ax, folder / graph / f"betti_curves_H{k}{suffix}", formats=formats)
+        answer(f"{graph}{', ' if graph else ''}{lines}", *paths)
+        if show and not show_window(partial(plot_betti_curves, epoch_labels(counted), **drawn)):
+            say("there is no screen here; the picture is in the files above")
 
 
-def _suffix(filtration: str, smooth: bool) -> str:
-    """Return what tells pictures of the same curves apart."""
-    return ("_density" if filtration == "density" else "") + ("_smooth" if smooth else "")
+def _opened(run: Path | None, named: opt.Named) -> Run:
+    """Return a run whose pictures are drawn, of which there may be nothing but the original's results."""
+    from dnn_topology.runs.run import Run
+
+    folder = run or named.folder
+    if run is None and not (folder / "settings.json").exists():
+        return Run(folder)
+    return Run.open(folder)
 
 
-def _readings(table: pd.DataFrame, dim: int, min_persistence: float) -> str:
+def _described(table: pd.DataFrame, dim: int, min_persistence: float) -> str:
     """Return life and midlife per epoch as lines.
 
     Raises:

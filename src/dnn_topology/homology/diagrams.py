@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -79,12 +79,20 @@ class Diagrams:
     n_nodes: int | None = None
     density: NDArray[np.float64] | None = None
     provenance: Mapping[str, str | int | float] = field(default_factory=dict)
+    min_persistence: float = 0.0
 
     def __post_init__(self) -> None:
         check_max_epsilon(self.max_epsilon)
         object.__setattr__(self, "points", tuple(_canonical(p, dim) for dim, p in enumerate(self.points)))
         if not self.points:
             raise DnnTopologyError("diagrams need at least dimension 0, found none")
+
+    def filtered(self, *, min_persistence: float = 0.0, essential: Essential = "count") -> Diagrams:
+        """Return only what counts."""
+        points = [
+            self.select(dim, min_persistence=min_persistence, essential=essential) for dim in range(self.max_dim + 1)
+        ]
+        return replace(self, points=points, min_persistence=min_persistence)
 
     @property
     def max_dim(self) -> int:

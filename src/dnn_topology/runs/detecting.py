@@ -1,20 +1,29 @@
-"""Detecting attacks on a network: what is asked for, carried out piece by piece, each kept as soon as it is done."""
+"""Detecting attacks on a network: attack by attack, each kept as soon as it is made.
+
+The folder of a detection, `detection/epoch<E>/` in that of a run, keeps clean.npz, scores of the clean inputs, and
+<ATTACK>_<STRENGTH>.npz, scores of what became of them; the tables and pictures are made anew from these.
+"""
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError, check_at_least
-from dnn_topology.analysis.adversarial.detection import DEFAULT, KINDS, Scores, Watch, separations, watch
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.analysis.adversarial.detection import Watch, watch
+from dnn_topology.analysis.adversarial.results import Attack, DetectResults
+from dnn_topology.runs import stamps
+from dnn_topology.runs.ledger import Ledger, Work
+from dnn_topology.runs.settings import DetectSettings
 
 if TYPE_CHECKING:
     import torch
@@ -23,111 +32,58 @@ if TYPE_CHECKING:
 
     from dnn_topology.nets.data import DataSet
 
-Cell = tuple[str, float | None]  # an attack and its strength
-CLEAN = "clean"
+Arrays = Mapping[str, "NDArray[Any]"]
+CLEAN: Attack = ("clean", None)
 TRIED = 8  # inputs that are timed for the estimate
 
 
-@dataclass(frozen=True)
-class Detection:
-    """What is judged, and by what.
-
-    Attributes:
-        attacks: Names; see `attack`.
-        strengths: Of FGSM and PGD, in pixels; DeepFool changes as much as need be.
-        detectors: Names; see `watch`.
-        batch_sizes: Of the detectors of batches.
-        n_inputs: Test inputs that are judged, of those that the network is right about.
-        n_fit: Clean training inputs that the detectors are fitted on.
-        noise: See `watch`.
-        seed: Of every draw.
-        layers: Of the nodes; see `record`.
-    """
-
-    attacks: tuple[str, ...] = ("fgsm", "pgd", "deepfool")
-    strengths: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3)
-    detectors: tuple[str, ...] = DEFAULT
-    batch_sizes: tuple[int, ...] = (50,)
-    n_inputs: int = 300
-    n_fit: int = 1000
-    noise: float = 0.35
-    seed: int = 0
-    layers: tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        check_at_least("n_inputs", self.n_inputs, 2)
-        check_at_least("n_fit", self.n_fit, 20)
-        if not self.attacks or not self.strengths:
-            raise DnnTopologyError("name at least one attack and one strength")
-        beyond = [size for size in self.batch_sizes if size > min(self.n_inputs, self.n_fit)]
-        if beyond:
-            raise DnnTopologyError(
-                f"a batch of {beyond[0]} inputs needs as many to judge and to fit on, found {self.n_inputs} and "
-                f"{self.n_fit}: take a smaller --batch-size, or more inputs"
-            )
-
-    @property
-    def cells(self) -> list[Cell]:
-        """Every attack at every strength."""
-        return [
-            (name, strength)
-            for name in self.attacks
-            for strength in ((None,) if name.startswith("deepfool") else self.strengths)
-        ]
-
-
-class Detecting:
-    """Carries a detection out in a folder, where every finished piece stays.
+class Detection(Work[Attack, Arrays]):
+    """Attacks on a network and the scores of detectors, in a folder where every finished piece stays.
 
     Args:
         net: The network; it is left as it was found.
         data: Its data: the detectors are fitted on clean training images alone. Test images are the inputs to be
             judged, never to fit.
-        detection: What is asked for.
+        settings: What is asked for.
         folder: Where the pieces go.
         about: What else tells these results from others, such as the network's name and epoch.
         device: Where to run.
-
-    Raises:
-        DnnTopologyError: The folder holds results of other settings.
     """
 
     def __init__(
         self,
         net: nn.Module,
         data: DataSet,
-        detection: Detection,
+        settings: DetectSettings,
         folder: Path,
         *,
         about: Mapping[str, Any],
         device: str = "cpu",
     ) -> None:
-        self.net, self.data, self.detection, self.folder, self.device = net.to(device), data, detection, folder, device
+        self.net, self.data, self.settings, self.device = net.to(device), data, settings, device
         form = getattr(data.train, "form", None)
         scale: tuple[list[float], list[float]] = ([0.0], [1.0]) if form is None else form.normalisation()
         self._mean, self._std = scale
-        settings = asdict(detection)
-        for name in ("attacks", "strengths"):  # every cell has a file of its own, so that these may grow
-            settings.pop(name)
-        store.claim(folder, {**about, **settings}, results="*.npz")
+        self._stamp = {**about, **settings.results}
+        defaults = {**about, **DetectSettings().results}
+        self.folder = stamps.home(folder.parent, folder.name, self._stamp, results="*.npz", defaults=defaults)
 
     @cached_property
-    def watch(self) -> Watch:
+    def detectors(self) -> Watch:
         """The fitted detectors."""
         from dnn_topology.nets.data import sample
 
-        asked = self.detection
-        clean = sample(self.data.train, asked.n_fit, seed=asked.seed).tensors[0]
+        settings = self.settings
         return watch(
             self.net,
-            clean,
-            detectors=asked.detectors,
-            batch_sizes=asked.batch_sizes,
-            noise=asked.noise,
+            sample(self.data.train, settings.n_fit, seed=settings.seed).tensors[0],
+            detectors=settings.all_detectors,
+            batch_sizes=[size for size in settings.batch_sizes if size],
+            noise=settings.noise,
             mean=self._mean,
             std=self._std,
-            layers=asked.layers,
-            seed=asked.seed,
+            layers=settings.layers,
+            seed=settings.seed,
             device=self.device,
         )
 
@@ -143,12 +99,12 @@ class Detecting:
         from dnn_topology.recording.activations import record
         from dnn_topology.recording.layers import OUTPUT
 
-        order = np.random.default_rng(self.detection.seed).permutation(len(self.data.test))
+        order = np.random.default_rng(self.settings.seed).permutation(len(self.data.test))
         images, labels = self.data.test[order]
         parts = [images[start : start + 500] for start in range(0, len(images), 500)]
         answers = record(self.net, parts, layers=(OUTPUT,), max_samples=None).values
-        right = np.flatnonzero(answers.argmax(axis=1) == labels.numpy())[: self.detection.n_inputs]
-        least = max(2, *self.detection.batch_sizes, 2)
+        right = np.flatnonzero(answers.argmax(axis=1) == labels.numpy())[: self.settings.n_inputs]
+        least = max(2, *self.settings.batch_sizes, 2)
         if len(right) < least:
             raise DnnTopologyError(
                 f"the network is right about {len(right)} test inputs, and at least {least} are needed: train it "
@@ -157,74 +113,114 @@ class Detecting:
         taken = torch.from_numpy(right)
         return order[right], images[taken], labels[taken]
 
-    def missing(self) -> list[Cell]:
-        """Return the attacks that nobody has carried out yet."""
-        return [cell for cell in self.detection.cells if not self._file(cell_name(cell)).exists()]
+    @property
+    def missing(self) -> list[Attack]:
+        """The attacks that nobody has made yet."""
+        ledger: Ledger[Attack, Arrays] = Ledger(self.folder, self)
+        return [*ledger.outcomes(self.settings.all_attacks).left]
 
     def estimate(self) -> float:
-        """Return roughly how many seconds the missing pieces will take, from a few inputs."""
+        """Return roughly how many seconds the missing attacks will take, from a few inputs."""
         from dnn_topology.analysis.adversarial import needs_trees
         from dnn_topology.analysis.adversarial.detectors import NOISE, SampleGraph
         from dnn_topology.analysis.adversarial.observation import observe
 
-        asked, cells = self.detection, self.missing()
+        settings, attacks = self.settings, self.missing
         few = self.judged[1][:TRIED]
-        options: dict[str, Any] = {"layers": asked.layers, "trees": needs_trees(asked.detectors), "device": self.device}
+        names = settings.all_detectors
+        options: dict[str, Any] = {"layers": settings.layers, "trees": needs_trees(names), "device": self.device}
         observe(self.net, few, **options)
         started = time.perf_counter()
         seen = observe(self.net, few, **options)
         each = (time.perf_counter() - started) / len(few)
-        fits = asked.n_fit * (2 if any(name.endswith(NOISE) for name in asked.detectors) else 1)
-        judgements = len(self.judged[0]) * (1 + 2 * len(cells))
+        fits = settings.n_fit * (2 if any(name.endswith(NOISE) for name in names) else 1)
+        judgements = len(self.judged[0]) * (1 + 2 * len(attacks))
         seconds = each * (fits + judgements)
-        if "sample-graph" in asked.detectors:
+        if "sample-graph" in names:
             started = time.perf_counter()
             SampleGraph().areas(seen)
             seconds += (time.perf_counter() - started) / len(few) * (200 + judgements)
-        return seconds if cells else 0.0
+        return seconds if attacks else 0.0
 
-    def run(self, on_cell: Callable[[str], None] = lambda _: None) -> Results:
-        """Carry out what is missing and return everything.
+    def run(self, say: Callable[[str], None] = lambda _: None) -> DetectResults:
+        """Make the attacks that are missing and return everything.
 
         Args:
-            on_cell: Called with a line after each attack.
+            say: Called with a line after each attack.
+
+        Raises:
+            DnnTopologyError: An attack cannot be made, or a file cannot be written.
         """
-        for cell in self.missing():
-            found = self._attacked(cell)
-            store.write_arrays(self._file(cell_name(cell)), found)
-            on_cell(f"{cell_name(cell)}: fooled by {found['fooled'].mean():.0%} of the inputs")
-        return self.results()
+        everything: dict[Attack, Arrays] = {}
+        fresh = {CLEAN, *self.missing}
 
-    def results(self) -> Results:
-        """Return what was carried out of what is asked for."""
-        return Results(
-            self._clean_arrays(),
-            {
-                cell: store.read_arrays(self._file(cell_name(cell)))
-                for cell in self.detection.cells
-                if cell not in self.missing()
-            },
-        )
+        def take(attack: Attack, arrays: Arrays) -> None:
+            everything[attack] = arrays
+            if attack in fresh - {CLEAN}:
+                say(f"{DetectResults.name(attack)}: fooled by {arrays['fooled'].mean():.0%} of the inputs")
 
-    def _clean_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the scores of the clean inputs, computed if need be."""
-        path = self._file(CLEAN)
-        if not path.exists():
-            places, images, labels = self.judged
-            about = {"place": places, "label": labels.numpy()}
-            curves = {f"scales/{size}": one.scales for size, one in self.watch.batch_detectors.items()}
-            usual = {f"usual/{size}": one.mean_curve for size, one in self.watch.batch_detectors.items()}
-            store.write_arrays(path, {**self.watch.score(images).arrays(), **about, **curves, **usual})
-        return store.read_arrays(path)
+        attacks = [CLEAN, *self.settings.all_attacks]
+        self.check_possible()
+        stamps.claim(self.folder, self._stamp, results="*.npz", defaults=self._stamp)
+        ledger: Ledger[Attack, Arrays] = Ledger(self.folder, self)
+        ledger.finish(attacks, on_result=take, say=say)
+        return DetectResults(everything[CLEAN], {attack: everything[attack] for attack in attacks[1:]})
 
-    def _attacked(self, cell: Cell) -> dict[str, NDArray[Any]]:
+    def check_possible(self) -> None:
+        """Find out, before the folder is claimed, that the attacks can be made here at all.
+
+        Raises:
+            DnnTopologyError: The package that makes them is missing.
+        """
+        if self.missing and importlib.util.find_spec("foolbox") is None:
+            raise DnnTopologyError("attacks need the package foolbox: pip install 'dnn-topology[attacks]'")
+
+    def name(self, attack: Attack) -> str:
+        """Return an attack's name in the manifest."""
+        return DetectResults.name(attack)
+
+    def files(self, attack: Attack) -> Sequence[Path]:
+        """Return the file of an attack's scores."""
+        return [self.folder / f"{DetectResults.name(attack)}.npz"]
+
+    def do(self, attack: Attack) -> Arrays:
+        """Make one attack and judge what it gives, or judge the clean inputs."""
+        return self._judged_clean() if attack == CLEAN else self._attacked(attack)
+
+    def keep(self, attack: Attack, result: Arrays) -> None:
+        """Write the scores of an attack."""
+        store.write_arrays(self.files(attack)[0], result)
+
+    def load(self, attack: Attack) -> Arrays:
+        """Read the scores of an attack."""
+        return store.read_arrays(self.files(attack)[0])
+
+    def score_own(self, images: torch.Tensor, path: Path) -> None:
+        """Write how suspicious some images are, as a table.
+
+        Args:
+            images: (n, channels, height, width), as the network takes them.
+            path: Of the table.
+        """
+        seen = self.detectors.observe(images)
+        scores = {name: one.score(seen) for name, one in self.detectors.detectors.items()}
+        store.write_table(path, pd.DataFrame({"place": range(len(seen)), "predicted": seen.predicted, **scores}))
+
+    def _judged_clean(self) -> Arrays:
+        """Return the scores of the clean inputs."""
+        places, images, labels = self.judged
+        about = {"place": places, "label": labels.numpy()}
+        curves = {f"scales/{size}": one.scales for size, one in self.detectors.batch_detectors.items()}
+        usual = {f"usual/{size}": one.mean_curve for size, one in self.detectors.batch_detectors.items()}
+        return {**self.detectors.score(images).arrays(), **about, **curves, **usual}
+
+    def _attacked(self, attack: Attack) -> Arrays:
         """Attack the judged inputs and return the scores and sizes of the attack and its noise."""
-        from dnn_topology.analysis.adversarial.attacks import attack
+        from dnn_topology.analysis.adversarial.attacks import attack as make
 
-        self._clean_arrays()
         _, images, labels = self.judged
-        method, strength = cell
-        made = attack(
+        method, strength = attack
+        made = make(
             self.net,
             images,
             labels,
@@ -232,97 +228,31 @@ class Detecting:
             strength=strength,
             mean=self._mean,
             std=self._std,
-            seed=self.detection.seed,
+            seed=self.settings.seed,
             device=self.device,
         )
-        scores = {"noise": self.watch.score(made.noise), "adversarial": self.watch.score(made.adversarial)}
+        scores = {"noise": self.detectors.score(made.noise), "adversarial": self.detectors.score(made.adversarial)}
         return {
-            **{f"{kind}/{name}": values for kind, found in scores.items() for name, values in found.arrays().items()},
+            **{
+                f"{kind}/{name}": values
+                for kind, of_kind in scores.items()
+                for name, values in of_kind.arrays().items()
+            },
             "fooled": made.fooled,
             "predicted_adversarial": made.predicted_adversarial,
             "predicted_noise": made.predicted_noise,
             **{f"size/{name}": made.sizes[name].to_numpy() for name in made.sizes},
         }
 
-    def _file(self, name: str) -> Path:
-        return self.folder / f"{name}.npz"
 
+def write_detection(results: DetectResults, folder: Path) -> list[Path]:
+    """Write the tables and the pictures of a detection, and return their paths."""
+    from dnn_topology.show.detection import draw_detection
 
-@dataclass(frozen=True, eq=False)
-class Results:
-    """What a detection found.
-
-    Attributes:
-        clean: Arrays of the clean inputs: scores, `place` in the test data, `label`, and the curves' scales.
-        cells: Attack and strength → arrays: scores of the noise and of the adversarial inputs, `fooled`, predictions
-            and sizes.
-    """
-
-    clean: Mapping[str, NDArray[Any]]
-    cells: Mapping[Cell, Mapping[str, NDArray[Any]]]
-
-    def scores(self, cell: Cell) -> dict[str, Scores]:
-        """Return the scores of clean, noisy and adversarial inputs."""
-        parts = {
-            kind: {name.removeprefix(f"{kind}/"): values for name, values in self.cells[cell].items()}
-            for kind in KINDS[1:]
-        }
-        return {kind: Scores.of_arrays(parts.get(kind, self.clean)) for kind in KINDS}
-
-    def table(self, *, resamples: int = 500, detectors: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return one row per attack, strength, detector, pair of kinds and choice of inputs; see `separations`.
-
-        Args:
-            resamples: Of the bootstrap.
-            detectors: Which of them; None for all.
-        """
-        tables = []
-        for cell, arrays in self.cells.items():
-            found = separations(self.scores(cell), fooled=arrays["fooled"], resamples=resamples)
-            found.insert(0, "strength", cell[1])
-            found.insert(0, "attack", cell[0])
-            tables.append(found)
-        table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-        return table if detectors is None else table[table["detector"].isin([*detectors])]
-
-    def attacks(self) -> pd.DataFrame:
-        """Return one row per attack and strength: how often it fools, and mean sizes, in pixels."""
-        rows = []
-        for (method, strength), arrays in self.cells.items():
-            sizes = {
-                name.removeprefix("size/"): float(values.mean()) for name, values in arrays.items() if "size/" in name
-            }
-            wrong = float((arrays["predicted_noise"] != self.clean["label"]).mean())
-            rows.append(
-                {
-                    "attack": method,
-                    "strength": strength,
-                    "n": len(arrays["fooled"]),
-                    "fooled": float(arrays["fooled"].mean()),
-                    "fooled_by_noise": wrong,
-                    **sizes,
-                }
-            )
-        return pd.DataFrame(rows)
-
-    def by_input(self) -> pd.DataFrame:
-        """Return every score of every input: one row per input and kind."""
-        tables = []
-        for cell, arrays in self.cells.items():
-            for kind, scores in self.scores(cell).items():
-                about = {"attack": cell[0], "strength": cell[1], "kind": kind}
-                known = {"place": self.clean["place"], "label": self.clean["label"]}
-                if kind != CLEAN:
-                    known["predicted"] = arrays[f"predicted_{kind}"]
-                else:
-                    known["predicted"] = self.clean["label"]
-                tables.append(pd.DataFrame({**known, **scores.single}).assign(**cast(Any, about)))
-        table = pd.concat(tables, ignore_index=True)
-        first = ["attack", "strength", "kind", "place", "label", "predicted"]
-        return table[[*first, *(name for name in table if name not in first)]]
-
-
-def cell_name(cell: Cell) -> str:
-    """Return an attack and its strength as part of a file's name."""
-    method, strength = cell
-    return method if strength is None else f"{method}_{strength:g}"
+    tables = {"detection": results.table(), "attacks": results.attacks(), "scores": results.by_input()}
+    for name, table in tables.items():
+        store.write_table(folder / f"{name}.csv", table)
+    # through pandas, whose missing strength is null
+    rows = {name: json.loads(tables[name].to_json(orient="records")) for name in ("attacks", "detection")}
+    store.write_json(folder / "detection.json", {"settings": stamps.read_stamp(folder), **rows})
+    return [*(folder / f"{name}.csv" for name in tables), folder / "detection.json", *draw_detection(results, folder)]

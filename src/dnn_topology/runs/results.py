@@ -1,97 +1,85 @@
-"""What an experiment has measured, as diagrams and as tables."""
+"""What a run has measured, as tables and pictures."""
 
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from dnn_topology._checks import DnnTopologyError
-from dnn_topology.homology.diagrams import Diagrams, Essential
-from dnn_topology.homology.dipha import read_dipha
+from dnn_topology import store
+from dnn_topology.homology.betti_numbers import betti_numbers
+from dnn_topology.homology.bootstrap import intervals
 from dnn_topology.homology.summaries import summarize
-from dnn_topology.runs.graphs import draw_name
-from dnn_topology.runs.layout import Experiment, epochs_in, listed, neighbours
+from dnn_topology.pipeline import named_rows
+from dnn_topology.runs.run import epochs_in
 
-PART = r"(?:part|sample)\d+"  # the name of one of several graphs of an epoch
+if TYPE_CHECKING:
+    from dnn_topology.homology.diagrams import Diagrams
+    from dnn_topology.runs.measurements import RunMeasurement
+    from dnn_topology.runs.settings import PictureSettings
 
 
-def load_diagrams(
-    experiment: Experiment, max_epsilon: float, epochs: Sequence[int] | None = None, *, part: str = ""
-) -> dict[int, Diagrams]:
-    """Return the diagrams of some epochs, ours or, where there are none, those of the original's DIPHA files.
+def write_results(
+    measurement: RunMeasurement,
+    pictures: PictureSettings,
+    *,
+    epochs: Sequence[int] | None = None,
+    thresholds: Sequence[float] | None = None,
+) -> list[Path]:
+    """Write the tables of every measured epoch, and the pictures of some.
 
     Args:
-        experiment: The training.
-        max_epsilon: Up to which scale.
-        epochs: Which epochs; None for all that there are.
-        part: Which of an epoch's graphs; see `measured_parts`.
+        measurement: What was measured; its settings say which cavities count.
+        pictures: How to draw.
+        epochs: Which epochs are drawn; None for all.
+        thresholds: Betti numbers at these go into betti_numbers.csv.
 
     Returns:
-        Epoch → diagrams.
-
-    Raises:
-        DnnTopologyError: An epoch has not been measured, or a file is damaged.
+        The paths of the tables and the pictures.
     """
-    there = measured_epochs(experiment, max_epsilon, part=part)
-    missing = sorted(set(epochs or []) - set(there))
-    if not there:
-        raise DnnTopologyError(
-            f"there are no diagrams of trial {experiment.training.trial} up to ε {max_epsilon:g} in "
-            f"{experiment.folder}{neighbours(experiment)}: make them with `dnn-topology run`"
-        )
-    if missing:
-        raise DnnTopologyError(
-            f"epochs {listed(missing)} of {experiment.folder.name}, trial {experiment.training.trial}, have no "
-            f"diagrams up to ε {max_epsilon:g} (there are: {listed(there)}): measure them with "
-            "`dnn-topology topology`"
-        )
-    diagrams = {}
-    for epoch in there if epochs is None else epochs:
-        ours = experiment.diagrams_file(epoch, max_epsilon, part)
-        diagrams[epoch] = (
-            Diagrams.load(ours) if ours.exists() else read_dipha(experiment.dipha_file(epoch, max_epsilon, part))
-        )
-    return diagrams
+    from dnn_topology.show.report import draw_run
+
+    folder, settings = measurement.folder, measurement.settings
+    history_file = measurement.run.folder / "history.csv"
+    history = store.read_table(history_file) if history_file.exists() else None
+    everything = {graph: measurement.load(graph=graph) for graph in measurement.graphs()}
+    tables, drawings, paths = [], [], [folder / "topology.csv"]
+    for graph, of_epochs in everything.items():
+        counted = counting(of_epochs, measurement)
+        tables.append(epoch_table(counted, graph=graph))
+        drawn = {epoch: diagrams for epoch, diagrams in counted.items() if epochs is None or epoch in epochs}
+        drawings.append((drawn, tables[-1], folder / graph))
+    store.write_table(paths[0], pd.concat(tables, ignore_index=True))
+    if thresholds:
+        paths.append(folder / "betti_numbers.csv")
+        store.write_table(paths[-1], threshold_table(everything, thresholds, pictures.filtration))
+    spread = interval_table(measurement) if settings.bootstrap > 1 else None
+    if spread is not None:
+        paths.append(folder / "bootstrap.csv")
+        store.write_table(paths[-1], spread)
+    for drawn, table, where in drawings:
+        paths += draw_run(drawn, table, history, where, filtration=pictures.filtration, smooth=pictures.smooth)
+    return paths
 
 
-def measured_epochs(experiment: Experiment, max_epsilon: float, *, part: str = "") -> list[int]:
-    """Return the epochs that have diagrams, in order."""
-    named = f"_{part}" if part else ""
-    ours = epochs_in(experiment.topology_folder(max_epsilon), rf"epoch(\d+){named}\.npz")
-    ending = re.escape(f"_trl{experiment.training.trial}{named}_{max_epsilon:g}.bin.out")
-    return sorted(ours | epochs_in(experiment.folder, rf"adj_epc(\d+){ending}"))
-
-
-def measured_parts(experiment: Experiment, max_epsilon: float) -> list[str]:
-    """Return the names of the graphs that have diagrams: "" where there is one graph per epoch, else "part0", …."""
-    trial, end = experiment.training.trial, re.escape(f"_{max_epsilon:g}.bin.out")
-    found = {
-        match[1] or ""
-        for folder, pattern in (
-            (experiment.topology_folder(max_epsilon), rf"epoch\d+(?:_({PART}))?\.npz"),
-            (experiment.folder, rf"adj_epc\d+_trl{trial}(?:_({PART}))?{end}"),
-        )
-        if folder.is_dir()
-        for path in folder.iterdir()
-        if (match := re.fullmatch(pattern, path.name))
+def counting(diagrams: Mapping[int, Diagrams], measurement: RunMeasurement) -> dict[int, Diagrams]:
+    """Return diagrams with only the cavities that count in a measurement."""
+    settings = measurement.settings
+    return {
+        epoch: found.filtered(min_persistence=settings.min_persistence, essential=settings.essential)
+        for epoch, found in diagrams.items()
     }
-    return sorted(found or {""}, key=lambda name: (len(name), name))
 
 
-def topology_table(
-    diagrams: dict[int, Diagrams], *, min_persistence: float = 0.0, essential: Essential = "count", part: str = ""
-) -> pd.DataFrame:
+def epoch_table(diagrams: Mapping[int, Diagrams], *, graph: str = "") -> pd.DataFrame:
     """Return one row per epoch and dimension with the numbers of `summarize` and the sizes of the graph.
 
     Args:
-        diagrams: Epoch → diagrams.
-        min_persistence: See `summarize`.
-        essential: See `summarize`.
-        part: The name of the graph, if it is one of several of each epoch.
+        diagrams: Epoch → diagrams, filtered.
+        graph: The name of the graph, if it is one of several of each epoch.
 
     Returns:
         Columns epoch, those of `summarize`, n_nodes, n_edges, n_constant, min_persistence. For one of several graphs
@@ -99,38 +87,34 @@ def topology_table(
         it for come last.
     """
     tables = []
-    for epoch, found in diagrams.items():
-        table = summarize(found, min_persistence=min_persistence, essential=essential)
-        table = with_names(table, epoch=epoch, part=part)
-        table["n_nodes"] = found.n_nodes
+    for epoch, of_epoch in diagrams.items():
+        table = _named(summarize(of_epoch), epoch, graph)
+        table["n_nodes"] = of_epoch.n_nodes
         for size in ("n_edges", "n_constant"):
-            table[size] = found.provenance.get(size)
-        table["min_persistence"] = min_persistence
+            table[size] = of_epoch.provenance.get(size)
+        table["min_persistence"] = of_epoch.min_persistence
         for about in ("label", "predicted"):
-            if about in found.provenance:
-                table[about] = found.provenance[about]
+            if about in of_epoch.provenance:
+                table[about] = of_epoch.provenance[about]
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
-def with_names(table: pd.DataFrame, *, epoch: int, part: str) -> pd.DataFrame:
-    """Return a table of one graph with columns in front that say which: `epoch`, and `part` or `sample` if one is."""
-    kind = part.rstrip("0123456789")
-    number = {kind: int(part.removeprefix(kind))} if part else {}
-    names = pd.DataFrame({"epoch": epoch, **number}, index=table.index)
-    return pd.concat([names, table], axis=1)
+def threshold_table(
+    everything: Mapping[str, Mapping[int, Diagrams]],
+    thresholds: Sequence[float],
+    filtration: Literal["nominal", "density"],
+) -> pd.DataFrame:
+    """Return the Betti numbers at some thresholds, of every graph and epoch."""
+    return pd.concat(
+        _named(betti_numbers(diagrams, thresholds, filtration=filtration), epoch, graph)
+        for graph, of_epochs in everything.items()
+        for epoch, diagrams in of_epochs.items()
+    )
 
 
-def bootstrap_table(
-    experiment: Experiment, max_epsilon: float, *, min_persistence: float = 0.0, essential: Essential = "count"
-) -> pd.DataFrame | None:
+def interval_table(measurement: RunMeasurement) -> pd.DataFrame | None:
     """Return the interval of every summary over the draws of neurons, for each epoch that has several.
-
-    Args:
-        experiment: The training.
-        max_epsilon: Up to which scale.
-        min_persistence: See `summarize`.
-        essential: See `summarize`.
 
     Returns:
         Columns epoch and those of `intervals`; None where no epoch has several draws.
@@ -138,16 +122,22 @@ def bootstrap_table(
     Raises:
         DnnTopologyError: A file is damaged.
     """
-    from dnn_topology.homology.bootstrap import intervals
+    from dnn_topology.homology.diagrams import Diagrams
 
     tables = []
-    for epoch in sorted(epochs_in(experiment.topology_folder(max_epsilon), r"epoch(\d+)\.npz")):
-        files = itertools.takewhile(
-            Path.exists, (experiment.diagrams_file(epoch, max_epsilon, draw_name(draw)) for draw in itertools.count())
-        )
-        drawn = [Diagrams.load(file) for file in files]
+    for epoch in sorted(epochs_in(measurement.folder, r"epoch(\d+)\.npz")):
+        names = (f"draw{number}" if number else "" for number in itertools.count())
+        files = itertools.takewhile(Path.exists, (measurement.diagrams_file(epoch, name) for name in names))
+        drawn = dict(enumerate(Diagrams.load(file) for file in files))
         if len(drawn) > 1:
-            table = intervals(drawn, min_persistence=min_persistence, essential=essential)
+            table = intervals(counting(drawn, measurement).values())
             table.insert(0, "epoch", epoch)
             tables.append(table)
     return pd.concat(tables, ignore_index=True) if tables else None
+
+
+def _named(table: pd.DataFrame, epoch: int, graph: str) -> pd.DataFrame:
+    """Return a table of one graph with columns in front that say which: `epoch`, and `part` or `sample` if one is."""
+    table = named_rows(table, graph)
+    table.insert(0, "epoch", epoch)
+    return table

@@ -1,164 +1,262 @@
-"""What an early-stopping rule watches of a training on disk: readings of training inputs, epoch by epoch.
+"""What early stopping looks at in a training on disk: quantities of H1 on training inputs, epoch by epoch.
 
-Under `trial<T>/early_stopping/`: settings.json, what was watched; epoch<E>.csv, one row per draw of the inputs, the
-first being the inputs themselves. Whether they are read while the network trains or afterwards, they come from the
-checkpoints, and are the same.
+Under `early_stopping/` in the folder of a run, or beside it for other settings: settings.json, what was looked at;
+epoch<E>.csv, one row per draw of the inputs, the first being the inputs themselves. Whether they are made while the
+network trains or afterwards, they come from the checkpoints, and are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from functools import partial
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.early_stopping import MAX_EPSILON, QUANTITIES, stopping_readings
-from dnn_topology.graphs.graph import functional_graph
+from dnn_topology.analysis.early_stopping import MAX_EPSILON, QUANTITIES, Decision, StoppingRule, stopping_readings
 from dnn_topology.graphs.node_sampling import sample_nodes
-from dnn_topology.homology.bootstrap import resampled
-from dnn_topology.homology.persistence import persistence
-from dnn_topology.isolate import Failure, isolated
-from dnn_topology.runs.graphs import Topology, snapshot_of
-from dnn_topology.runs.layout import Experiment, check_trained
-from dnn_topology.runs.measuring import EpochsFailedError, Resources, use_threads
+from dnn_topology.pipeline import Snapshot, diagrams_of, graphs_of
+from dnn_topology.runs import stamps
+from dnn_topology.runs.ledger import Ledger, Work
+from dnn_topology.runs.measuring import EpochsFailedError, snapshot_of
+from dnn_topology.runs.run import Run
+from dnn_topology.runs.settings import Resources, RunMeasureSettings
 
-WATCHED = ("max_epsilon", "nodes", "layers", "constant", "n_inputs", "sample_nodes", "sample_method")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dnn_topology.isolate import Failure
+    from dnn_topology.recording.activations import Activations
+
+STEM, RESULTS = "early_stopping", "epoch*.csv"
+USUAL = RunMeasureSettings(max_dim=1, max_epsilon=MAX_EPSILON)
 
 
-def stopping_folder(experiment: Experiment) -> Path:
-    """Return the folder of what is read for early stopping."""
-    return experiment.trial_folder / "early_stopping"
+@dataclass(frozen=True, eq=False)
+class StoppingEpochs(Work[int, pd.DataFrame]):
+    """The quantities of a run's epochs that a stopping rule may look at.
+
+    Attributes:
+        run: The training.
+        settings: What is measured, up to H1.
+        draws: Number of bootstrap draws of the inputs, besides the inputs themselves.
+        resources: What it may use.
+    """
+
+    run: Run
+    settings: RunMeasureSettings
+    draws: int = 0
+    resources: Resources = Resources()  # noqa: RUF009  # frozen, and a constant
+
+    def __post_init__(self) -> None:
+        if self.settings.graph_split != "train":
+            raise DnnTopologyError("early stopping looks at training inputs alone: leave out graph_split='test'")
+        if self.settings.graph_type not in {"functional", "grouped"}:
+            raise DnnTopologyError(
+                f"early stopping looks at one graph per epoch, and graph_type {self.settings.graph_type!r} gives "
+                "several: take 'functional' or 'grouped'"
+            )
+
+    @property
+    def folder(self) -> Path:
+        """Where the quantities lie."""
+        return stamps.home(self.run.folder, STEM, self.settings.results, results=RESULTS, defaults=USUAL.results)
+
+    def quantities(
+        self,
+        epochs: Sequence[int],
+        *,
+        on_epoch: Callable[[int, pd.DataFrame], None] | None = None,
+        on_failure: Callable[[int, Failure], None] | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> dict[int, pd.DataFrame]:
+        """Return the quantities of some epochs; what was measured before is not measured again.
+
+        Args:
+            epochs: Which epochs.
+            on_epoch: Called with each epoch and its table, as it is finished or found.
+            on_failure: Called with each epoch that failed in a process of its own, and why.
+            say: Called with what else there is to know.
+
+        Returns:
+            Epoch → one row per draw, `draw` and the quantities; the first row is of the inputs themselves.
+
+        Raises:
+            DnnTopologyError: An epoch has no checkpoint, or a file is damaged.
+            EpochsFailedError: Epochs failed in processes of their own; the others are finished.
+        """
+        epochs = self.run.trained(epochs)
+        stamps.claim(self.folder, self.settings.results, results=RESULTS, defaults=USUAL.results)
+        tables: dict[int, pd.DataFrame] = {}
+
+        def take(epoch: int, table: pd.DataFrame) -> None:
+            tables[epoch] = table
+            if on_epoch:
+                on_epoch(epoch, table)
+
+        work = replace(self, resources=self.resources.of_each_job(len(epochs)))
+        ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, work)
+        outcomes = ledger.finish(epochs, self.resources, on_result=take, on_failure=on_failure, say=say)
+        if outcomes.failed:
+            raise EpochsFailedError(outcomes.failed)
+        return {epoch: tables[epoch].head(self.draws + 1) for epoch in epochs}
+
+    def unfinished(self, epochs: Sequence[int]) -> list[int]:
+        """Return the epochs whose quantities are still to be measured."""
+        ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, replace(self, draws=0))
+        return [*ledger.outcomes(epochs).left]
+
+    def name(self, epoch: int) -> str:
+        """Return an epoch's name in the manifest."""
+        return f"epoch{epoch}"
+
+    def files(self, epoch: int) -> Sequence[Path]:
+        """Return the file of an epoch's quantities."""
+        return [self.folder / f"epoch{epoch}.csv"]
+
+    def do(self, epoch: int) -> pd.DataFrame:
+        """Measure one epoch: the inputs themselves, and what is missing of the draws."""
+        snapshot = snapshot_of(self.run, self.settings, epoch)
+        rows: list[dict[str, float]] = []
+        with suppress(DnnTopologyError):  # nothing there, or damaged
+            rows = self.load(epoch).to_dict("records")  # type: ignore[assignment]
+        for draw, activations in _drawn(snapshot, range(len(rows), self.draws + 1)):
+            ((_, graph),) = graphs_of(_of_all_nodes(snapshot), activations=activations)
+            rows.append({"draw": draw, **stopping_readings(diagrams_of(graph, self.settings, self.resources))})
+        return pd.DataFrame(rows)
+
+    def keep(self, epoch: int, result: pd.DataFrame) -> None:
+        """Write the quantities of an epoch."""
+        store.write_table(self.files(epoch)[0], result)
+
+    def load(self, epoch: int) -> pd.DataFrame:
+        """Read the quantities of an epoch.
+
+        Raises:
+            DnnTopologyError: The file is damaged.
+        """
+        (path,) = self.files(epoch)
+        try:
+            return store.read_table(path).astype(float).astype({"draw": int})[["draw", *QUANTITIES]]
+        except (ValueError, KeyError) as error:
+            raise DnnTopologyError(f"{path} is damaged ({error}): delete it and run again") from error
+
+    def is_enough(self, epoch: int) -> bool:
+        """Return whether an epoch has all the draws that are asked for."""
+        return len(self.load(epoch)) > self.draws
 
 
-def watched_topology(experiment: Experiment, **asked: Any) -> Topology:
-    """Return what is watched: what is asked for, else what was watched before, else the usual.
+def stopping_settings(run: Run, **asked: Any) -> RunMeasureSettings:
+    """Return what stopping looks at: what is asked for, else what it looked at before, else the usual.
 
     Args:
-        experiment: The training.
-        **asked: Fields of `Topology` named in `WATCHED`; None for what is not asked for.
+        run: The training.
+        **asked: Fields of the settings; None for what is not asked for.
 
     Raises:
         DnnTopologyError: A setting is out of range, or the settings in the folder are damaged.
     """
-    path = stopping_folder(experiment) / "settings.json"
-    found = store.read_json(path) if path.exists() else {}
-    known: dict[str, Any] = {name: found[name] for name in WATCHED if found.get(name) is not None}
-    wanted = {
-        "max_epsilon": MAX_EPSILON,
-        **known,
-        **{name: value for name, value in asked.items() if value is not None},
-    }
+    known: dict[str, Any] = {}
+    if any((run.folder / STEM).glob(RESULTS)):
+        known = {name: value for name, value in stamps.read_stamp(run.folder / STEM).items() if name in asked}
+    wanted = {**known, **{name: value for name, value in asked.items() if value is not None}}
     if wanted.get("layers") is not None:
         wanted["layers"] = tuple(wanted["layers"])
-    return Topology(max_dim=1, **wanted)
+    return replace(USUAL, **wanted)
 
 
-def watch_epochs(
-    experiment: Experiment,
-    topology: Topology,
-    epochs: Sequence[int],
+def values_of(tables: Mapping[int, pd.DataFrame], quantity: str, *, draw: int = 0) -> dict[int, float]:
+    """Return the value of every epoch in one draw of the inputs; draw 0 is the inputs themselves."""
+    return {epoch: float(table[quantity].iloc[draw]) for epoch, table in tables.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingWatch:
+    """A rule at work on a training.
+
+    Attributes:
+        epochs: What it looks at.
+        rule: The rule.
+    """
+
+    epochs: StoppingEpochs
+    rule: StoppingRule
+
+    def should_stop(self, epoch: int) -> bool:
+        """Return whether an epoch is the last, by what its checkpoint and the earlier ones say."""
+        return self.decision(until=epoch)[0].stop_epoch is not None
+
+    def decision(self, *, until: int | None = None) -> tuple[Decision, dict[int, pd.DataFrame]]:
+        """Return what the rule makes of the checkpoints up to an epoch, and what it looked at."""
+        trained = self.epochs.run.trained()
+        tables = self.epochs.quantities([epoch for epoch in trained if until is None or epoch <= until])
+        return self.rule.decide(values_of(tables, self.rule.quantity)), tables
+
+
+def write_decision(
+    decision: Decision,
+    tables: Mapping[int, pd.DataFrame],
+    looked_at: StoppingEpochs,
+    folder: Path,
     *,
-    draws: int = 0,
-    resources: Resources | None = None,
-    on_epoch: Callable[[int, pd.DataFrame], None] | None = None,
-) -> dict[int, pd.DataFrame]:
-    """Read some epochs from their checkpoints; what was read before is not read again.
+    sureness: pd.DataFrame | None = None,
+) -> list[Path]:
+    """Write a decision, its table and its picture.
 
     Args:
-        experiment: The training.
-        topology: What is watched; see `watched_topology`.
-        epochs: Which epochs.
-        draws: Number of bootstrap draws of the inputs, besides the inputs themselves.
-        resources: How many processes, threads, and so on; None for the defaults.
-        on_epoch: Called with each epoch and its table, as it is finished or found.
+        decision: The decision.
+        tables: What it was made of.
+        looked_at: What was measured.
+        folder: Where the files go.
+        sureness: How often draws of the inputs agree, if there are any.
 
     Returns:
-        Epoch → one row per draw, `draw` and the readings; the first row is of the inputs themselves.
-
-    Raises:
-        DnnTopologyError: The graph would look at test inputs, an epoch has no checkpoint, the folder was made with
-            other settings, or a file is damaged.
-        EpochsFailedError: Epochs failed in processes of their own; the others are finished.
+        The paths of the files.
     """
-    if topology.graph_split != "train":
-        raise DnnTopologyError("early stopping looks at training inputs alone: leave out --graph-split test")
-    resources = resources or Resources()
-    epochs = check_trained(experiment, epochs)
-    settings = {name: value for name, value in asdict(topology).items() if name in WATCHED}
-    store.claim(stopping_folder(experiment), settings, results="epoch*.csv")
-    found = {epoch: _read(experiment, epoch) for epoch in epochs}
-    for epoch, table in found.items():
-        if len(table) > draws and on_epoch:
-            on_epoch(epoch, table)
-    todo = [epoch for epoch, table in found.items() if len(table) <= draws]
-    work = partial(_watch_epoch, experiment, topology, resources, draws)
-    if resources.isolated and todo:
-        prepare = partial(use_threads, resources.threads)
-        outcomes = isolated(work, todo, jobs=resources.jobs, timeout=resources.timeout, prepare=prepare)
-    else:
-        outcomes = ((epoch, work(epoch)) for epoch in todo)
-    failed: dict[int, Failure] = {}
-    for epoch, outcome in outcomes:
-        note = stopping_folder(experiment) / f"epoch{epoch}.failed.json"
-        if isinstance(outcome, Failure):
-            failed[epoch] = outcome
-            store.write_json(note, {"epoch": epoch, **asdict(outcome)})
-            continue
-        note.unlink(missing_ok=True)
-        found[epoch] = outcome
-        if on_epoch:
-            on_epoch(epoch, outcome)
-    if failed:
-        raise EpochsFailedError(failed)
-    return {epoch: table.head(draws + 1) for epoch, table in found.items()}
+    from dnn_topology.show.early_stopping import plot_early_stopping
+    from dnn_topology.show.report import save_figure
+
+    values = values_of(tables, decision.rule.quantity)
+    table = pd.DataFrame({"epoch": values.keys(), "value": values.values()})
+    table = table.merge(decision.table[["epoch", "lowest", "good"]], on="epoch", how="left")
+    if sureness is not None:
+        table = table.merge(sureness, on="epoch", how="left")
+    about: dict[str, Any] = {
+        "format": store.FORMAT,
+        "chosen_epoch": decision.chosen_epoch,
+        "stop_epoch": decision.stop_epoch,
+        "reason": decision.reason,
+        "rule": asdict(decision.rule),
+        "n_inputs": looked_at.settings.n_inputs,
+        "max_epsilon": looked_at.settings.max_epsilon,
+    }
+    store.write_json(folder / "early_stopping.json", json.loads(json.dumps(about)))
+    store.write_table(folder / "early_stopping.csv", table)
+    paths = [folder / "early_stopping.json", folder / "early_stopping.csv"]
+    if decision.chosen_epoch is None:
+        return paths
+    history = store.read_table(looked_at.run.folder / "history.csv")
+    ax = plot_early_stopping(decision, history, values=table)
+    return [*paths, *save_figure(ax, folder / "early_stopping", formats=["png"])]
 
 
-def _watch_epoch(
-    experiment: Experiment, topology: Topology, resources: Resources, draws: int, epoch: int
-) -> pd.DataFrame:
-    """Read one epoch: the inputs themselves and what is missing of the draws."""
-    seed = experiment.training.seed
-    activations = snapshot_of(experiment, topology, epoch).activations()
-    if topology.sample_nodes is not None:
-        activations = sample_nodes(activations, topology.sample_nodes, method=topology.sample_method, seed=seed)
-    how: dict[str, Any] = {"max_epsilon": topology.max_epsilon, "device": experiment.device}
-    if topology.sample_nodes is None:
-        how["constant"] = topology.constant
-    options: dict[str, Any] = {"max_dim": 1, "threads": resources.threads, "memory_limit": resources.memory_limit}
-    rows: list[dict[str, float]] = _read(experiment, epoch).to_dict("records")  # type: ignore[assignment]
-    if not rows:
-        graph = functional_graph(activations, **how)
-        rows.append({"draw": 0, **stopping_readings(persistence(graph, **options))})
-    again = range(len(rows), draws + 1)
-    for draw, diagrams in zip(again, resampled(activations, again, seed=seed, **how, **options), strict=True):
-        rows.append({"draw": draw, **stopping_readings(diagrams)})
-    table = pd.DataFrame(rows)
-    store.write_table(_file(experiment, epoch), table)
-    return table
+def _drawn(snapshot: Snapshot, draws: Sequence[int]) -> Iterator[tuple[int, Activations]]:
+    """Yield bootstrap draws of the inputs by their numbers, as signals of the same nodes; draw 0 is the inputs."""
+    settings, signals = snapshot.settings, snapshot.activations
+    if settings.sample_nodes is not None:
+        signals = sample_nodes(signals, settings.sample_nodes, method=settings.sample_method, seed=snapshot.seed)
+    n_inputs = len(signals.values)
+    for draw in draws:
+        rows = np.sort(np.random.default_rng([snapshot.seed, draw]).integers(n_inputs, size=n_inputs))
+        yield draw, replace(signals, values=signals.values[rows]) if draw else signals
 
 
-def _file(experiment: Experiment, epoch: int) -> Path:
-    """Return the file of an epoch's readings."""
-    return stopping_folder(experiment) / f"epoch{epoch}.csv"
-
-
-def _read(experiment: Experiment, epoch: int) -> pd.DataFrame:
-    """Return what was read of an epoch before, which may be nothing.
-
-    Raises:
-        DnnTopologyError: The file is damaged.
-    """
-    path = _file(experiment, epoch)
-    columns = ["draw", *QUANTITIES]
-    if not path.exists():
-        return pd.DataFrame(columns=columns)
-    try:
-        with store.readable_errors("read", path):
-            return pd.read_csv(path).astype(float).astype({"draw": int})[columns]
-    except (ValueError, KeyError) as error:
-        raise DnnTopologyError(f"{path} is damaged ({error}): delete it and run again") from error
+def _of_all_nodes(snapshot: Snapshot) -> Snapshot:
+    """Return a snapshot whose signals are taken as they come, no longer sampled."""
+    return replace(snapshot, settings=replace(snapshot.settings, sample_nodes=None, bootstrap=1))

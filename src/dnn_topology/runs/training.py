@@ -1,14 +1,17 @@
-"""Training an experiment, and going on from what is there."""
+"""Training a run, going on from what is there, and training again what was lost."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dnn_topology import store
-from dnn_topology._checks import check_at_least
-from dnn_topology.runs.layout import Experiment, Training
+from dnn_topology._checks import DnnTopologyError, check_at_least
+from dnn_topology.runs import stamps
+from dnn_topology.runs.ledger import Manifest
+from dnn_topology.runs.run import Run, listed
+from dnn_topology.runs.settings import TrainSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,70 +20,154 @@ if TYPE_CHECKING:
 
 
 def run_training(
-    experiment: Experiment,
+    run: Run,
     *,
     epochs: int,
     save_epochs: Iterable[int] = (),
     save_every: int = 1,
     on_epoch: Callable[[TrainingState], None] | None = None,
     should_stop: Callable[[int], bool] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """Train up to an epoch, going on from whatever was finished before.
 
     Args:
-        experiment: What to train, and where its files go.
+        run: What to train, and where its files go.
         epochs: The last epoch.
         save_epochs: Epochs whose weights are kept, besides 0 and the last.
         save_every: Every so many epochs the weights are kept too; 0 for none.
         on_epoch: Called with the state after each finished epoch.
         should_stop: Asked of each finished epoch, the one to go on from included, whether it is the last.
+        say: Called with what else there is to know: that epochs are trained again.
 
     Returns:
         The history, as in history.csv.
 
     Raises:
-        DnnTopologyError: The folder was made with other settings, a file is damaged, or the training diverged.
+        DnnTopologyError: The folder was made with other settings, a file cannot be read, or the training diverged.
     """
-    from dnn_topology.nets.train import TrainingState, history_table, save_weights, train
-    from dnn_topology.recording.state_dicts import load_weights
+    from dnn_topology.nets.train import history_table
 
     check_at_least("save_every", save_every, 0)
-    data = experiment.load_data()
-    net = experiment.build_net(data)
-    if experiment.weights_file is not None:
-        load_weights(experiment.weights_file, net)
-    store.claim(
-        experiment.trial_folder,
-        asdict(experiment.training),
-        results="training.pt",
-        defaults=asdict(Training()),  # of what could not yet be chosen when the folder was made
-    )
-    state_file = experiment.trial_folder / "training.pt"
-    resume = TrainingState.load(state_file) if state_file.exists() else None
+    check_at_least("epochs", epochs, 0)
+    data = run.load_data()
+    stamps.claim(run.folder, asdict(run.training), results="training.pt", defaults=asdict(TrainSettings()))
+    state_file = run.folder / "training.pt"
+    manifest = Manifest(run.folder)
+    resume = _state(run, say)
     wanted = {0, epochs, *save_epochs}
 
+    def is_kept(epoch: int) -> bool:
+        return epoch in wanted or bool(save_every and epoch % save_every == 0)
+
     def keep(state: TrainingState) -> bool:
-        if state.epoch in wanted or (save_every and state.epoch % save_every == 0):
-            save_weights(experiment.checkpoint(state.epoch), state)
-        store.write_table(experiment.trial_folder / "history.csv", history_table(state))
+        if is_kept(state.epoch):
+            _save_checkpoint(run, state, manifest)
+        store.write_table(run.folder / "history.csv", history_table(state))
         state.save(state_file)  # last: an epoch is finished when this file says so
+        manifest.record("training", [state_file, run.folder / "history.csv"])
         if on_epoch:
             on_epoch(state)
         return should_stop is not None and should_stop(state.epoch)
 
-    if resume and resume.epoch in wanted:  # it may not have been when it was reached
-        save_weights(experiment.checkpoint(resume.epoch), resume)
-    if resume and should_stop and should_stop(resume.epoch):
-        return history_table(resume)
+    if resume is not None:
+        if is_kept(resume.epoch) and not _is_whole(run, resume.epoch, manifest):
+            _save_checkpoint(run, resume, manifest)  # it may not have been wanted when it was reached
+        _restore(run, data, [epoch for epoch in range(resume.epoch) if is_kept(epoch)], manifest, say)
+        if not manifest.is_whole("training", [run.folder / "history.csv"]):
+            store.write_table(run.folder / "history.csv", history_table(resume))
+            manifest.record("training", [state_file, run.folder / "history.csv"])
+        if resume.epoch >= epochs or (should_stop and should_stop(resume.epoch)):
+            return history_table(resume)
+    return _train(run, data, epochs=epochs, resume=resume, on_epoch=keep)
+
+
+def _train(run: Run, data: Any, **options: Any) -> pd.DataFrame:
+    """Train the network of a run from its initial weights, or from a state.
+
+    Raises:
+        DnnTopologyError: The initial weights are in a file that is not named.
+    """
+    from dnn_topology.nets.train import train
+    from dnn_topology.recording.state_dicts import load_weights
+
+    net = run.build_net(data)
+    if run.weights_file is not None:
+        load_weights(run.weights_file, net)
+    elif run.training.weights is not None and options["resume"] is None:
+        raise DnnTopologyError(
+            f"{run.folder} was trained from weights of a file (digest {run.training.weights}): name it with checkpoint="
+        )
+    training = run.training
     return train(
         net,
         data,
-        epochs=epochs,
-        lr=experiment.training.lr,
-        batch_size=experiment.training.batch_size,
-        weight_decay=experiment.training.weight_decay,
-        seed=experiment.training.seed,
-        device=experiment.device,
-        resume=resume,
-        on_epoch=keep,
+        lr=training.lr,
+        batch_size=training.batch_size,
+        weight_decay=training.weight_decay,
+        seed=training.seed,
+        device=run.device,
+        **options,
     )
+
+
+def _state(run: Run, say: Callable[[str], None] | None) -> TrainingState | None:
+    """Return the state to resume from, or None where there is none or it is not what was written."""
+    from dnn_topology.nets.train import TrainingState
+
+    path = run.folder / "training.pt"
+    if not path.exists():
+        return None
+    try:
+        return TrainingState.load(path)
+    except DnnTopologyError:
+        if say:
+            say(f"{path} is not what was written, so the training starts again")
+        return None
+
+
+def _restore(
+    run: Run,
+    data: Any,
+    kept: list[int],
+    manifest: Manifest,
+    say: Callable[[str], None] | None,
+) -> None:
+    """Train again, from the start, the earlier epochs whose weights are asked for and are not there or not whole."""
+    missing = [epoch for epoch in kept if not _is_whole(run, epoch, manifest)]
+    if not missing:
+        return
+    if say and missing != [0]:
+        say(f"epochs {listed(missing)} have no weights that are whole: training up to epoch {max(missing)} again")
+
+    def keep(state: TrainingState) -> None:
+        if state.epoch in missing:
+            _save_checkpoint(run, state, manifest)
+
+    _train(run, data, epochs=max(missing), resume=None, on_epoch=keep)
+
+
+def _save_checkpoint(run: Run, state: TrainingState, manifest: Manifest) -> None:
+    """Write the weights of an epoch."""
+    from dnn_topology.nets.train import save_weights
+
+    path = run.checkpoint(state.epoch)
+    save_weights(path, state)
+    manifest.record(f"epoch{state.epoch}", [path])
+
+
+def _is_whole(run: Run, epoch: int, manifest: Manifest) -> bool:
+    """Return whether the weights of an epoch are there and what was written; those of an older version are read."""
+    from dnn_topology.recording.state_dicts import read_state
+
+    name, path = f"epoch{epoch}", run.checkpoint(epoch)
+    if manifest.knows(name):
+        return manifest.is_whole(name, [path])
+    if not path.exists():
+        return False
+    try:
+        read_state(path)
+    except DnnTopologyError:
+        return False
+    manifest.record(name, [path])
+    return True

@@ -9,10 +9,15 @@ import numpy as np
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.show.plots import axes_or_new, line_styles, tidy
+from dnn_topology.show.report import save_figure
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
+
+    from dnn_topology.analysis.adversarial.results import DetectResults
 
 
 def plot_roc(scores: Mapping[str, tuple[ArrayLike, ArrayLike]], *, ax: Axes | None = None) -> Axes:
@@ -80,3 +85,32 @@ def plot_batch_curves(
     ax.margins(x=0)
     ax.legend(frameon=False)
     return tidy(ax)
+
+
+def draw_detection(results: DetectResults, folder: Path) -> list[Path]:
+    """Draw the ROC curves, and the Betti curves of the largest batches, of every attack at its strongest.
+
+    Args:
+        results: What detectors said.
+        folder: Where the pictures go.
+
+    Returns:
+        Their paths.
+    """
+    paths = []
+    strongest = {method: (method, strength) for method, strength in results.made}
+    for attack in strongest.values():
+        scores, name = results.scores(attack), results.name(attack)
+        for negative in ("clean", "noise"):
+            single = scores[negative].single.items()
+            pairs = {detector: (values, scores["adversarial"].single[detector]) for detector, values in single}
+            if pairs:
+                ax = plot_roc(pairs)
+                ax.set_title(f"{negative} against {name.replace('_', ' ')}", fontsize=10)
+                paths += save_figure(ax, folder / f"roc_{name}_{negative}", formats=["png"])
+        for size in [*scores["clean"].curves][-1:]:
+            curves = {kind: of_kind.curves[size] for kind, of_kind in scores.items()}
+            ax = plot_batch_curves(curves, results.clean[f"scales/{size}"])
+            ax.set_title(f"batches of {size}, {name.replace('_', ' ')}", fontsize=10)
+            paths += save_figure(ax, folder / f"betti_curves_{name}", formats=["png"])
+    return paths

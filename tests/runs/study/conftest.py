@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dnn_topology.runs.study import Study, read_study
+from dnn_topology.runs.study.grid import Study, read_study
 
 TOML = """
 [[grid]]

@@ -9,8 +9,9 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.nets.data import batches, load_data, sample
 from dnn_topology.nets.zoo import build_net
 from dnn_topology.pipeline import measure
-from dnn_topology.runs.study import Study, run_cell
-from dnn_topology.runs.study.readings import readings
+from dnn_topology.runs.study.cell import run_cell
+from dnn_topology.runs.study.features import network_features
+from dnn_topology.runs.study.grid import Study
 
 FIRST = [
     *("cell", "net", "dataset", "width", "depth", "dropout", "weight_decay", "train_size", "permute_labels", "lr"),
@@ -48,13 +49,13 @@ def test_its_topology_is_that_of_training_inputs_in_several_draws(study: Study) 
     assert [result.diagrams[2, 0], result.diagrams[2, 1]] == expected
     assert expected[0] != expected[1]
     row = result.rows[1]
-    each = [readings(net, [found]) for found in expected]
+    each = [network_features(net, [found]) for found in expected]
     for name in each[0]:
         assert row[name] == pytest.approx(np.mean([one[name] for one in each]))
 
 
 def test_more_inputs_than_training_images_are_refused(study: Study) -> None:
     cell = study.cells[0]
-    cell = replace(cell, training=replace(cell.training, train_size=0), topology=replace(cell.topology, n_inputs=1500))
+    cell = replace(cell, training=replace(cell.training, train_size=0), settings=replace(cell.settings, n_inputs=1500))
     with pytest.raises(DnnTopologyError, match="n_inputs asks for 1500 training inputs and there are 1437"):
         run_cell(cell)

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 from dnn_topology.cli import main
-from dnn_topology.runs.study import StudyFolder, locally, read_study, run_study
+from dnn_topology.runs.settings import Resources
+from dnn_topology.runs.study.folder import StudyFolder
+from dnn_topology.runs.study.grid import Study, read_study
 from tests.runs.study.test_local import finished, longer, run, started, wait_for
 
 distributed = pytest.importorskip("distributed")
@@ -102,7 +104,7 @@ def test_a_scheduler_that_cannot_be_reached_is_one_line_and_nothing_is_lost(
 ) -> None:
     study = read_study(toml)
     folder = StudyFolder(tmp_path / "study_small")
-    run_study(study, folder, lambda cells: locally(cells[:1]))
+    folder.finish(Study("small", study.cells[:1]), Resources(threads=1))
     before = finished(folder.path)
     assert len(before) == 1
     with socket.socket() as free:

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.runs.study import Study, read_study
-from dnn_topology.runs.study.grid import check_nets_and_data
+from dnn_topology.runs.study.grid import Study, check_nets_and_data, read_study
 from tests.runs.study.conftest import TOML
 
 
@@ -38,15 +37,15 @@ def test_a_cell_that_two_grids_name_is_there_once(study: Study, tmp_path: Path) 
 def test_the_last_epoch_is_measured_unless_others_are_named(tmp_path: Path) -> None:
     found = read(tmp_path, '[[grid]]\nnet = "mlp"\ndataset = "digits"\nepochs = [3, 5]\n')
     assert [(cell.epochs, cell.measured) for cell in found.cells] == [(3, (3,)), (5, (5,))]
-    topology = found.cells[0].topology
-    assert (topology.max_epsilon, topology.max_dim, topology.graph_split) == (0.4, 1, "train")
+    settings = found.cells[0].settings
+    assert (settings.max_epsilon, settings.max_dim, settings.graph_split) == (0.4, 1, "train")
 
 
 def test_a_cells_name_depends_on_all_that_changes_its_result_and_on_nothing_else(study: Study) -> None:
     cell = study.cells[0]
     others = [
         replace(cell, training=replace(cell.training, weight_decay=0.0)),
-        replace(cell, topology=replace(cell.topology, max_epsilon=0.3)),
+        replace(cell, settings=replace(cell.settings, max_epsilon=0.3)),
         replace(cell, epochs=3),
         replace(cell, measured=(2,)),
         replace(cell, draws=1),
@@ -64,10 +63,10 @@ def test_a_cells_name_depends_on_all_that_changes_its_result_and_on_nothing_else
         ("[[grid]]", "[[grids]]", "unknown key 'grids': did you mean grid"),
         ("[[grid]]", "[[grid]", "other.toml is not TOML"),
         ("[[grid]]", "[grid]", r"describes no network: add a table \[\[grid\]\]"),
-        ("[0.1, 0.2]", '"wide"', "width takes a number or a list of them, found 'wide'"),
-        ("seed = [0, 1]", "seed = []", r"seed takes a whole number or a list of them, found \[\]"),
-        ("seed = [0, 1]", "seed = true", "seed takes a whole number or a list of them, found True"),
-        ("seed = [0, 1]", "seed = 0.5", "seed takes a whole number"),
+        ("[0.1, 0.2]", '"wide"', "width must be a finite number or None, found 'wide'"),
+        ("seed = [0, 1]", "seed = []", "seed takes a value or a list of them, found none"),
+        ("seed = [0, 1]", "seed = true", "seed must be a whole number, found True"),
+        ("seed = [0, 1]", "seed = 0.5", "seed must be a whole number"),
         ("seed = [0, 1]", "seed = -1", "seed must be at least 0"),
         ("seed = [0, 1]", "permute_labels = 1.5", r"permute_labels must lie in \[0, 1\]"),
         ("lr = 0.05", "lr = 0.0", "lr must be positive, found 0.0"),
@@ -85,6 +84,14 @@ def test_a_mistake_in_the_file_is_one_line_that_names_it(tmp_path: Path, old: st
         read(tmp_path, TOML.replace(old, new, 1))
     assert "\n" not in str(caught.value)
     assert "other.toml" in str(caught.value)
+
+
+def test_every_setting_of_what_is_trained_and_measured_can_be_an_axis(tmp_path: Path) -> None:
+    extra = 'metric = ["pearson", "spearman"]\nconstant = "isolate"\ndata_subset = [0.5, 1.0]\n[topology]'
+    found = read(tmp_path, TOML.replace("[topology]", extra))
+    assert len(found.cells) == 16
+    assert found.axes == ["width", "seed", "data_subset", "metric"]
+    assert {cell.settings.constant for cell in found.cells} == {"isolate"}
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

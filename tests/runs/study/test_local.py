@@ -13,8 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dnn_topology.isolate import Failure
-from dnn_topology.runs.study import Study, StudyFolder, locally, run_study
+from dnn_topology.runs.measuring import measure_epochs
+from dnn_topology.runs.run import Run
+from dnn_topology.runs.settings import Resources
+from dnn_topology.runs.study.folder import StudyFolder
+from dnn_topology.runs.study.grid import Study
 
 
 def started(toml: Path, results: Path, *options: str) -> subprocess.Popen[str]:
@@ -40,7 +43,7 @@ def wait_for(folder: Path, n_cells: int, process: subprocess.Popen[str]) -> None
 
 def finished(folder: Path) -> dict[str, float]:
     """The finished cells, and when they were written."""
-    return {path.name: path.stat().st_mtime_ns for path in folder.glob("cells/[!.]*.json")}
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("cells/[!.m]*.json")}
 
 
 def longer(toml: Path) -> Path:
@@ -53,19 +56,32 @@ def longer(toml: Path) -> Path:
 def test_several_jobs_give_the_same_tables(study: Study, tmp_path: Path) -> None:
     folders = {jobs: StudyFolder(tmp_path / str(jobs)) for jobs in (1, 2)}
     for jobs, folder in folders.items():
-        run_study(study, folder, lambda cells, jobs=jobs: locally(cells, jobs=jobs))  # type: ignore[misc]
+        folder.finish(study, Resources(jobs=jobs, isolated=True, threads=1))
     for name in ("study.csv", "epochs.csv"):
         assert (folders[1].path / name).read_bytes() == (folders[2].path / name).read_bytes()
 
 
-def test_a_cell_that_fails_or_takes_too_long_does_not_keep_the_others(study: Study) -> None:
+def test_a_cell_that_fails_does_not_keep_the_others(study: Study, tmp_path: Path) -> None:
     cells = [study.cells[0], replace(study.cells[1], training=replace(study.cells[1].training, lr=1e12))]
-    cells.append(replace(study.cells[2], epochs=10**6, measured=(10**6,)))
-    found = dict(locally(cells, jobs=1, timeout=20))
-    reasons = [outcome.reason if isinstance(outcome, Failure) else "" for outcome in map(found.get, cells)]
-    assert not reasons[0]
-    assert "training diverged" in reasons[1]
-    assert "longer than 20 s" in reasons[2]
+    outcomes = StudyFolder(tmp_path).finish(Study("two", tuple(cells)), Resources(isolated=True, threads=1))
+    assert outcomes.finished == (cells[0],)
+    assert "training diverged" in outcomes.failed[cells[1]].reason
+
+
+def test_a_cell_that_takes_too_long_is_given_up(study: Study, tmp_path: Path) -> None:
+    endless = replace(study.cells[2], epochs=10**6, measured=(10**6,))
+    outcomes = StudyFolder(tmp_path).finish(Study("one", (endless,)), Resources(isolated=True, threads=1, timeout=3))
+    assert "longer than 3 s" in outcomes.failed[endless].reason
+
+
+def test_kept_weights_are_a_run_that_every_command_opens(study: Study, tmp_path: Path) -> None:
+    cell = replace(study.cells[3], keep_weights=True)
+    folder = StudyFolder(tmp_path)
+    folder.finish(Study("one", (cell,)), Resources(threads=1))
+    run = Run.open(tmp_path / "weights" / cell.name)
+    assert run.training.width == 0.2
+    measurement = measure_epochs(run, replace(cell.settings, n_inputs=20), [0, 2])
+    assert measurement.epochs() == [0, 2]
 
 
 @pytest.mark.slow

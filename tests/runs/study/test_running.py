@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,20 +8,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.isolate import Failure
-from dnn_topology.runs.study import Cell, CellResult, Study, StudyFolder, progress_of, run_study
-from dnn_topology.runs.study.running import outcomes
+from dnn_topology.runs.ledger import Outcomes
+from dnn_topology.runs.settings import Resources
+from dnn_topology.runs.study.cell import Cell, CellResult
+from dnn_topology.runs.study.folder import StudyFolder, counts_by, expected_seconds
+from dnn_topology.runs.study.grid import Study
 
 DIAGRAMS = Diagrams([np.array([[0, 0.1]])], max_epsilon=0.4)
 
 
 def made(cell: Cell) -> CellResult:
     """A result that can be told from those of other cells, without training."""
-    rows = [{**cell.settings, "epoch": epoch, "h1_life": None if epoch == 0 else 0.1} for epoch in cell.measured]
-    return CellResult(rows, {(epoch, 0): DIAGRAMS for epoch in cell.measured}, seconds=3.0)
+    rows = [{**cell.columns, "epoch": epoch, "h1_life": None if epoch == 0 else 0.1} for epoch in cell.measured]
+    return CellResult(
+        rows, {(epoch, draw): DIAGRAMS for epoch in cell.measured for draw in range(cell.draws)}, seconds=3.0
+    )
 
 
 class Runner:
@@ -35,13 +38,21 @@ class Runner:
     def __init__(self, failing: Sequence[int] = (), stop_after: int | None = None) -> None:
         self.failing, self.stop_after, self.ran = failing, stop_after, list[Cell]()
 
-    def __call__(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, CellResult | Failure]]:
+    def __call__(
+        self, _: object, cells: Sequence[Cell], *__: object, **___: object
+    ) -> Iterator[tuple[Cell, CellResult | Failure]]:
         for cell in reversed(cells):  # as they happen to be finished
             if len(self.ran) == self.stop_after:
                 raise KeyboardInterrupt
             self.ran.append(cell)
             failed = cell.training.seed in self.failing
             yield cell, Failure("refused", "too bad") if failed else made(cell)
+
+
+def run_study(study: Study, folder: StudyFolder, runner: Runner, *, retry_failed: bool = False) -> Outcomes[Cell]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dnn_topology.runs.ledger.work_through", runner)
+        return folder.finish(study, Resources(), retry_failed=retry_failed)
 
 
 @pytest.fixture
@@ -106,37 +117,36 @@ def test_a_grid_that_grows_finds_what_is_finished(study: Study, folder: StudyFol
     assert set(runner.ran) == set(study.cells[2:])
     run_study(Study("small", study.cells[1:2]), folder, Runner())
     assert pd.read_csv(folder.path / "study.csv")["cell"].tolist() == [study.cells[1].name]
-    assert len(outcomes(study, folder).finished) == 4
+    assert len(folder.ledger.outcomes(study.cells).finished) == 4
 
 
 def test_a_killed_writer_leaves_a_cell_to_be_done_again(study: Study, folder: StudyFolder) -> None:
     """The file that says finished is written last, so diagrams without it are no result."""
     cell = study.cells[0]
     DIAGRAMS.save(folder.diagrams_file(cell, 2))
-    assert cell in outcomes(study, folder).left
+    assert cell in folder.ledger.outcomes(study.cells).left
 
 
-def test_a_damaged_result_is_refused_with_the_remedy(study: Study, folder: StudyFolder) -> None:
+def test_a_damaged_or_lost_file_of_a_cell_is_seen_and_the_cell_done_again(study: Study, folder: StudyFolder) -> None:
     run_study(study, folder, Runner())
-    damaged: dict[str, Callable[[Path], object]] = {
-        "is damaged: ": lambda path: path.write_text("{"),
-        "is damaged .KeyError": lambda path: store.write_json(path, {}),
-    }
-    for message, damage in damaged.items():
-        damage(folder.result_file(study.cells[0]))
-        with pytest.raises(DnnTopologyError, match=f"{message}.*; delete it and run again"):
-            progress_of(study, folder)
+    cell = study.cells[0]
+    for path in folder.files(cell):
+        for change in (lambda path: path.write_bytes(b"{}"), lambda path: path.write_bytes(b""), Path.unlink):
+            change(path)
+            runner = Runner()
+            assert len(run_study(study, folder, runner).finished) == 4
+            assert runner.ran == [cell]
 
 
 def test_the_progress_counts_cells_by_each_axis_and_expects_time_as_their_like_took(
     study: Study, folder: StudyFolder
 ) -> None:
-    assert progress_of(study, folder).expected is None
+    assert expected_seconds({}, study.cells) is None
     with pytest.raises(KeyboardInterrupt):
         run_study(study, folder, Runner(failing=[1], stop_after=3))
-    found = progress_of(study, folder)
-    assert (len(found.outcomes.finished), len(found.outcomes.failed), len(found.outcomes.left)) == (1, 2, 1)
-    assert found.by("width") == [("0.1", 0, 1, 1), ("0.2", 1, 1, 0)]
-    assert found.used == found.expected == 3.0
-    longer = replace(found.outcomes.left[0], epochs=5)
-    assert progress_of(Study("small", (*found.outcomes.finished, longer)), folder).expected == pytest.approx(6.0)
+    there = folder.ledger.outcomes(study.cells)
+    assert (len(there.finished), len(there.failed), len(there.left)) == (1, 2, 1)
+    assert counts_by(there, "width") == [("0.1", 0, 1, 1), ("0.2", 1, 1, 0)]
+    seconds = folder.seconds(there.finished)
+    assert sum(seconds.values()) == expected_seconds(seconds, there.left) == 3.0
+    assert expected_seconds(seconds, [replace(there.left[0], epochs=5)]) == pytest.approx(6.0)

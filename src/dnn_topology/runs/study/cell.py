@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.runs.graphs import Topology
-from dnn_topology.runs.layout import Experiment, Training
-from dnn_topology.runs.study.readings import readings
+from dnn_topology.pipeline import Snapshot, measured_graphs
+from dnn_topology.runs.run import Run
+from dnn_topology.runs.settings import RunMeasureSettings, TrainSettings
+from dnn_topology.runs.study.features import network_features
+from dnn_topology.settings import Compute
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,10 +31,12 @@ if TYPE_CHECKING:
 Value = str | float | int | None
 Row = dict[str, Value]
 BATCH = 100
+# The columns that every row has; other settings have one where they are not the usual ones.
 TRAINED = (
     *("net", "dataset", "width", "depth", "dropout", "weight_decay"),
     *("train_size", "permute_labels", "lr", "batch_size", "seed"),
 )
+MEASURED = ("graph_split", "n_inputs", "nodes", "max_epsilon")
 
 
 @dataclass(frozen=True)
@@ -43,15 +47,15 @@ class Cell:
         training: The network, its data, and how it is trained.
         epochs: The last epoch of training.
         measured: The epochs that are measured, rising.
-        topology: What is measured: of training inputs alone.
-        draws: Number of draws of inputs, draw d with the seed `training.seed + d`; the readings are their means.
+        settings: What is measured: of training inputs alone.
+        draws: Number of draws of inputs, draw d with the seed `training.seed + d`; the features are their means.
         keep_weights: Whether the weights of measured epochs are kept; changes no result.
     """
 
-    training: Training
+    training: TrainSettings
     epochs: int
     measured: tuple[int, ...]
-    topology: Topology
+    settings: RunMeasureSettings
     draws: int = 1
     keep_weights: bool = False
 
@@ -59,8 +63,8 @@ class Cell:
     def name(self) -> str:
         """What tells its settings from all others: a digest of those that are not the usual ones."""
         settings = {
-            "training": _unusual(asdict(self.training), asdict(Training())),
-            "topology": _unusual(asdict(self.topology), asdict(Topology())),
+            "training": _unusual(asdict(self.training), asdict(TrainSettings())),
+            "topology": _unusual(self.settings.results, RunMeasureSettings().results),
             "epochs": self.epochs,
             "measured": self.measured,
             "draws": self.draws,
@@ -68,18 +72,25 @@ class Cell:
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
-    def settings(self) -> Row:
+    def columns(self) -> Row:
         """The columns that say what the cell is."""
-        return {"cell": self.name, **{name: getattr(self.training, name) for name in TRAINED}}
+        training = asdict(self.training)
+        others = {name: value for name, value in training.items() if name not in TRAINED}
+        return {
+            "cell": self.name,
+            **{name: training[name] for name in TRAINED},
+            **_unusual(others, asdict(TrainSettings())),
+        }
+
+    @property
+    def measured_how(self) -> Row:
+        """The columns that say how the cell is measured."""
+        return measured_how(self.settings, draws=self.draws)
 
     def __str__(self) -> str:
-        varied = _unusual({**self.settings, "cell": None}, {**asdict(Training()), "cell": None})
-        varied = {name: value for name, value in varied.items() if name not in {"net", "dataset"}}
-        names = [
-            f"{self.training.net} on {self.training.dataset}",
-            *(f"{key} {value}" for key, value in varied.items()),
-        ]
-        return ", ".join(names)
+        varied = _unusual(asdict(self.training), asdict(TrainSettings()))
+        named = (f"{name} {value}" for name, value in varied.items() if name not in {"net", "dataset"})
+        return ", ".join([f"{self.training.net} on {self.training.dataset}", *named])
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +100,8 @@ class CellResult:
     Attributes:
         rows: One row per measured epoch, in the order of the table's columns.
         diagrams: (epoch, draw) → diagrams.
-        weights: Epoch → the state, if weights are kept.
         seconds: How long it took; in no row, because rows are the same wherever they are made.
+        weights: Epoch → the state, if weights are kept.
     """
 
     rows: Sequence[Row]
@@ -112,14 +123,13 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
     Raises:
         DnnTopologyError: Its settings cannot be trained or measured; there are fewer training images than `n_inputs`.
     """
-    from dnn_topology.homology.diagrams import Diagrams
     from dnn_topology.nets.train import train
 
     start = time.monotonic()
-    experiment = Experiment(cell.training, data_dir=data_dir)
-    data = experiment.load_data()
-    _check_inputs(data, cell.topology)
-    net = experiment.build_net(data)
+    run = Run(Path(), cell.training, data_dir)
+    data = run.load_data()
+    _check_inputs(data, cell.settings)
+    net = run.build_net(data)
     states: dict[int, TrainingState] = {}
 
     def keep(state: TrainingState) -> None:
@@ -137,22 +147,24 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
         seed=training.seed,
         on_epoch=keep,
     )
-    rows, diagrams = list[Row](), dict[tuple[int, int], Diagrams]()
+    rows, diagrams = list[Row](), dict[tuple[int, int], "Diagrams"]()
     for epoch, state in states.items():
         net.load_state_dict(state.model)
-        drawn = measured_draws(net, data, cell.topology, draws=cell.draws, seed=training.seed)
-        diagrams |= {(epoch, draw): found for draw, found in enumerate(drawn)}
+        drawn = measured_draws(net, data, cell.settings, draws=cell.draws, seed=training.seed)
+        diagrams |= {(epoch, number): of_draw for number, of_draw in enumerate(drawn)}
         rows.append(_row(cell, state, net, drawn))
     return CellResult(rows, diagrams, time.monotonic() - start, states if cell.keep_weights else {})
 
 
-def measured_draws(net: nn.Module, data: DataSet, topology: Topology, *, draws: int, seed: int) -> list[Diagrams]:
+def measured_draws(
+    net: nn.Module, data: DataSet, settings: RunMeasureSettings, *, draws: int, seed: int
+) -> list[Diagrams]:
     """Measure a network on several draws of training inputs.
 
     Args:
         net: The network.
         data: Its data; the training part is drawn from.
-        topology: What to measure: `n_inputs`, `nodes`, `max_dim` and `max_epsilon`.
+        settings: What to measure.
         draws: Number of draws, draw d with the seed `seed + d`.
         seed: Of the first draw.
 
@@ -163,44 +175,39 @@ def measured_draws(net: nn.Module, data: DataSet, topology: Topology, *, draws: 
         DnnTopologyError: There are fewer training images than `n_inputs`, or as for `measure`.
     """
     from dnn_topology.nets.data import batches, sample
-    from dnn_topology.pipeline import measure
 
-    _check_inputs(data, topology)
-    return [
-        measure(
-            net,
-            batches(sample(data.train, topology.n_inputs, seed=seed + draw), batch_size=BATCH),
-            nodes=topology.nodes,
-            max_samples=None,
-            seed=seed,
-            max_dim=topology.max_dim,
-            max_epsilon=topology.max_epsilon,
-            threads=1,
-        ).diagrams
-        for draw in range(draws)
-    ]
+    _check_inputs(data, settings)
+    drawn = []
+    for draw in range(draws):
+        inputs = batches(sample(data.train, settings.n_inputs, seed=seed + draw), batch_size=BATCH)
+        (diagrams,) = measured_graphs(Snapshot(net, inputs, settings, seed), compute=Compute(threads=1)).values()
+        drawn.append(diagrams)
+    return drawn
 
 
-def measured_how(topology: Topology, *, draws: int) -> Row:
+def measured_how(settings: RunMeasureSettings, *, draws: int) -> Row:
     """Return the columns that say how a network was measured."""
+    usual = RunMeasureSettings().results
+    others = {name: value for name, value in settings.results.items() if name not in {*MEASURED, "max_dim"}}
     return {
-        "graph_split": topology.graph_split,
-        "n_inputs": topology.n_inputs,
+        "graph_split": settings.graph_split,
+        "n_inputs": settings.n_inputs,
         "draws": draws,
-        "nodes": topology.nodes,
-        "max_epsilon": topology.max_epsilon,
+        "nodes": settings.nodes,
+        "max_epsilon": settings.max_epsilon,
+        **{name: str(value) for name, value in _unusual(others, usual).items()},
     }
 
 
-def _check_inputs(data: DataSet, topology: Topology) -> None:
+def _check_inputs(data: DataSet, settings: RunMeasureSettings) -> None:
     """Check that there are enough training images to draw inputs from.
 
     Raises:
         DnnTopologyError: There are not.
     """
-    if len(data.train) < topology.n_inputs:
+    if len(data.train) < settings.n_inputs:
         raise DnnTopologyError(
-            f"n_inputs asks for {topology.n_inputs} training inputs and there are {len(data.train)}: every network "
+            f"n_inputs asks for {settings.n_inputs} training inputs and there are {len(data.train)}: every network "
             "is measured on as many, so lower n_inputs or raise train_size"
         )
 
@@ -210,12 +217,12 @@ def _row(cell: Cell, state: TrainingState, net: nn.Module, drawn: Sequence[Diagr
     last = state.history[-1]
     losses = {name: getattr(last, name) for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy")}
     return {
-        **cell.settings,
+        **cell.columns,
         "epoch": state.epoch,
         **{name: _value(value) for name, value in losses.items()},
         "gap": 100 * (last.train_accuracy - last.test_accuracy),
-        **{name: _value(value) for name, value in readings(net, drawn).items()},
-        **measured_how(cell.topology, draws=cell.draws),
+        **{name: _value(value) for name, value in network_features(net, drawn).items()},
+        **cell.measured_how,
     }
 
 

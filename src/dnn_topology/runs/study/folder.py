@@ -1,94 +1,144 @@
-"""The files of a study: each cell has its own, whole or absent; the tables are made anew from them."""
+"""The folder of a study: what `Ledger` finishes of its cells, and the tables that are made of them."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.isolate import Failure
+from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.runs.ledger import Ledger, Outcomes, Work
+from dnn_topology.runs.run import Run
+from dnn_topology.runs.stamps import SETTINGS
+from dnn_topology.runs.study.cell import Cell, CellResult, Row, run_cell
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dnn_topology.runs.study.cell import Cell, CellResult, Row
+    from dnn_topology.isolate import Failure
+    from dnn_topology.runs.settings import Resources
+    from dnn_topology.runs.study.grid import Study
 
 
 @dataclass(frozen=True)
-class StudyFolder:
+class StudyFolder(Work[Cell, CellResult]):
     """The folder of a study; see the package for its layout.
 
     Attributes:
         path: Where it is.
+        data_dir: The folder of downloaded data sets; None for the user's cache folder.
     """
 
     path: Path
+    data_dir: Path | None = None
 
-    def result_file(self, cell: Cell) -> Path:
-        """Return the file that says that a cell is finished, and what it gave."""
-        return self.path / "cells" / f"{cell.name}.json"
-
-    def failure_file(self, cell: Cell) -> Path:
-        """Return the file that says why a cell has no result."""
-        return self.path / "cells" / f"{cell.name}.failed.json"
+    @property
+    def ledger(self) -> Ledger[Cell, CellResult]:
+        """What of it is finished."""
+        return Ledger(self.path / "cells", self)
 
     def diagrams_file(self, cell: Cell, epoch: int, draw: int = 0) -> Path:
         """Return the file of the diagrams of one epoch and draw of inputs."""
         return self.path / "diagrams" / f"{cell.name}_epoch{epoch}_draw{draw}.npz"
 
-    def weights_file(self, cell: Cell, epoch: int) -> Path:
-        """Return the file of the weights of one epoch."""
-        return self.path / "weights" / f"{cell.name}_epoch{epoch}.pt"
+    def run_of(self, cell: Cell) -> Run:
+        """Return the run that holds a cell's weights, if they are kept."""
+        return Run(self.path / "weights" / cell.name, cell.training, self.data_dir)
 
-    def is_finished(self, cell: Cell) -> bool:
-        """Tell whether a cell has a result."""
-        return self.result_file(cell).exists()
+    def finish(
+        self,
+        study: Study,
+        resources: Resources,
+        *,
+        retry_failed: bool = False,
+        on_result: Callable[[Cell, CellResult], None] | None = None,
+        on_failure: Callable[[Cell, Failure], None] | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> Outcomes[Cell]:
+        """Run the cells that are not finished, keep each as it is, and write the tables.
 
-    def failure(self, cell: Cell) -> Failure | None:
-        """Return why a cell has no result; None if it has one, or was not tried."""
-        path = self.failure_file(cell)
-        if self.is_finished(cell) or not path.exists():
-            return None
-        found = store.read_json(path)
-        return Failure(found.get("kind", "fault"), str(found.get("reason", "")))
+        Args:
+            study: The study.
+            resources: Where, and how many cells at a time.
+            retry_failed: Whether cells that failed before are tried again.
+            on_result: Called with each cell that is finished, and what it gave.
+            on_failure: Called with each cell that fails, and why.
+            say: Called with what else there is to know.
 
-    def keep(self, cell: Cell, outcome: CellResult | Failure) -> None:
-        """Write what became of a cell; the file that marks it as finished comes last.
-
-        Raises:
-            DnnTopologyError: A file cannot be written.
-        """
-        about = {"format": store.FORMAT, "settings": _settings(cell)}
-        if isinstance(outcome, Failure):
-            store.write_json(self.failure_file(cell), {**about, **asdict(outcome)})
-            return
-        for (epoch, draw), found in outcome.diagrams.items():
-            found.save(self.diagrams_file(cell, epoch, draw))
-        if outcome.weights:
-            from dnn_topology.nets.train import save_weights
-
-            for epoch, state in outcome.weights.items():
-                save_weights(self.weights_file(cell, epoch), state)
-        content = {**about, "seconds": outcome.seconds, "rows": list(outcome.rows)}
-        store.write_json(self.result_file(cell), content)
-        self.failure_file(cell).unlink(missing_ok=True)
-
-    def result(self, cell: Cell) -> tuple[list[Row], float]:
-        """Return the rows of a finished cell, and the seconds that it took.
+        Returns:
+            What there is at the end.
 
         Raises:
-            DnnTopologyError: The file is missing or damaged.
+            DnnTopologyError: A file is damaged or cannot be written, or there is no reaching the cluster.
         """
-        path = self.result_file(cell)
+        before = self.ledger.outcomes(study.cells)
+        todo = [*before.left, *(before.failed if retry_failed else ())]
+        try:
+            self.ledger.finish(
+                [cell for cell in study.cells if cell in set(todo)],
+                resources,
+                retry_failed=retry_failed,
+                on_result=on_result,
+                on_failure=on_failure,
+                say=say,
+            )
+        finally:
+            with store.uninterrupted():
+                self.write_tables(study.cells)
+        return self.ledger.outcomes(study.cells)
+
+    def name(self, cell: Cell) -> str:
+        """Return a cell's name in the manifest."""
+        return cell.name
+
+    def files(self, cell: Cell) -> Sequence[Path]:
+        """Return the files of a finished cell."""
+        drawn = [self.diagrams_file(cell, epoch, draw) for epoch in cell.measured for draw in range(cell.draws)]
+        weights = [self.run_of(cell).checkpoint(epoch) for epoch in cell.measured] if cell.keep_weights else []
+        return [*drawn, *weights, self._result_file(cell)]
+
+    def do(self, cell: Cell) -> CellResult:
+        """Train and measure a cell."""
+        return run_cell(cell, data_dir=self.data_dir)
+
+    def keep(self, cell: Cell, result: CellResult) -> None:
+        """Write what a cell gave."""
+        for (epoch, draw), diagrams in result.diagrams.items():
+            diagrams.save(self.diagrams_file(cell, epoch, draw))
+        if result.weights:
+            self._keep_weights(cell, result)
+        about = {"format": store.FORMAT, "settings": _all_settings(cell), "seconds": result.seconds}
+        store.write_json(self._result_file(cell), {**about, "rows": list(result.rows)})
+
+    def load(self, cell: Cell) -> CellResult:
+        """Read what a cell gave, weights aside.
+
+        Raises:
+            DnnTopologyError: A file is damaged.
+        """
+        path = self._result_file(cell)
         content = store.read_json(path)
         try:
-            return list(content["rows"]), float(content["seconds"])
+            rows, seconds = list(content["rows"]), float(content["seconds"])
         except (KeyError, TypeError, ValueError) as error:
             raise DnnTopologyError(f"{path} is damaged ({error!r}); delete it and run again") from error
+        files = {
+            (epoch, draw): self.diagrams_file(cell, epoch, draw)
+            for epoch in cell.measured
+            for draw in range(cell.draws)
+        }
+        return CellResult(rows, {at: Diagrams.load(path) for at, path in files.items()}, seconds)
+
+    def seconds(self, cells: Sequence[Cell]) -> dict[Cell, float]:
+        """Return how long finished cells took."""
+        return {cell: float(store.read_json(self._result_file(cell))["seconds"]) for cell in cells}
 
     def write_tables(self, cells: Sequence[Cell]) -> None:
         """Write study.csv, with the last row of every finished cell, and epochs.csv, with all; parquet if it can be.
@@ -100,14 +150,28 @@ class StudyFolder:
 
         from dnn_topology.analysis.features import with_early
 
-        found = [self.result(cell)[0] for cell in cells if self.is_finished(cell)]
-        if not found:
+        results = [self.load(cell).rows for cell in self.ledger.outcomes(cells).finished]
+        rows: list[Row] = [row for of_cell in results for row in of_cell]
+        if not rows:
             return
-        rows = [row for rows in found for row in rows]
         numbers = [{key: float("nan") if value is None else value for key, value in row.items()} for row in rows]
         epochs = with_early(pd.DataFrame(numbers))
         self._write("study", epochs.drop_duplicates("cell", keep="last"))
         self._write("epochs", epochs)
+
+    def _result_file(self, cell: Cell) -> Path:
+        """Return the file that says what a cell gave."""
+        return self.path / "cells" / f"{cell.name}.json"
+
+    def _keep_weights(self, cell: Cell, result: CellResult) -> None:
+        """Write the weights of a cell as the folder of a run, which every command opens."""
+        from dnn_topology.nets.train import history_table, save_weights
+
+        run = self.run_of(cell)
+        for epoch, state in result.weights.items():
+            save_weights(run.checkpoint(epoch), state)
+        store.write_table(run.folder / "history.csv", history_table(result.weights[max(result.weights)]))
+        store.write_json(run.folder / SETTINGS, {"format": store.FORMAT, **asdict(cell.training)})
 
     def _write(self, name: str, table: pd.DataFrame) -> None:
         """Write one table as CSV, and as parquet where pyarrow is installed."""
@@ -117,8 +181,39 @@ class StudyFolder:
                 table.to_parquet(temporary, index=False)
 
 
-def _settings(cell: Cell) -> dict[str, Any]:
+def counts_by(outcomes: Outcomes[Cell], axis: str) -> list[tuple[str, int, int, int]]:
+    """Return, for each value of a setting, the value and how many cells are finished, failed and left."""
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    groups: Sequence[Sequence[Cell]] = (outcomes.finished, [*outcomes.failed], outcomes.left)
+    for place, cells in enumerate(groups):
+        for cell in cells:
+            counts[str({**cell.columns, **cell.measured_how}.get(axis))][place] += 1
+    return [(value, *numbers) for value, numbers in sorted(counts.items())]  # type: ignore[misc]
+
+
+def expected_seconds(seconds: Mapping[Cell, float], left: Sequence[Cell]) -> float | None:
+    """Return the seconds of work that cells will take: per epoch as those of their network and data set, or as all.
+
+    Args:
+        seconds: Finished cell → how long it took.
+        left: The cells to come.
+
+    Returns:
+        The sum, or None while nothing is known.
+    """
+    if not seconds:
+        return None if left else 0.0
+    rates: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for cell, taken in seconds.items():
+        rates[cell.training.net, cell.training.dataset].append(taken / (cell.epochs + 1))
+    everywhere = float(np.mean([rate for each in rates.values() for rate in each]))
+    return sum(
+        (cell.epochs + 1) * float(np.mean(rates.get((cell.training.net, cell.training.dataset), [everywhere])))
+        for cell in left
+    )
+
+
+def _all_settings(cell: Cell) -> dict[str, Any]:
     """Return all settings of a cell, for a reader of its file."""
-    settings = asdict(cell)
-    del settings["keep_weights"]
-    return settings
+    about = {"epochs": cell.epochs, "measured": cell.measured, "draws": cell.draws}
+    return {"training": asdict(cell.training), **about, "topology": cell.settings.results}

@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_fraction, nearest
-from dnn_topology.runs.graphs import Topology
-from dnn_topology.runs.layout import Training
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_type, nearest
+from dnn_topology.runs.settings import RunMeasureSettings, TrainSettings
 from dnn_topology.runs.study.cell import Cell
-from dnn_topology.store import readable_errors
+from dnn_topology.store import read_toml
 
-# key → the type of its values; a number may be whole
-AXES: dict[str, type] = {
-    "net": str,
-    "dataset": str,
-    "width": float,
-    "depth": int,
-    "dropout": float,
-    "weight_decay": float,
-    "train_size": int,
-    "permute_labels": float,
-    "lr": float,
-    "batch_size": int,
-    "epochs": int,
-    "seed": int,
-    "nodes": str,
-}
-TOPOLOGY: dict[str, type] = {"max_epsilon": float, "max_dim": int, "n_inputs": int, "draws": int, "nodes": str}
-NODES = ("unit", "channel")
-KINDS = {str: "a text", float: "a number", int: "a whole number"}
+NOT_VARIED = {"trial", "weights"}  # of a training on disk alone
+NOT_MEASURED = {"min_persistence", "essential", "graph_split"}  # what the features say of themselves
+TRAINED = {name: hint for name, hint in get_type_hints(TrainSettings).items() if name not in NOT_VARIED}
+MEASURED = {name: hint for name, hint in get_type_hints(RunMeasureSettings).items() if name not in NOT_MEASURED}
+AXES: dict[str, Any] = {**TRAINED, **MEASURED, "epochs": int}
+COMMON: dict[str, Any] = {**MEASURED, "draws": int, "epochs": int}
+USUAL = {"max_epsilon": 0.4, "max_dim": 1, "n_inputs": 500}
 
 
 @dataclass(frozen=True)
@@ -51,8 +37,9 @@ class Study:
     @property
     def axes(self) -> list[str]:
         """The settings in which its cells differ."""
-        rows = [cell.settings for cell in self.cells]
-        return [name for name in rows[0] if name != "cell" and len({row[name] for row in rows}) > 1]
+        rows = [{**cell.columns, **cell.measured_how} for cell in self.cells]
+        names = dict.fromkeys(name for row in rows for name in row if name != "cell")
+        return [name for name in names if len({row.get(name) for row in rows}) > 1]
 
 
 def read_study(path: Path) -> Study:
@@ -61,11 +48,10 @@ def read_study(path: Path) -> Study:
     Args:
         path: A TOML file with
 
-            * `[[grid]]` tables: `net`, `dataset`, `width`, `depth`, `dropout`, `weight_decay`, `train_size`,
-              `permute_labels`, `lr`, `batch_size`, `epochs`, `seed`, `nodes`, each a value or a list of values; a table
-              stands for every combination of them;
-            * `[topology]`: `max_epsilon` (0.4), `max_dim` (1), `n_inputs` (500), `draws` of them (1), `nodes`
-              ("unit"), and `epochs`, the list of those that are measured (the last one);
+            * `[[grid]]` tables: fields of `TrainSettings` and of `MeasureSettings`, and `epochs`, each a value or a
+              list of values; a table stands for every combination of them;
+            * `[topology]`: fields of `MeasureSettings` (max_epsilon 0.4, max_dim 1, n_inputs 500), `draws` of the
+              inputs (1), and `epochs`, the list of those that are measured (the last one);
             * `keep_weights` (false), before the first table.
 
     Returns:
@@ -75,24 +61,11 @@ def read_study(path: Path) -> Study:
         DnnTopologyError: The file is missing or no TOML; a key is unknown, or a value is of the wrong kind or out of
             range; the message names it.
     """
-    with readable_errors("read", path):
-        text = path.read_bytes()
+    content = read_toml(path)
     try:
-        content = tomllib.loads(text.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DnnTopologyError(f"{path} is not TOML: {error}") from error
-    _check_keys(path, "", content, ("grid", "topology", "keep_weights"))
-    grids, topology, keep = content.get("grid"), content.get("topology", {}), content.get("keep_weights", False)
-    if not isinstance(grids, list) or not grids or not all(isinstance(grid, dict) for grid in grids):
-        raise DnnTopologyError(f"{path} describes no network: add a table [[grid]] with net = … and dataset = …")
-    if not isinstance(topology, dict) or not isinstance(keep, bool):
-        raise DnnTopologyError(f"{path}: expected a table [topology], and keep_weights to be true or false")
-    _check_keys(path, "[topology] ", topology, (*TOPOLOGY, "epochs"))
-    try:
-        cells = [cell for grid in grids for cell in _cells(path, grid, topology, keep_weights=keep)]
+        return Study(path.stem, _cells_of(content))
     except DnnTopologyError as error:
-        raise DnnTopologyError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
-    return Study(path.stem, tuple({cell.name: cell for cell in cells}.values()))
+        raise DnnTopologyError(f"{path}: {error}") from error
 
 
 def check_nets_and_data(study: Study) -> None:
@@ -111,45 +84,61 @@ def check_nets_and_data(study: Study) -> None:
         check_name(name)
 
 
-def _cells(path: Path, grid: Mapping[str, Any], topology: Mapping[str, Any], *, keep_weights: bool) -> Iterator[Cell]:
+def _cells_of(content: Mapping[str, Any]) -> tuple[Cell, ...]:
+    """Return the cells of all grids, each once.
+
+    Raises:
+        DnnTopologyError: A key is unknown, or a value of the wrong kind or out of range.
+    """
+    _check_keys("", content, ("grid", "topology", "keep_weights"))
+    grids, common, keep = content.get("grid"), content.get("topology", {}), content.get("keep_weights", False)
+    if not isinstance(grids, list) or not grids or not all(isinstance(grid, dict) for grid in grids):
+        raise DnnTopologyError("describes no network: add a table [[grid]] with net = … and dataset = …")
+    if not isinstance(common, dict) or not isinstance(keep, bool):
+        raise DnnTopologyError("expected a table [topology], and keep_weights to be true or false")
+    _check_keys("[topology] ", common, COMMON)
+    cells = [cell for grid in grids for cell in _cells(grid, common, keep_weights=keep)]
+    return tuple({cell.name: cell for cell in cells}.values())
+
+
+def _cells(grid: Mapping[str, Any], common: Mapping[str, Any], *, keep_weights: bool) -> Iterator[Cell]:
     """Yield the cells of one grid.
 
     Raises:
         DnnTopologyError: A key is unknown, or a value of the wrong kind or out of range.
     """
-    _check_keys(path, "[[grid]] ", grid, AXES)
+    _check_keys("[[grid]] ", grid, AXES)
     axes = {name: _values(name, value, AXES[name]) for name, value in grid.items()}
-    common = {name: _values(name, value, TOPOLOGY[name]) for name, value in topology.items() if name != "epochs"}
-    if long := [name for name, values in common.items() if len(values) != 1]:
-        raise DnnTopologyError(f"[topology] {long[0]} takes one value for the whole study, found {topology[long[0]]}")
-    measure = {name: values[0] for name, values in common.items()}
-    draws = int(measure.pop("draws", 1))
+    of_all = {name: _values(name, value, COMMON[name]) for name, value in common.items() if name != "epochs"}
+    if long := [name for name, values in of_all.items() if len(values) != 1]:
+        raise DnnTopologyError(f"[topology] {long[0]} takes one value for the whole study, found {common[long[0]]}")
+    measured_how = {**USUAL, **{name: values[0] for name, values in of_all.items()}}
+    draws = int(measured_how.pop("draws", 1))
     check_at_least("draws", draws, 1)
-    measured = _values("epochs", topology["epochs"], int) if "epochs" in topology else None
+    measured = _values("epochs", common["epochs"], int) if "epochs" in common else None
     for chosen in itertools.product(*axes.values()):
         one = dict(zip(axes, chosen, strict=True))
         epochs = int(one.pop("epochs", 20))
-        nodes = check_choice("nodes", one.pop("nodes", measure.get("nodes", "unit")), NODES)
-        what = Topology(**{"max_epsilon": 0.4, "max_dim": 1, "n_inputs": 500, **measure, "nodes": nodes})
-        cell = Cell(Training(**one), epochs, tuple(sorted(set(measured or [epochs]))), what, draws, keep_weights)
-        yield _checked(cell)
+        settings = RunMeasureSettings(
+            **{**measured_how, **{name: one.pop(name) for name in [*one] if name in MEASURED}}
+        )
+        at = tuple(sorted(set(measured or [epochs])))
+        yield _checked(Cell(TrainSettings(**one), epochs, at, settings, draws, keep_weights))
 
 
 def _checked(cell: Cell) -> Cell:
-    """Return a cell whose numbers are in range.
+    """Return a cell whose numbers go together.
 
     Raises:
-        DnnTopologyError: They are not.
+        DnnTopologyError: They do not.
     """
-    training, n_inputs = cell.training, cell.topology.n_inputs
-    check_fraction("permute_labels", training.permute_labels)
-    for name, least in (("epochs", 0), ("seed", 0), ("batch_size", 1), ("train_size", 0), ("weight_decay", 0)):
-        check_at_least(name, cell.epochs if name == "epochs" else getattr(training, name), least)
-    if not training.lr > 0:
-        raise DnnTopologyError(f"lr must be positive, found {training.lr}")
-    if 0 < training.train_size < n_inputs:
+    train_size, n_inputs = cell.training.train_size, cell.settings.n_inputs
+    check_at_least("epochs", cell.epochs, 0)
+    if cell.settings.graph_type not in {"functional", "grouped"} or cell.settings.sample_nodes is not None:
+        raise DnnTopologyError("a study has one graph per network: take graph_type 'functional' or 'grouped'")
+    if 0 < train_size < n_inputs:
         raise DnnTopologyError(
-            f"train_size {training.train_size} is less than n_inputs {n_inputs}, and every cell is measured on as many "
+            f"train_size {train_size} is less than n_inputs {n_inputs}, and every cell is measured on as many "
             "training inputs: lower [topology] n_inputs or raise train_size"
         )
     if not 0 <= cell.measured[0] <= cell.measured[-1] <= cell.epochs:
@@ -157,26 +146,28 @@ def _checked(cell: Cell) -> Cell:
     return cell
 
 
-def _values(name: str, found: Any, kind: type) -> list[Any]:
-    """Return the values of a key, each of its type.
+def _values(name: str, given: Any, hint: Any) -> list[Any]:
+    """Return the values of a key, each of its type; layers are one value as a list of names.
 
     Raises:
         DnnTopologyError: One is of another, or there is none.
     """
-    values = found if isinstance(found, list) else [found]
-    taken = (int, float) if kind is float else (kind,)
-    bad = [value for value in values if not isinstance(value, taken) or isinstance(value, bool)]
-    if bad or not values:
-        raise DnnTopologyError(f"{name} takes {KINDS[kind]} or a list of them, found {bad[0] if bad else found!r}")
-    return [kind(value) for value in values]
+    if name == "layers":
+        given = [tuple(given)] if isinstance(given, list) else given
+    values = given if isinstance(given, list) else [given]
+    if not values:
+        raise DnnTopologyError(f"{name} takes a value or a list of them, found none")
+    for value in values:
+        check_type(name, value, hint)
+    return [float(value) if hint in (float, float | None) else value for value in values]
 
 
-def _check_keys(path: Path, table: str, found: Mapping[str, Any], known: Any) -> None:
+def _check_keys(table: str, given: Mapping[str, Any], known: Any) -> None:
     """Check the keys of a table.
 
     Raises:
         DnnTopologyError: One is unknown; the message names the nearest.
     """
-    for key in found:
+    for key in given:
         if key not in known:
-            raise DnnTopologyError(f"{path}: unknown key {table}{key!r}: {nearest(key, known)}")
+            raise DnnTopologyError(f"unknown key {table}{key!r}: {nearest(key, known)}")

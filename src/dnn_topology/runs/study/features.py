@@ -1,4 +1,4 @@
-"""What is read off a measured network: the numbers of a row besides its settings and accuracies."""
+"""The features of a measured network: the numbers of a row besides its settings and accuracies."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from dnn_topology.homology.diagrams import Diagrams
 
 
-def readings(net: nn.Module, drawn: Sequence[Diagrams]) -> dict[str, float]:
-    """Return the readings of a network: of its topology, as means over draws of inputs, and of its weights.
+def network_features(net: nn.Module, drawn: Sequence[Diagrams]) -> dict[str, float]:
+    """Return the features of a network: of its topology, as means over draws of inputs, and of its weights.
 
     Args:
         net: The network.

@@ -1,30 +1,29 @@
-"""Cells on the workers of a Dask cluster; results come back to this process, which alone writes files."""
+"""Tasks on the workers of a Dask cluster; results come back to this process, which alone writes files."""
 
 from __future__ import annotations
 
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.isolate import Failure, attempt
-from dnn_topology.runs.measuring import use_threads
-from dnn_topology.runs.study.cell import Cell, CellResult, run_cell
+from dnn_topology.runs.settings import use_threads
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 CONNECT = 5.0  # seconds to reach the scheduler
 POLL = 2.0  # seconds between two looks at whether the cluster is still there
 GONE = 30.0  # seconds after which a scheduler that was lost is given up
-ONE_AT_A_TIME = threading.Lock()  # a worker with several threads would share torch's random state among cells
+ONE_AT_A_TIME = threading.Lock()  # a worker with several threads would share torch's random state among tasks
 
 
 class LostSchedulerError(DnnTopologyError):
-    """The scheduler went away while cells were running.
+    """The scheduler went away while tasks were running.
 
     Args:
         scheduler: Its address.
@@ -37,52 +36,51 @@ class LostSchedulerError(DnnTopologyError):
 
 
 def on_cluster(
-    cells: Sequence[Cell],
+    work: Callable[[Task], Result],
+    tasks: Sequence[Task],
     *,
     scheduler: str,
-    data_dir: Path | None = None,
     say: Callable[[str], None] | None = None,
-) -> Iterator[tuple[Cell, CellResult | Failure]]:
-    """Run cells on the workers of a Dask cluster. A cell whose worker dies goes to another one.
+) -> Iterator[tuple[Task, Result | Failure]]:
+    """Do some work on the workers of a Dask cluster. A task whose worker dies goes to another one.
 
     Args:
-        cells: The cells.
+        work: What to do with a task; importable on the workers.
+        tasks: The tasks.
         scheduler: The address of the scheduler, such as tcp://host:8786.
-        data_dir: See `run_cell`; on the workers.
         say: Called with what the user should know while nothing is finished: that there is no worker yet.
 
     Yields:
-        (cell, result or failure) as each is finished. Leaving the loop, also by an exception, cancels the others.
+        (task, result or failure) as each is finished. Leaving the loop, also by an exception, cancels the others.
 
     Raises:
         DnnTopologyError: The package `distributed` is missing, or the scheduler cannot be reached, or is lost.
     """
     client = _connected(scheduler)
     run = uuid.uuid4().hex[:8]  # another run's tasks, cancelled or failed, are none of ours
-    futures: dict[Any, Cell] = {}
+    futures: dict[Any, Task] = {}
     try:
-        work = partial(work_on, data_dir=data_dir)
-        for cell in cells:
-            futures[client.submit(work, cell, key=f"cell-{cell.name}-{run}", pure=False)] = cell
+        for number, task in enumerate(tasks):
+            futures[client.submit(work_alone, work, task, key=f"dnn-topology-{number}-{run}", pure=False)] = task
         if say and not client.scheduler_info()["workers"]:
             say("no worker has connected to the scheduler yet: waiting for one")
         while futures:
             for future in _finished(client, list(futures), scheduler):
                 outcome = _outcome(future, scheduler)
-                cell = futures.pop(future)
+                task = futures.pop(future)
                 future.release()
-                yield cell, outcome
+                yield task, outcome
     finally:
         for future in futures:
             future.release()  # which cancels what nobody else waits for
         client.close(timeout=CONNECT)
 
 
-def work_on(cell: Cell, *, data_dir: Path | None = None) -> CellResult | Failure:
-    """Run one cell on a worker, on one thread and alone in its process."""
+def work_alone(work: Callable[[Task], Result], task: Task) -> Result | Failure:
+    """Do one task on a worker, on one thread and alone in its process."""
     with ONE_AT_A_TIME:
         use_threads(1)
-        return attempt(partial(run_cell, data_dir=data_dir), cell)
+        return attempt(work, task)
 
 
 def _connected(scheduler: str) -> Client:
@@ -94,7 +92,9 @@ def _connected(scheduler: str) -> Client:
     try:
         from distributed import Client
     except ImportError as error:
-        raise DnnTopologyError("--scheduler needs the package distributed: pip install 'dnn-topology[dask]'") from error
+        raise DnnTopologyError(
+            "a Dask scheduler needs the package distributed: pip install 'dnn-topology[dask]'"
+        ) from error
     try:
         return Client(scheduler, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError) as error:  # a timeout is an OSError too
@@ -128,7 +128,7 @@ def _finished(client: Client, futures: Sequence[Future], scheduler: str) -> list
             raise
 
 
-def _outcome(future: Future, scheduler: str) -> CellResult | Failure:
+def _outcome(future: Future, scheduler: str) -> Any:
     """Return what a finished future gave.
 
     Raises:
@@ -136,10 +136,10 @@ def _outcome(future: Future, scheduler: str) -> CellResult | Failure:
     """
     if future.status == "finished":
         try:
-            found: CellResult | Failure = future.result(timeout=60)
+            result = future.result(timeout=60)
         except TimeoutError as error:
             raise LostSchedulerError(scheduler) from error
-        return found
+        return result
     if future.status == "error":
         reason = future.exception(timeout=60)
         if type(reason).__name__ == "KilledWorker":

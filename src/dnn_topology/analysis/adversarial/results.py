@@ -1,0 +1,96 @@
+"""What detectors said of attacked inputs, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import pandas as pd
+
+from dnn_topology.analysis.adversarial.detection import KINDS, Scores, separations
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Attack = tuple[str, float | None]  # a method and its strength
+
+
+@dataclass(frozen=True, eq=False)
+class DetectResults:
+    """What a detection found.
+
+    Attributes:
+        clean: Arrays of the clean inputs: scores, `place` in the test data, `label`, and the curves' scales.
+        made: Attack and strength → arrays: scores of the noise and of the adversarial inputs, `fooled`, predictions
+            and sizes.
+    """
+
+    clean: Mapping[str, NDArray[Any]]
+    made: Mapping[Attack, Mapping[str, NDArray[Any]]]
+
+    def scores(self, attack: Attack) -> dict[str, Scores]:
+        """Return the scores of clean, noisy and adversarial inputs."""
+        parts = {
+            kind: {name.removeprefix(f"{kind}/"): values for name, values in self.made[attack].items()}
+            for kind in KINDS[1:]
+        }
+        return {kind: Scores.of_arrays(parts.get(kind, self.clean)) for kind in KINDS}
+
+    def table(self, *, resamples: int = 500, detectors: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return one row per attack, strength, detector, pair of kinds and choice of inputs; see `separations`.
+
+        Args:
+            resamples: Of the bootstrap.
+            detectors: Which of them; None for all.
+        """
+        tables = []
+        for attack, arrays in self.made.items():
+            compared = separations(self.scores(attack), fooled=arrays["fooled"], resamples=resamples)
+            compared.insert(0, "strength", attack[1])
+            compared.insert(0, "attack", attack[0])
+            tables.append(compared)
+        table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+        return table if detectors is None else table[table["detector"].isin([*detectors])]
+
+    def attacks(self) -> pd.DataFrame:
+        """Return one row per attack and strength: how often it fools, and mean sizes, in pixels."""
+        rows = []
+        for (method, strength), arrays in self.made.items():
+            sizes = {
+                name.removeprefix("size/"): float(values.mean()) for name, values in arrays.items() if "size/" in name
+            }
+            wrong = float((arrays["predicted_noise"] != self.clean["label"]).mean())
+            rows.append(
+                {
+                    "attack": method,
+                    "strength": strength,
+                    "n": len(arrays["fooled"]),
+                    "fooled": float(arrays["fooled"].mean()),
+                    "fooled_by_noise": wrong,
+                    **sizes,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def by_input(self) -> pd.DataFrame:
+        """Return every score of every input: one row per input and kind."""
+        tables = []
+        for attack, arrays in self.made.items():
+            for kind, scores in self.scores(attack).items():
+                about = {"attack": attack[0], "strength": attack[1], "kind": kind}
+                known = {"place": self.clean["place"], "label": self.clean["label"]}
+                if kind != "clean":
+                    known["predicted"] = arrays[f"predicted_{kind}"]
+                else:
+                    known["predicted"] = self.clean["label"]
+                tables.append(pd.DataFrame({**known, **scores.single}).assign(**cast(Any, about)))
+        table = pd.concat(tables, ignore_index=True)
+        first = ["attack", "strength", "kind", "place", "label", "predicted"]
+        return table[[*first, *(name for name in table if name not in first)]]
+
+    @staticmethod
+    def name(attack: Attack) -> str:
+        """Return an attack and its strength as part of a file's name."""
+        method, strength = attack
+        return method if strength is None else f"{method}_{strength:g}"

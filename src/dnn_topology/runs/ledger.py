@@ -1,0 +1,255 @@
+"""What of some work is finished, and the rest of it: the one way in which anything here resumes.
+
+A folder keeps the results of tasks that were done with the same settings. `manifest.json` in it says of every finished
+task which files it left, with their sizes and digests, so that a file that was cut, changed or deleted afterwards is
+seen and its task done again; `<TASK>.failed.json` says why a task has no result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from dnn_topology import store
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.isolate import Failure
+from dnn_topology.runs.settings import Resources
+from dnn_topology.runs.workers import work_through
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+MANIFEST = "manifest.json"
+
+
+class Work(ABC, Generic[Task, Result]):
+    """What is done to tasks, and where their results lie."""
+
+    @abstractmethod
+    def name(self, task: Task) -> str:
+        """Return what tells a task from the others of its folder, as part of a file's name."""
+
+    @abstractmethod
+    def files(self, task: Task) -> Sequence[Path]:
+        """Return the files that a finished task leaves."""
+
+    @abstractmethod
+    def do(self, task: Task) -> Result:
+        """Do a task, on whatever machine, writing nothing."""
+
+    @abstractmethod
+    def keep(self, task: Task, result: Result) -> None:
+        """Write the files of a task, in the process that asked for it."""
+
+    @abstractmethod
+    def load(self, task: Task) -> Result:
+        """Read the result of a task from its files.
+
+        Raises:
+            DnnTopologyError: One is damaged.
+        """
+
+    def is_enough(self, task: Task) -> bool:
+        """Return whether the whole files of a task hold all that is asked for."""
+        del task
+        return True
+
+
+class Manifest:
+    """The files of finished tasks, as they were when they were written.
+
+    Args:
+        folder: Where the manifest lies; files are named relative to it.
+
+    Raises:
+        DnnTopologyError: It cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._path = folder / MANIFEST
+        self._entries: dict[str, dict[str, Any]] = {}
+        if self._path.exists():
+            try:
+                self._entries = dict(store.read_json(self._path)["finished"])
+            except (DnnTopologyError, KeyError, TypeError, ValueError):
+                self._entries = {}  # it only repeats what the files say, which are then looked at one by one
+
+    def knows(self, name: str) -> bool:
+        """Return whether a task was finished."""
+        return name in self._entries
+
+    def is_whole(self, name: str, files: Sequence[Path]) -> bool:
+        """Return whether the files of a finished task are as they were written."""
+        known = self._entries.get(name, {})
+        return all(self._is_same(path, known.get(self._key(path))) for path in files)
+
+    def record(self, name: str, files: Sequence[Path], *, write: bool = True) -> None:
+        """Note that a task is finished and left these files."""
+        self._entries[name] = {self._key(path): _about(path) for path in files}
+        if write:
+            store.write_json(self._path, {"format": store.FORMAT, "finished": self._entries})
+
+    def _key(self, path: Path) -> str:
+        """Return a file's name as the manifest has it."""
+        return Path(os.path.relpath(path, self.folder)).as_posix()  # DIPHA's files lie further up
+
+    def _is_same(self, path: Path, known: Any) -> bool:
+        """Return whether a file is as it was; its content is read only if its time has changed."""
+        try:
+            status = path.stat()
+            if not isinstance(known, dict) or status.st_size != known["size"]:
+                return False
+            return bool(status.st_mtime_ns == known["time"] or _digest(path) == known["digest"])
+        except (OSError, KeyError):
+            return False
+
+
+@dataclass(frozen=True)
+class Outcomes(Generic[Task]):
+    """What there is of some tasks.
+
+    Attributes:
+        finished: Those with a result.
+        failed: Those with a reason why they have none.
+        left: Those that were not tried, or are being tried.
+        damaged: Those that were finished and whose files are no longer what was written; they are left too.
+    """
+
+    finished: tuple[Task, ...] = ()
+    failed: dict[Task, Failure] = field(default_factory=dict)
+    left: tuple[Task, ...] = ()
+    damaged: tuple[Task, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Ledger(Generic[Task, Result]):
+    """A folder of results, task by task.
+
+    Attributes:
+        folder: Where the manifest and the notes of failures lie.
+        work: What is done.
+    """
+
+    folder: Path
+    work: Work[Task, Result]
+
+    def failure_file(self, task: Task) -> Path:
+        """Return the file that says why a task has no result."""
+        return self.folder / f"{self.work.name(task)}.failed.json"
+
+    def outcomes(self, tasks: Sequence[Task]) -> Outcomes[Task]:
+        """Return what there is of some tasks, every file looked at."""
+        manifest = Manifest(self.folder)
+        finished, failed, left, damaged = [], {}, [], []
+        for task in tasks:
+            if self._is_finished(task, manifest):
+                finished.append(task)
+            elif (failure := self.failure(task)) is not None:
+                failed[task] = failure
+            else:
+                left.append(task)
+                name = self.work.name(task)
+                if manifest.knows(name) and not manifest.is_whole(name, self.work.files(task)):
+                    damaged.append(task)
+        return Outcomes(tuple(finished), failed, tuple(left), tuple(damaged))
+
+    def failure(self, task: Task) -> Failure | None:
+        """Return why a task has no result, if that was noted."""
+        path = self.failure_file(task)
+        if not path.exists():
+            return None
+        try:
+            note = store.read_json(path)
+            return Failure(note["kind"], str(note["reason"]))
+        except (DnnTopologyError, KeyError):
+            return None  # a damaged note: the task is tried again
+
+    def finish(
+        self,
+        tasks: Sequence[Task],
+        resources: Resources | None = None,
+        *,
+        retry_failed: bool = True,
+        on_result: Callable[[Task, Result], None] | None = None,
+        on_failure: Callable[[Task, Failure], None] | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> Outcomes[Task]:
+        """Do what is not finished of some tasks, keeping each result as soon as it is there.
+
+        Args:
+            tasks: The tasks.
+            resources: Where, and how many at a time; None for here, one by one.
+            retry_failed: Whether tasks that failed before are tried again.
+            on_result: Called with every task and its result, as it is found or finished.
+            on_failure: Called with every task that fails in another process, and why.
+            say: Called with what the user should know: that results were damaged, that a cluster has no worker.
+
+        Returns:
+            What there is at the end.
+
+        Raises:
+            DnnTopologyError: A file cannot be written, a task that is done in this process cannot be, or there is no
+                reaching the cluster.
+        """
+        resources = resources or Resources()
+        before = self.outcomes(tasks)
+        if before.damaged and say:
+            names = " ".join(self.work.name(task) for task in before.damaged)
+            say(f"not as they were written, so done again: {names} in {self.folder}")
+        if on_result:
+            for task in before.finished:
+                on_result(task, self.work.load(task))
+        todo = [*before.left, *(before.failed if retry_failed else ())]
+        todo = [task for task in tasks if task in set(todo)]
+        with closing(work_through(self.work.do, todo, resources, say=say)) as results:  # type: ignore[type-var]
+            for task, outcome in results:
+                with store.uninterrupted():
+                    self._keep(task, outcome)
+                if isinstance(outcome, Failure):
+                    if on_failure:
+                        on_failure(task, outcome)
+                elif on_result:
+                    on_result(task, outcome)
+        return self.outcomes(tasks) if todo else before
+
+    def _keep(self, task: Task, outcome: Result | Failure) -> None:
+        """Write what became of a task; the manifest, which says that it is finished, comes last."""
+        if isinstance(outcome, Failure):
+            store.write_json(self.failure_file(task), {"task": self.work.name(task), **asdict(outcome)})
+            return
+        self.work.keep(task, outcome)
+        Manifest(self.folder).record(self.work.name(task), self.work.files(task))
+        self.failure_file(task).unlink(missing_ok=True)
+
+    def _is_finished(self, task: Task, manifest: Manifest) -> bool:
+        """Return whether a task has a result that is whole; one of an older version, without a manifest, is read."""
+        name, files = self.work.name(task), self.work.files(task)
+        if manifest.knows(name):
+            return manifest.is_whole(name, files) and self.work.is_enough(task)
+        if not all(path.exists() for path in files):
+            return False
+        try:
+            self.work.load(task)
+        except DnnTopologyError:
+            return False
+        with suppress(DnnTopologyError):  # a folder that is for reading only
+            manifest.record(name, files)
+        return self.work.is_enough(task)
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """Return what tells whether a file is still the same."""
+    status = path.stat()
+    return {"size": status.st_size, "time": status.st_mtime_ns, "digest": _digest(path)}
+
+
+def _digest(path: Path) -> str:
+    """Return a digest of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -1,0 +1,219 @@
+"""One training on disk: what was trained, and where its files lie.
+
+Layout of the folder of a run, by default `<save_path>/<net>_<dataset>/trial<T>/`:
+
+    settings.json                     what was trained
+    manifest.json                     which files are finished, with sizes and digests
+    history.csv, training.pt          the history, and the state to resume from
+    checkpoints/epoch<E>.pt           weights
+    eps<MAX_EPSILON>[_<WHAT DIFFERS>]/  what was measured; see `measurements`
+    early_stopping[_…]/, detection/   what stopping looked at, what detectors said
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dnn_topology._checks import DnnTopologyError, nearest
+from dnn_topology.runs.ledger import Manifest
+from dnn_topology.runs.settings import TrainSettings
+from dnn_topology.runs.stamps import SETTINGS, read_settings
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dnn_topology.nets.data import DataSet
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training and the folder of its files, which may be copied, moved and renamed.
+
+    Attributes:
+        folder: The folder of this training.
+        training: What is trained.
+        data_dir: The folder of downloaded data sets; None for the user's cache folder.
+        device: Where to train and record.
+        weights_file: Initial weights; None for seeded ones.
+    """
+
+    folder: Path
+    training: TrainSettings = field(default_factory=TrainSettings)
+    data_dir: Path | None = None
+    device: str = "cpu"
+    weights_file: Path | None = None
+
+    @classmethod
+    def open(cls, folder: str | Path, *, data_dir: Path | None = None, device: str = "cpu") -> Run:
+        """Open the folder that a training left, wherever it lies now.
+
+        Args:
+            folder: The folder.
+            data_dir: The folder of downloaded data sets; None for the user's cache folder.
+            device: Where to record.
+
+        Returns:
+            The run, which knows its network, data and weights.
+
+        Raises:
+            DnnTopologyError: It is no such folder, or its settings are damaged.
+        """
+        folder = Path(folder)
+        if not (folder / SETTINGS).exists():
+            raise DnnTopologyError(f"{folder} is no folder of a run{near_runs(folder)}")
+        return cls(folder, read_settings(folder, TrainSettings), data_dir, device)
+
+    @classmethod
+    def named(
+        cls,
+        training: TrainSettings,
+        save_path: Path,
+        *,
+        data_dir: Path | None = None,
+        device: str = "cpu",
+        weights_file: Path | None = None,
+    ) -> Run:
+        """Return the run of that network, data set and trial, in the folder that the original would give it."""
+        folder = save_path / f"{_file_part(training.net)}_{_file_part(training.dataset)}" / f"trial{training.trial}"
+        return cls(folder, training, data_dir, device, weights_file)
+
+    @property
+    def original_folder(self) -> Path:
+        """The folder of this network and data set, where the original leaves its diagrams."""
+        return self.folder.parent
+
+    @property
+    def trial(self) -> int:
+        """The number in the names of the original's files: that of the folder, for one may be another's copy."""
+        numbered = re.fullmatch(r"trial(\d+)", self.folder.name)
+        return int(numbered[1]) if numbered else self.training.trial
+
+    @property
+    def title(self) -> str:
+        """The network and its data, in words."""
+        return f"{self.training.net} on {self.training.dataset}, {self.folder}"
+
+    def checkpoint(self, epoch: int) -> Path:
+        """Return the file of an epoch's weights."""
+        return self.folder / "checkpoints" / f"epoch{epoch}.pt"
+
+    def load_data(self) -> DataSet:
+        """Return the data set, in the form that the network expects."""
+        return _load_data(self.training, self.data_dir)
+
+    def build_net(self, data: DataSet) -> nn.Module:
+        """Return the network with its seeded weights."""
+        from dnn_topology.nets.zoo import build_net
+
+        training = self.training
+        return build_net(
+            training.net,
+            n_classes=data.n_classes,
+            shape=data.shape,
+            seed=training.seed,
+            width=training.width,
+            depth=training.depth,
+            dropout=training.dropout,
+        )
+
+    def load_net(self, data: DataSet, weights: Path) -> nn.Module:
+        """Return the network with the weights of a file."""
+        from dnn_topology.recording.state_dicts import load_weights
+
+        net = self.build_net(data)
+        load_weights(weights, net)
+        return net
+
+    def epochs(self) -> list[int]:
+        """Return the epochs that have a checkpoint, in order."""
+        return sorted(epochs_in(self.folder / "checkpoints", r"epoch(\d+)\.pt"))
+
+    def trained(self, epochs: Iterable[int] | None = None) -> list[int]:
+        """Return the epochs wanted, or all that have a checkpoint.
+
+        Args:
+            epochs: Which epochs; None for all.
+
+        Returns:
+            The epochs, in order.
+
+        Raises:
+            DnnTopologyError: One has no checkpoint, or one that is not what was written; the message names those that
+                have.
+        """
+        there = self.epochs()
+        wanted = there if epochs is None else sorted(set(epochs))
+        missing = sorted(set(wanted) - set(there))
+        if missing or not there:
+            raise DnnTopologyError(
+                f"epochs {listed(missing or [0])} of {self.title} have no checkpoint (there are: {listed(there)})"
+                f"{'' if self.folder.is_dir() else near_runs(self.folder)}: train them with `dnn-topology run` or "
+                "`train`"
+            )
+        manifest = Manifest(self.folder)
+        for epoch in wanted:
+            if manifest.knows(f"epoch{epoch}") and not manifest.is_whole(f"epoch{epoch}", [self.checkpoint(epoch)]):
+                raise DnnTopologyError(
+                    f"{self.checkpoint(epoch)} is damaged: it is not what was written; `dnn-topology run` or "
+                    "`train` with the settings of this run trains it again"
+                )
+        return wanted
+
+
+def epochs_in(folder: Path, pattern: str) -> set[int]:
+    """Return the epochs that file names in a folder carry."""
+    if not folder.is_dir():
+        return set()
+    matches = (re.fullmatch(pattern, path.name) for path in folder.iterdir())
+    return {int(match[1]) for match in matches if match}
+
+
+def listed(epochs: Sequence[int]) -> str:
+    """Return epochs as text."""
+    return " ".join(map(str, epochs)) or "none"
+
+
+def near_runs(folder: Path) -> str:
+    """Return the end of a message that helps when a run is not where it is looked for."""
+    inside = sorted(path.parent for path in (*folder.glob(f"*/{SETTINGS}"), *folder.glob(f"*/*/{SETTINGS}")))
+    runs = [str(path) for path in inside if (path / "checkpoints").is_dir()]
+    if runs:
+        return f": it holds {', '.join(runs[:3])}{', …' if len(runs) > 3 else ''}; name one of them"
+    siblings = folder.parent.parent
+    if siblings.is_dir() and not folder.parent.is_dir():
+        names = [path.name for path in siblings.iterdir() if path.is_dir()]
+        if names:
+            return f" ({nearest(folder.parent.name, names)})"
+    return (
+        ": name the folder trial<T> that `dnn-topology run` or `train` left, such as "
+        "results_dnn_topology/lenet_mnist-5k/trial0"
+    )
+
+
+@lru_cache(maxsize=1)
+def _load_data(training: TrainSettings, data_dir: Path | None) -> DataSet:
+    """Return the data set of a training; the last one is kept for its next epoch."""
+    from dnn_topology.nets.data import load_data
+    from dnn_topology.nets.zoo import find_network
+
+    return load_data(
+        training.dataset,
+        shape=find_network(training.net).shape_for,
+        data_dir=data_dir,
+        data_subset=training.data_subset,
+        train_size=training.train_size,
+        binarize_labels=training.binarize_labels,
+        permute_labels=training.permute_labels,
+        seed=training.seed,
+    )
+
+
+def _file_part(name: str) -> str:
+    """Return the name of a network or data set as part of a file's name; of a path, its last part."""
+    kind, _, rest = name.partition(":")
+    return re.sub(r"[^\w.-]+", "-", f"{kind}-{Path(rest).name}" if rest else name)

@@ -1,0 +1,138 @@
+"""The settings that a folder of results is stamped with, so that unlike results never share one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dnn_topology import store
+from dnn_topology._checks import DnnTopologyError
+
+Settings = TypeVar("Settings")
+SETTINGS = "settings.json"
+LONGEST = 100  # characters of a folder's name
+
+
+def read_settings(folder: Path, kind: type[Settings]) -> Settings:
+    """Return the settings that a folder is stamped with; what an older version does not name has its default.
+
+    Args:
+        folder: The folder.
+        kind: A dataclass.
+
+    Raises:
+        DnnTopologyError: They are missing or damaged, or a newer version wrote them.
+    """
+    path = folder / SETTINGS
+    stamp = read_stamp(folder)
+    unknown = sorted(set(stamp) - set(kind.__dataclass_fields__))  # type: ignore[attr-defined]
+    if unknown:
+        raise DnnTopologyError(
+            f"{path} does not describe a {_words(kind)}: it has {unknown[0]!r}; open it with the version of "
+            "dnn-topology that made it, or with the command that it belongs to"
+        )
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in stamp.items()}
+    try:
+        return kind(**values)
+    except DnnTopologyError as error:
+        raise DnnTopologyError(f"{path} does not describe a {_words(kind)}: {error}") from error
+
+
+def read_stamp(folder: Path) -> dict[str, Any]:
+    """Return what a folder's settings.json says.
+
+    Raises:
+        DnnTopologyError: It is missing, damaged, or of a newer format.
+    """
+    path = folder / SETTINGS
+    stamp = store.read_json(path)
+    written = stamp.pop("format", store.FORMAT)
+    if not isinstance(written, int) or written > store.FORMAT:
+        raise DnnTopologyError(f"{path} has format {written!r}, and this version reads up to {store.FORMAT}: upgrade")
+    return stamp
+
+
+def claim(folder: Path, settings: Mapping[str, Any], *, results: str, defaults: Mapping[str, Any]) -> None:
+    """Stamp a folder as the home of results made with these settings, or check that it already is.
+
+    Also removes what a process that was killed while writing left there.
+
+    Args:
+        folder: The folder; it is made if it is missing.
+        settings: What distinguishes these results from others, as JSON values.
+        results: Pattern of the files that are results: settings that led to none bind nobody.
+        defaults: The values of settings that an older version's folder does not name.
+
+    Raises:
+        DnnTopologyError: The folder holds results of other settings. Nothing is changed.
+    """
+    store.sweep(folder)
+    differing = _differing(folder, settings, results, defaults)
+    if differing is None:
+        stamp = {"format": store.FORMAT, **_plain(settings)}
+        if not (folder / SETTINGS).exists() or store.read_json(folder / SETTINGS) != stamp:
+            store.write_json(folder / SETTINGS, stamp)
+    elif differing:
+        changes = ", ".join(f"{name} was {was!r} and is now {now!r}" for name, (was, now) in differing.items())
+        raise DnnTopologyError(
+            f"{folder} was made with other settings ({changes}): ask for the same, take another trial= or save_path=, "
+            "or delete that folder"
+        )
+
+
+def home(base: Path, stem: str, settings: Mapping[str, Any], *, results: str, defaults: Mapping[str, Any]) -> Path:
+    """Return the folder for results of some settings, beside those of others: the one that has them, or a new name.
+
+    The first settings have the folder `stem`; that of others adds what differs from them.
+
+    Args:
+        base: Where the folders lie.
+        stem: The first folder's name.
+        settings: As for `claim`.
+        results: As for `claim`.
+        defaults: As for `claim`.
+
+    Raises:
+        DnnTopologyError: The settings of a folder that would serve are damaged.
+    """
+    first = base / stem
+    differing = _differing(first, settings, results, defaults)
+    if not differing:
+        return first
+    for other in sorted(base.glob(f"{stem}_*")):
+        if (other / SETTINGS).exists() and _differing(other, settings, results, defaults) == {}:
+            return other
+    named = "_".join(f"{name}-{_file_text(now)}" for name, (_, now) in differing.items())
+    return base / f"{stem}_{named}"[:LONGEST]
+
+
+def _differing(
+    folder: Path, settings: Mapping[str, Any], results: str, defaults: Mapping[str, Any]
+) -> dict[str, tuple[Any, Any]] | None:
+    """Return what differs, as (what the folder has, what is wanted); None for a folder that holds nothing yet."""
+    if not any(folder.glob(results)):
+        return None
+    there = {**_plain(defaults), **read_stamp(folder)}
+    wanted = _plain(settings)
+    names = dict.fromkeys([*there, *wanted])
+    return {name: (there.get(name), wanted.get(name)) for name in names if there.get(name) != wanted.get(name)}
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as JSON gives them back."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(settings)))
+    return plain
+
+
+def _file_text(value: Any) -> str:
+    """Return a value as part of a folder's name."""
+    text = "+".join(map(str, value)) if isinstance(value, list) else str(value)
+    return re.sub(r"[^\w.+-]+", "-", text)
+
+
+def _words(kind: type) -> str:
+    """Return a class of settings in words."""
+    return {"TrainSettings": "training", "RunMeasureSettings": "measurement"}.get(kind.__name__, kind.__name__)

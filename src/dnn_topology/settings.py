@@ -1,0 +1,258 @@
+"""What is measured of a network: options that travel together, written once.
+
+The keywords of `measure`, the flags of the command line, the grid of a study and the settings that a folder of results
+is stamped with are all made from these fields. Nothing heavy is imported here: `--help` reads this file.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, TypeVar
+
+from dnn_topology._checks import (
+    DnnTopologyError,
+    check_at_least,
+    check_fraction,
+    check_max_dim,
+    check_max_epsilon,
+    check_sampling,
+    check_types,
+)
+
+Nodes = Literal["unit", "channel", "feature"]
+GraphType = Literal["functional", "grouped", "partitioned", "per-sample"]
+Partition = Literal["chunks", "channels", "metis", "structure-metis"]
+Constant = Literal["drop", "isolate"]
+SampleMethod = Literal["uniform", "importance", "kmeans"]
+Essential = Literal["count", "drop", "clip"]
+
+# The options that mean something for each type of graph; another one is refused rather than passed over.
+GRAPH_OPTIONS: Mapping[GraphType, frozenset[str]] = {
+    "functional": frozenset({"metric"}),
+    "grouped": frozenset({"metric", "partition", "split", "threshold"}),
+    "partitioned": frozenset({"metric", "partition", "split", "threshold", "subsplit"}),
+    "per-sample": frozenset({"n_samples", "select_nodes"}),
+}
+Function = TypeVar("Function", bound=Callable[..., Any])
+OF_SOME_GRAPHS = ("partition", "split", "subsplit", "threshold", "n_samples", "select_nodes", "metric")
+
+
+@dataclass(frozen=True)
+class MeasureSettings:
+    """What is measured: which signals, which graphs of them, and which of their cavities count.
+
+    Attributes:
+        layers: Layers whose outputs are nodes, by name or glob such as 'features.*'; `list_layers` lists them
+            (default: the network's own).
+        nodes: A node is a 'unit', a 'channel' averaged over space, or a 'feature' averaged over tokens.
+        n_inputs: Number of inputs that the graph is built from.
+        graph_type: 'functional': neurons; 'grouped': groups of neurons, by their mean signals; 'partitioned': a graph
+            per part of the neurons; 'per-sample': a graph per input.
+        partition: Groups or parts: 'chunks' of a layer, 'channels' (grouped only), 'metis' parts of the graph of
+            strong correlations, 'structure-metis' parts of the weights' graph (default: chunks; for 'partitioned'
+            metis).
+        split: Neurons per chunk, or number of METIS parts.
+        subsplit: METIS groups that are the nodes of each part's graph (0: its neurons).
+        threshold: METIS joins two neurons whose |correlation| is above this.
+        n_samples: Inputs that get a graph of their own (per-sample).
+        select_nodes: Only the tenth of the neurons that best tells right from wrong predictions (per-sample).
+        metric: Of two signals: pearson, spearman, distance-correlation, or a function from signals (n_samples, n) to
+            distances (n, n), by itself or as package.module:function.
+        constant: 'drop' neurons that never change, or 'isolate' them as nodes born at 0.
+        sample_nodes: Measure so many nodes that stand for all neurons (default: all).
+        sample_method: How they are chosen: 'uniform', 'importance' (strongest answers, layer by layer) or 'kmeans'
+            centroids.
+        bootstrap: Draw the nodes so many times, which gives an interval for every number.
+        max_epsilon: End of the filtration: a radius, half the distance 1 - |correlation|; at most 0.5.
+        max_dim: Highest Betti number.
+        min_persistence: Only cavities that live longer than this (ε) count.
+        essential: Cavities alive at the end: 'count', 'drop' (as the original), or 'clip' them there.
+
+    Raises:
+        DnnTopologyError: A value is out of range, or does not go with the type of graph.
+    """
+
+    layers: tuple[str, ...] | None = None
+    nodes: Nodes = "unit"
+    n_inputs: int | None = 1000
+    graph_type: GraphType = "functional"
+    partition: Partition | None = None
+    split: int = 0
+    subsplit: int = 0
+    threshold: float = 0.5
+    n_samples: int = 5
+    select_nodes: bool = False
+    metric: str | Callable[..., Any] = "pearson"
+    constant: Constant = "drop"
+    sample_nodes: int | None = None
+    sample_method: SampleMethod = "uniform"
+    bootstrap: int = 1
+    max_epsilon: float = 0.3
+    max_dim: int = 2
+    min_persistence: float = 0.0
+    essential: Essential = "count"
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_max_epsilon(self.max_epsilon)
+        check_max_dim(self.max_dim)
+        if self.n_inputs is not None:
+            check_at_least("n_inputs", self.n_inputs, 2)
+            if self.graph_type == "per-sample" and self.n_samples > self.n_inputs:
+                raise DnnTopologyError(f"n_samples must be at most n_inputs, {self.n_inputs}, found {self.n_samples}")
+        check_at_least("min_persistence", self.min_persistence, 0)
+        check_sampling(self.sample_nodes, self.bootstrap, self.constant)
+        self._check_graph()
+
+    @property
+    def parted_by(self) -> Partition:
+        """How neurons are grouped or parted, the usual way where nothing is asked for."""
+        return self.partition or ("metis" if self.graph_type == "partitioned" else "chunks")
+
+    @property
+    def fixed_groups(self) -> bool:
+        """Whether neurons are chosen or parted once, at one epoch, for all epochs."""
+        return self.graph_type == "partitioned" or self.select_nodes
+
+    @property
+    def recorded_nodes(self) -> Nodes:
+        """What is recorded as a node."""
+        return "channel" if self.partition == "channels" else self.nodes
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The settings that decide what diagrams come out, as JSON values; which bars count is decided afterwards."""
+        named = {name: value for name, value in asdict(self).items() if name not in {"min_persistence", "essential"}}
+        named["partition"] = self.parted_by
+        named["layers"] = None if self.layers is None else list(self.layers)
+        if callable(self.metric):
+            named["metric"] = getattr(self.metric, "__qualname__", repr(self.metric))
+        return named
+
+    def _check_graph(self) -> None:
+        """Check the options that only some types of graph have.
+
+        Raises:
+            DnnTopologyError: One is out of range, or does not go with the type of graph.
+        """
+        check_at_least("split", self.split, 0)
+        check_at_least("subsplit", self.subsplit, 0)
+        check_at_least("n_samples", self.n_samples, 1)
+        check_fraction("threshold", self.threshold)
+        for option in fields(MeasureSettings):
+            if option.name not in OF_SOME_GRAPHS or option.name in GRAPH_OPTIONS[self.graph_type]:
+                continue
+            usual = {option.default, "chunks"} if option.name == "partition" else {option.default}
+            if getattr(self, option.name) not in usual:
+                raise DnnTopologyError(f"{option.name} does not apply to graph_type {self.graph_type!r}: leave it out")
+        if self.sample_nodes is not None and self.graph_type != "functional":
+            raise DnnTopologyError(
+                f"sample_nodes does not apply to graph_type {self.graph_type!r}: leave out one of the two"
+            )
+        if self.graph_type not in {"grouped", "partitioned"}:
+            return
+        if self.parted_by == "channels":
+            if self.graph_type == "partitioned" or self.split:
+                raise DnnTopologyError(
+                    "partition 'channels' makes each channel a node and takes no split: use it with graph_type "
+                    "'grouped'"
+                )
+        elif self.split < 1:
+            wanted = "neurons per chunk" if self.parted_by == "chunks" else "number of METIS parts"
+            raise DnnTopologyError(
+                f"graph_type {self.graph_type!r} with partition {self.parted_by!r} needs split, the {wanted}: "
+                f"found {self.split}"
+            )
+
+
+@dataclass(frozen=True)
+class Compute:
+    """What computing may use; none of it changes a result.
+
+    Attributes:
+        engine: What computes persistence ('auto' decides, `dnn-topology engines` lists).
+        threads: Threads to use (default: one per core).
+        memory_limit: Refuse what would take more, in GiB (default: 80 % of what is free).
+
+    Raises:
+        DnnTopologyError: A number is not positive.
+    """
+
+    engine: str = "auto"
+    threads: int | None = None
+    memory_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        if self.threads is not None:
+            check_at_least("threads", self.threads, 1)
+        if self.memory_limit is not None and not self.memory_limit > 0:
+            raise DnnTopologyError(f"memory_limit must be positive, found {self.memory_limit}")
+
+    @property
+    def of_persistence(self) -> dict[str, Any]:
+        """The options of `persistence`."""
+        return {"engine": self.engine, "threads": self.threads, "memory_limit": self.memory_limit}
+
+
+def takes_settings(*kinds: type) -> Callable[[Function], Function]:
+    """Return a decorator that writes the fields of settings into a function's signature and docstring.
+
+    Args:
+        *kinds: The dataclasses whose fields the function takes as `**options`.
+
+    Returns:
+        The decorator. In the docstring, the line that documents `**options` gives way to the fields' own.
+    """
+
+    def decorate(function: Function) -> Function:
+        signature = inspect.signature(function)
+        kept = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+        of_kinds = [option for kind in kinds for option in fields(kind)]
+        made = [
+            inspect.Parameter(
+                option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.type
+            )
+            for option in of_kinds
+            if option.name not in signature.parameters
+        ]
+        function.__signature__ = signature.replace(parameters=[*kept, *made])  # type: ignore[attr-defined]
+        about = {name: text for kind in kinds for name, text in _attributes(kind).items()}
+        lines = (function.__doc__ or "").splitlines()
+        places = [place for place, line in enumerate(lines) if line.strip().startswith("**options:")]
+        if places:
+            entries = (f"        {name}: " + text.replace("\n", "\n    ") for name, text in about.items())
+            lines[places[0] : places[0] + 1] = "\n".join(entries).splitlines()
+        function.__doc__ = "\n".join(lines)
+        return function
+
+    return decorate
+
+
+def settings_of(options: Mapping[str, Any], kind: type[Any]) -> Any:
+    """Return settings made of those options that are its fields, a list of layers as a tuple."""
+    known = {option.name for option in fields(kind)}
+    taken = {name: value for name, value in options.items() if name in known}
+    if isinstance(taken.get("layers"), list):
+        taken["layers"] = tuple(taken["layers"])
+    return kind(**taken)
+
+
+def documented(kind: type) -> str:
+    """Return the documentation of a class of settings with that of the fields that it has from its base."""
+    own, base = inspect.cleandoc(kind.__doc__ or ""), kind.__mro__[1]
+    if base is object:
+        return own
+    attributes = {**_attributes(base), **_attributes(kind)}
+    lines = "\n".join(f"    {name}: {text}" for name, text in attributes.items())
+    return f"{own.splitlines()[0]}\n\nAttributes:\n{lines}\n"
+
+
+def _attributes(kind: type) -> dict[str, str]:
+    """Return what a class's docstring says of each attribute, with the line breaks that are there."""
+    section = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")[2].split("\n\n", 1)[0]
+    entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, flags=re.MULTILINE)
+    return dict(entries)

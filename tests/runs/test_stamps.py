@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dnn_topology import store
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.runs import stamps
+from dnn_topology.runs.settings import RunMeasureSettings, TrainSettings
+
+
+def claim(folder: Path, settings: Mapping[str, Any], *, defaults: Mapping[str, Any] | None = None) -> None:
+    stamps.claim(folder, settings, results="*.npz", defaults=defaults or {})
+
+
+def test_settings_may_change_until_they_led_to_results(tmp_path: Path) -> None:
+    claim(tmp_path, {"lr": 0.1})
+    claim(tmp_path, {"lr": 0.2})
+    store.write_arrays(tmp_path / "a.npz", {})
+    claim(tmp_path, {"lr": 0.2})
+    with pytest.raises(DnnTopologyError, match=r"made with other settings \(lr was 0.2 and is now 0.3\)"):
+        claim(tmp_path, {"lr": 0.3})
+    assert store.read_json(tmp_path / "settings.json") == {"format": store.FORMAT, "lr": 0.2}
+
+
+def test_a_setting_that_was_added_or_left_out_is_named(tmp_path: Path) -> None:
+    claim(tmp_path, {"lr": 0.1})
+    store.write_arrays(tmp_path / "a.npz", {})
+    with pytest.raises(DnnTopologyError, match="seed was None and is now 3"):
+        claim(tmp_path, {"lr": 0.1, "seed": 3})
+
+
+def test_a_setting_that_an_older_folder_does_not_name_has_its_default_there(tmp_path: Path) -> None:
+    claim(tmp_path, {"lr": 0.1})
+    store.write_arrays(tmp_path / "a.npz", {})
+    claim(tmp_path, {"lr": 0.1, "decay": 0.5}, defaults={"lr": 9, "decay": 0.5})
+    with pytest.raises(DnnTopologyError, match=r"\(decay was 0.5 and is now 0.6\)"):
+        claim(tmp_path, {"lr": 0.1, "decay": 0.6}, defaults={"lr": 9, "decay": 0.5})
+
+
+def test_other_settings_have_a_home_of_their_own_named_by_what_differs_and_find_it_again(tmp_path: Path) -> None:
+    def home(**settings: object) -> Path:
+        return stamps.home(tmp_path, "eps0.3", settings, results="*.npz", defaults={})
+
+    homes = []
+    for settings in ({"n": 1, "m": "a"}, {"n": 2, "m": "a"}, {"n": 2, "m": "b/c"}, {"n": 1, "m": ["x", "y"]}):
+        folder = home(**settings)
+        stamps.claim(folder, settings, results="*.npz", defaults={})
+        store.write_arrays(folder / "epoch0.npz", {})
+        homes.append(folder)
+        assert home(**settings) == folder
+    assert [folder.name for folder in homes] == ["eps0.3", "eps0.3_n-2", "eps0.3_n-2_m-b-c", "eps0.3_m-x+y"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"format": 99, "net": "mlp"}, "format 99, and this version reads up to"),
+        ({"net": "mlp", "hidden": 3}, "does not describe a training: it has 'hidden'"),
+        ({"net": 3}, "does not describe a training: net must be a text, found 3"),
+        ({"lr": "much"}, "lr must be a finite number, found 'much'"),
+        ({"format": []}, r"format \[\]"),
+    ],
+)
+def test_settings_that_describe_no_training_are_one_line(
+    content: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    store.write_json(tmp_path / "settings.json", content)
+    with pytest.raises(DnnTopologyError, match=message) as caught:
+        stamps.read_settings(tmp_path, TrainSettings)
+    assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_was_measured_is_read_back_as_it_was(tmp_path: Path) -> None:
+    settings = RunMeasureSettings(layers=("a", "b*"), graph_type="partitioned", split=3, max_epsilon=0.2)
+    stamps.claim(tmp_path, settings.results, results="*.npz", defaults={})
+    assert stamps.read_settings(tmp_path, RunMeasureSettings).results == settings.results

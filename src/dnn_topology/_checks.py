@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 SYMMETRY_TOLERANCE = 1e-8
 
@@ -142,3 +142,20 @@ def check_distances(distances: NDArray[np.float64]) -> None:
             f"`distances` must be 0 on the diagonal: found {diagonal[at_node]} at node {at_node}; "
             "pass distances, not similarities"
         )
+
+
+def check_scales(epsilon: ArrayLike, max_epsilon: float) -> NDArray[np.float64]:
+    """Return scales (…) as float64 in [0, max_epsilon]; what lies beyond an end by round-off is put on it.
+
+    Raises:
+        DnnTopologyError: A scale lies outside, or is NaN.
+    """
+    scales = np.asarray(epsilon, dtype=np.float64)
+    slack = 1e-9 * max_epsilon
+    outside = ~((scales >= -slack) & (scales <= max_epsilon + slack))
+    if outside.any():
+        raise DnnTopologyError(
+            f"epsilon must lie in [0, {max_epsilon:g}], where the filtration ends, found "
+            f"{scales[outside].flat[0]:g}: compute with a larger max_epsilon to see further"
+        )
+    return np.clip(scales, 0.0, max_epsilon)

@@ -32,9 +32,10 @@ def diagrams(draw: st.DrawFn) -> Diagrams:
 @given(diagrams(), st.sampled_from(["count", "drop", "clip"]), st.sampled_from([0.0, 0.015]))
 def test_the_betti_curve_counts_the_living_at_every_scale(found: Diagrams, essential: str, least: float) -> None:
     options = {"min_persistence": least, "essential": essential}
+    counted = found.filtered(**options)  # type: ignore[arg-type]
     for dim in range(found.max_dim + 1):
-        points = found.select(dim, **options)  # type: ignore[arg-type]
-        curve = found.betti_curve(dim, **options)  # type: ignore[arg-type]
+        points = counted.select(dim)
+        curve = counted.betti_curve(dim)
         grid = np.unique(np.concatenate([np.linspace(0, 0.3, 31), curve.epsilon, curve.epsilon[:-1] + 1e-9]))
         grid = grid[grid <= 0.3]
         assert curve.at(grid).tolist() == [oracle_betti(points, epsilon) for epsilon in grid]
@@ -43,10 +44,12 @@ def test_the_betti_curve_counts_the_living_at_every_scale(found: Diagrams, essen
 @given(diagrams())
 def test_the_area_under_the_betti_curve_is_the_total_persistence(found: Diagrams) -> None:
     for dim in range(found.max_dim + 1):
-        points = found.select(dim, essential="clip")
+        points = found.filtered(min_persistence=0, essential="clip")[dim]
         total = (points[:, 1] - points[:, 0]).sum()
         for essential in ESSENTIAL[::2]:
-            assert found.betti_curve(dim, essential=essential).integral() == pytest.approx(total)
+            assert found.filtered(min_persistence=0, essential=essential).betti_curve(dim).integral() == pytest.approx(
+                total
+            )
 
 
 @given(found=diagrams())
@@ -84,14 +87,14 @@ def test_diagrams_that_differ_in_one_point_or_scale_are_not_equal() -> None:
 def test_an_essential_class_lives_up_to_and_at_the_end() -> None:
     found = Diagrams([np.array([[0.1, INF]])], 0.3)
     assert found.betti_curve(0).at([0.05, 0.1, 0.3]).tolist() == [0, 1, 1]
-    assert found.betti_curve(0, essential="drop").at([0.1, 0.3]).tolist() == [0, 0]
-    assert found.betti_curve(0, essential="clip").at([0.1, 0.3]).tolist() == [1, 0]
+    assert found.filtered(essential="drop").betti_curve(0).at([0.1, 0.3]).tolist() == [0, 0]
+    assert found.filtered(essential="clip").betti_curve(0).at([0.1, 0.3]).tolist() == [1, 0]
 
 
 def test_a_point_as_short_as_min_persistence_does_not_count() -> None:
     found = Diagrams([np.array([[0.25, 0.5], [0.25, 0.375]])], 0.5)
-    assert found.select(0, min_persistence=0.125).tolist() == [[0.25, 0.5]]
-    assert len(found.select(0, min_persistence=0.12)) == 2
+    assert found.filtered(min_persistence=0.125)[0].tolist() == [[0.25, 0.5]]
+    assert len(found.filtered(min_persistence=0.12)[0]) == 2
 
 
 def test_the_peak_is_the_first_maximum() -> None:
@@ -127,10 +130,10 @@ def test_the_density_of_diagrams_without_their_graph_is_refused() -> None:
         Diagrams([np.empty((0, 2))], 0.3).density_at(0.1)
 
 
-@pytest.mark.parametrize("option", [{"essential": "keep"}, {"min_persistence": -1}])
+@pytest.mark.parametrize("option", [{"essential": "keep"}, {"min_persistence": -1}, {"min_persistence": np.nan}])
 def test_an_unknown_option_is_refused(option: dict[str, object]) -> None:
     with pytest.raises(DnnTopologyError):
-        Diagrams([np.empty((0, 2))], 0.3).select(0, **option)  # type: ignore[arg-type]
+        Diagrams([np.empty((0, 2))], 0.3).filtered(**option)  # type: ignore[arg-type]
 
 
 def damage(content: bytes, how: str) -> bytes:
@@ -176,6 +179,6 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 @given(diagrams())
 def test_selecting_never_changes_the_diagrams(found: Diagrams) -> None:
     before: list[NDArray[np.float64]] = [points.copy() for points in found.points]
-    found.select(0, essential="clip")
+    found.filtered(essential="clip")
     found.betti_curve(0)
     assert all(np.array_equal(a, b) for a, b in zip(before, found.points, strict=True))

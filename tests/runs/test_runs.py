@@ -240,7 +240,7 @@ def test_draws_of_neurons_are_kept_and_tabled_with_their_intervals(tmp_path: Pat
     table = bootstrap_table(experiment, 0.3, min_persistence=0.01)
     assert table is not None
     last = table[table["epoch"] == 1].drop(columns="epoch").reset_index(drop=True)
-    pd.testing.assert_frame_equal(last, intervals(drawn, min_persistence=0.01))
+    pd.testing.assert_frame_equal(last, intervals([one.filtered(min_persistence=0.01) for one in drawn]))
 
 
 def test_a_run_without_draws_has_no_intervals(finished: Experiment) -> None:

@@ -198,8 +198,8 @@ def intervals(diagrams: Iterable[Diagrams | HasDiagrams] | HasDraws, *, confiden
         raise DnnTopologyError(
             f"confidence must lie between 0 and 1, found {confidence}: 0.95 leaves 2.5 % out at each end"
         )
-    several: Iterable[Diagrams | HasDiagrams] = getattr(diagrams, "draws", diagrams)
-    tables = [summarize(one) for one in several]
+    source: Any = diagrams
+    tables = [summarize(one) for one in getattr(source, "draws", source)]
     if not tables:
         raise DnnTopologyError("there are no draws to make intervals of")
     values = pd.concat(tables).melt("dim", var_name="summary", value_name="value")

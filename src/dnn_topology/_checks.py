@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
 SYMMETRY_TOLERANCE = 1e-8
 
@@ -40,18 +40,28 @@ def check_choice(name: str, found: str, known: Iterable[str]) -> str:
     return found
 
 
-def check_max_epsilon(max_epsilon: float) -> float:
-    """Return `max_epsilon` as a float in (0, 0.5].
+def check_max_epsilon(max_epsilon: Any, *, bounded: bool = True) -> float:
+    """Return `max_epsilon` as a float in (0, 0.5], or above 0 for distances without a bound.
+
+    Args:
+        max_epsilon: The end of a filtration, a radius.
+        bounded: Whether distances are at most 1, as those made of a correlation.
 
     Raises:
         DnnTopologyError: It is outside: a correlation distance is at most 1, so ε = d / 2 at most 0.5.
     """
-    if not 0 < max_epsilon <= 0.5:
+    number = float(max_epsilon) if isinstance(max_epsilon, (int, float, np.number)) else float("nan")
+    if bounded and not 0 < number <= 0.5:
         raise DnnTopologyError(
             f"max_epsilon must lie in (0, 0.5], found {max_epsilon}: ε is a radius, half the distance "
             "1 - |correlation|; the original's value is 0.3"
         )
-    return float(max_epsilon)
+    if not 0 < number < float("inf"):
+        raise DnnTopologyError(
+            f"max_epsilon must be a positive finite number, found {max_epsilon}: ε is a radius, half the distance "
+            "up to which nodes are joined"
+        )
+    return number
 
 
 def check_max_dim(max_dim: int) -> int:
@@ -142,20 +152,3 @@ def check_distances(distances: NDArray[np.float64]) -> None:
             f"`distances` must be 0 on the diagonal: found {diagonal[at_node]} at node {at_node}; "
             "pass distances, not similarities"
         )
-
-
-def check_scales(epsilon: ArrayLike, max_epsilon: float) -> NDArray[np.float64]:
-    """Return scales (…) as float64 in [0, max_epsilon]; what lies beyond an end by round-off is put on it.
-
-    Raises:
-        DnnTopologyError: A scale lies outside, or is NaN.
-    """
-    scales = np.asarray(epsilon, dtype=np.float64)
-    slack = 1e-9 * max_epsilon
-    outside = ~((scales >= -slack) & (scales <= max_epsilon + slack))
-    if outside.any():
-        raise DnnTopologyError(
-            f"epsilon must lie in [0, {max_epsilon:g}], where the filtration ends, found "
-            f"{scales[outside].flat[0]:g}: compute with a larger max_epsilon to see further"
-        )
-    return np.clip(scales, 0.0, max_epsilon)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dnn_topology._checks import check_scales
+from dnn_topology.graphs.checks import check_scales
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 import numpy as np
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_max_epsilon, check_scales
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_max_epsilon
+from dnn_topology.graphs.checks import ROUND_OFF, check_scales
 from dnn_topology.homology.betti_curve import BettiCurve
 from dnn_topology.homology.filter_keywords import filter_keywords
 
@@ -87,14 +88,14 @@ class Diagrams:
     n_essential: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        check_max_epsilon(self.max_epsilon)
+        check_max_epsilon(self.max_epsilon, bounded=False)
         check_filter(self.min_persistence, self.essential)
-        points = tuple(_canonical(p, dim) for dim, p in enumerate(self.points))
+        points = tuple(_canonical(p, dim, self.max_epsilon) for dim, p in enumerate(self.points))
         object.__setattr__(self, "points", points)
         if not points:
             raise DnnTopologyError("diagrams need at least dimension 0, found none")
-        if self.n_essential is None:
-            object.__setattr__(self, "n_essential", tuple(int(np.isinf(p[:, 1]).sum()) for p in points))
+        alive = [int(np.isinf(p[:, 1]).sum()) for p in points] if self.n_essential is None else self.n_essential
+        object.__setattr__(self, "n_essential", tuple(alive))
 
     @property
     def max_dim(self) -> int:
@@ -165,8 +166,8 @@ class Diagrams:
         end has lived for max_epsilon - birth, and is filtered like others.
 
         Args:
-            min_persistence: Points must live longer than this, in ε. The default is that of both papers; with 0 all
-                points of positive length stay, and all classes alive at the end.
+            min_persistence: Points must live longer than this, in ε. The default is that of both papers; with 0
+                nothing is left out.
             essential: What becomes of classes alive at max_epsilon: "count" keeps them, with death inf: they live up to
                 and at the end of Betti curves, and are left out of means. "drop" forgets them. "clip" sets their
                 death to max_epsilon and treats them as any finite point.
@@ -193,15 +194,48 @@ class Diagrams:
                 "filter the original diagrams"
             )
         longer = [_longer(points, self.max_epsilon, min_persistence) for points in self.points]
-        alive = [np.isinf(points[:, 1]) for points in longer]
         if essential == "drop":
-            kept = [points[~there] for points, there in zip(longer, alive, strict=True)]
+            kept = [points[np.isfinite(points[:, 1])] for points in longer]
         elif essential == "clip":
-            clipped = [np.column_stack([p[:, 0], np.minimum(p[:, 1], self.max_epsilon)]) for p in longer]
-            kept = [points[points[:, 1] > points[:, 0]] for points in clipped]
+            kept = [np.column_stack([p[:, 0], np.minimum(p[:, 1], self.max_epsilon)]) for p in longer]
         else:
             kept = longer
         return replace(self, points=kept, min_persistence=float(min_persistence), essential=essential)
+
+    def cut(self, *, max_epsilon: float) -> Diagrams:
+        """Return the diagrams as they are where the filtration ends earlier.
+
+        What is born later is not there, what dies later is alive at the end.
+
+        Args:
+            max_epsilon: The new end, at most the present one.
+
+        Returns:
+            The diagrams, as exact as these.
+
+        Raises:
+            DnnTopologyError: These diagrams end before, or are filtered (what lives long enough now may not by then).
+
+        Example:
+            >>> dgms = Diagrams([[(0, 0.1), (0, 0.25), (0.25, 0.3)]], max_epsilon=0.3)
+            >>> dgms.cut(max_epsilon=0.2)[0].tolist()
+            [[0.0, 0.1], [0.0, inf]]
+        """
+        end = check_max_epsilon(max_epsilon, bounded=False)
+        if end > self.max_epsilon:
+            raise DnnTopologyError(
+                f"max_epsilon must be at most {self.max_epsilon:g}, where these diagrams end, found {end:g}: compute "
+                "with a larger one"
+            )
+        if self.is_filtered:
+            raise DnnTopologyError("filtered diagrams cannot be cut: cut first, then filter")
+        points = [np.where(one > end, np.inf, one)[one[:, 0] <= end] for one in self.points]
+        density = self.density
+        if density is not None:
+            density = density[density[:, 0] <= end]
+            if density[-1, 0] < end:  # between two breakpoints the share is only known from below
+                density = np.vstack([density, [end, density[-1, 1]]])
+        return replace(self, points=points, max_epsilon=end, density=density, n_essential=None)
 
     @filter_keywords
     def select(self, dim: int) -> NDArray[np.float64]:
@@ -336,23 +370,34 @@ def diagrams_of(source: Diagrams | HasDiagrams) -> Diagrams:
 
 
 def _longer(points: NDArray[np.float64], end: float, least: float) -> NDArray[np.float64]:
-    """Return the points that live longer, a class alive at the end having lived until there."""
+    """Return the points that live longer, a class alive at the end having lived until there; with 0, all."""
     if least == 0:  # no filter: even a class that is born at the very end is there
-        return points[points[:, 1] > points[:, 0]]
+        return points
     return points[np.minimum(points[:, 1], end) - points[:, 0] > least]
 
 
-def _canonical(points: ArrayLike, dim: int) -> NDArray[np.float64]:
+def _canonical(points: ArrayLike, dim: int, end: float) -> NDArray[np.float64]:
     """Return points as a read-only (k, 2) float64 array sorted by birth, then death.
 
     Raises:
-        DnnTopologyError: The shape is wrong, a birth is not finite, or a class dies before it is born.
+        DnnTopologyError: The shape is wrong, a birth is not finite, a class dies before it is born, or one is born or
+            dies after the end.
     """
-    array = np.array(points, dtype=np.float64).reshape(-1, 2) if np.size(points) == 0 else np.array(points, float)
+    array = np.array(points, dtype=np.float64)
+    array = array.reshape(-1, 2) if array.size == 0 else array
     if array.ndim != 2 or array.shape[1] != 2:
         raise DnnTopologyError(f"points of dimension {dim} must be (k, 2), found shape {array.shape}")
     if not np.isfinite(array[:, 0]).all() or not (array[:, 1] >= array[:, 0]).all():
         raise DnnTopologyError(f"points of dimension {dim} must have a finite birth ≤ death")
+    beyond = np.isfinite(array) & (array > end)
+    if beyond.any():
+        highest = float(array[beyond].max())
+        if highest > end * (1 + ROUND_OFF):
+            raise DnnTopologyError(
+                f"points of dimension {dim} must not lie beyond max_epsilon={end:g}, where the filtration ends, found "
+                f"{highest:g}: name the end of their filtration, and look at less with `.cut(max_epsilon={end:g})`"
+            )
+        array[beyond] = end
     array = array[np.lexsort((array[:, 1], array[:, 0]))]
     array.setflags(write=False)
     return array

@@ -33,7 +33,7 @@ def test_measuring_is_the_four_steps_one_after_the_other() -> None:
     graph = functional_graph(record(model(), batches()), max_epsilon=0.4)
     diagrams = persistence(graph, max_dim=1)
     assert found.diagrams == diagrams.filtered(min_persistence=0.01, essential="clip")
-    pd.testing.assert_frame_equal(found.summary, summarize(diagrams, min_persistence=0.01, essential="clip"))
+    pd.testing.assert_frame_equal(found.summary, summarize(diagrams.filtered(min_persistence=0.01, essential="clip")))
 
 
 def test_measuring_with_another_metric_is_that_metrics_graph() -> None:

@@ -27,9 +27,9 @@ from .graphs.graph import functional_graph as functional_graph
 from .graphs.node_sampling import sample_nodes as sample_nodes
 
 # graph → diagrams → numbers
+from .homology.betti_curve import BettiCurve as BettiCurve
 from .homology.bootstrap import bootstrap as bootstrap
 from .homology.bootstrap import intervals as intervals
-from .homology.diagrams import BettiCurve as BettiCurve
 from .homology.diagrams import Diagrams as Diagrams
 from .homology.dipha import read_dipha as read_dipha
 from .homology.dipha import write_dipha as write_dipha

@@ -43,18 +43,28 @@ def check_choice(name: str, found: str, known: Iterable[str]) -> str:
     return found
 
 
-def check_max_epsilon(max_epsilon: float) -> float:
-    """Return `max_epsilon` as a float in (0, 0.5].
+def check_max_epsilon(max_epsilon: Any, *, bounded: bool = True) -> float:
+    """Return `max_epsilon` as a float in (0, 0.5], or above 0 for distances without a bound.
+
+    Args:
+        max_epsilon: The end of a filtration, a radius.
+        bounded: Whether distances are at most 1, as those made of a correlation.
 
     Raises:
         DnnTopologyError: It is outside: a correlation distance is at most 1, so ε = d / 2 at most 0.5.
     """
-    if not 0 < max_epsilon <= 0.5:
+    number = float(max_epsilon) if _is_number(max_epsilon) else float("nan")
+    if bounded and not 0 < number <= 0.5:
         raise DnnTopologyError(
             f"max_epsilon must lie in (0, 0.5], found {max_epsilon}: ε is a radius, half the distance "
             "1 - |correlation|; the original's value is 0.3"
         )
-    return float(max_epsilon)
+    if not 0 < number < float("inf"):
+        raise DnnTopologyError(
+            f"max_epsilon must be a positive finite number, found {max_epsilon}: ε is a radius, half the distance "
+            "up to which nodes are joined"
+        )
+    return number
 
 
 def check_max_dim(max_dim: int) -> int:

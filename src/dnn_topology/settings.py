@@ -37,6 +37,7 @@ GRAPH_OPTIONS: Mapping[GraphType, frozenset[str]] = {
     "per-sample": frozenset({"n_samples", "select_nodes"}),
 }
 Function = TypeVar("Function", bound=Callable[..., Any])
+CORRELATIONS = ("pearson", "spearman", "distance-correlation")  # metrics whose distances are at most 1
 OF_SOME_GRAPHS = ("partition", "split", "subsplit", "threshold", "n_samples", "select_nodes", "metric")
 
 
@@ -66,7 +67,8 @@ class MeasureSettings:
         sample_method: How they are chosen: 'uniform', 'importance' (strongest answers, layer by layer) or 'kmeans'
             centroids.
         bootstrap: Draw the nodes so many times, which gives an interval for every number.
-        max_epsilon: End of the filtration: a radius, half the distance 1 - |correlation|; at most 0.5.
+        max_epsilon: End of the filtration: a radius, half the distance 1 - |correlation|; at most 0.5 with a metric
+            that is a correlation, any positive number with another.
         max_dim: Highest Betti number.
         min_persistence: Only cavities that live longer than this (ε) count.
         essential: Cavities alive at the end: 'count', 'drop' (as the original), or 'clip' them there.
@@ -97,7 +99,7 @@ class MeasureSettings:
 
     def __post_init__(self) -> None:
         check_types(self)
-        check_max_epsilon(self.max_epsilon)
+        check_max_epsilon(self.max_epsilon, bounded=self.metric in CORRELATIONS)
         check_max_dim(self.max_dim)
         if self.n_inputs is not None:
             check_at_least("n_inputs", self.n_inputs, 2)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,11 @@ from scipy.stats import spearmanr
 
 from dnn_topology import DnnTopologyError, FunctionalGraph, functional_graph
 from dnn_topology.graphs.metrics import distance_correlation_pairs, resolve_metric
+from dnn_topology.homology.persistence import persistence
 from tests.strategies import signals
+
+if TYPE_CHECKING:
+    from dnn_topology.graphs.metrics import Metric
 
 
 def slow_distance_correlation(x: NDArray[np.floating], y: NDArray[np.floating]) -> float:
@@ -139,3 +145,48 @@ def _distances(correlations: NDArray[np.float64]) -> NDArray[np.float64]:
     distances: NDArray[np.float64] = np.clip(1 - np.abs(correlations), 0, 1)
     np.fill_diagonal(distances, 0)
     return distances
+
+
+def test_euclidean_distances_are_their_definition_in_any_block() -> None:
+    values = np.random.default_rng(0).normal(size=(40, 11))
+    expected = np.linalg.norm(values[:, :, None] - values[:, None, :], axis=0)
+    for block in (None, 4):
+        graph = functional_graph(values, metric="euclidean", max_epsilon=4.5, block=block)
+        np.testing.assert_allclose(graph.to_dense(), np.where(expected <= 9, expected, np.inf), atol=1e-12)
+
+
+def test_a_metric_without_a_bound_has_scales_without_a_bound() -> None:
+    square = 100 * np.array([[0.0, 1, 1, 0], [3, 3, 4, 4]])
+    own = lambda signals: np.linalg.norm(signals[:, :, None] - signals[:, None, :], axis=0)  # noqa: E731
+    for metric in ("euclidean", own):
+        graph = functional_graph(square, metric=metric, max_epsilon=80)
+        np.testing.assert_allclose(persistence(graph, max_dim=1)[1], [[50, 50 * np.sqrt(2)]])
+
+
+@pytest.mark.parametrize("metric", ["euclidean", chebyshev])
+def test_a_graph_without_an_edge_says_how_far_the_nearest_are(metric: Metric) -> None:
+    with pytest.warns(UserWarning, match="the nearest are 5 apart: there is nothing to see below max_epsilon=2.5"):
+        functional_graph(np.array([[0.0, 5, 11], [1, 1, 0]]), metric=metric)
+
+
+@pytest.mark.parametrize("max_epsilon", [0, -1, float("inf"), float("nan"), None, "0.3"])
+def test_a_scale_that_is_no_positive_number_is_refused_by_every_metric(max_epsilon: float) -> None:
+    for metric in ("pearson", "euclidean", chebyshev):
+        with pytest.raises(DnnTopologyError, match="max_epsilon must"):
+            functional_graph(np.eye(3), metric=metric, max_epsilon=max_epsilon)
+
+
+@pytest.mark.parametrize("metric", [None, 3, ["pearson"]])
+def test_a_metric_of_another_type_is_refused_by_name(metric: object) -> None:
+    with pytest.raises(DnnTopologyError, match=r"metric must be one of pearson, .* or package.module:function, found"):
+        functional_graph(np.eye(3), metric=metric)  # type: ignore[arg-type]
+
+
+def test_a_metric_that_fails_is_named_with_its_reason_once() -> None:
+    def failing(signals: NDArray[np.floating]) -> NDArray[np.floating]:
+        raise KeyError(f"nothing here, in {len(signals)} samples")
+
+    with pytest.raises(DnnTopologyError, match=r"failing failed on signals of shape .*KeyError") as caught:
+        functional_graph(np.random.default_rng(0).random((9, 3)), metric=failing)
+    assert str(caught.value).count("nothing here") == 1
+    assert "max_epsilon" not in str(caught.value)

@@ -37,7 +37,7 @@ def test_a_draw_is_the_measurement_of_the_sample_with_its_seed(everything: Activ
 def test_the_table_is_that_of_the_intervals_of_the_draws(everything: Activations) -> None:
     found = bootstrap(everything, 20, repeats=4, method="importance", seed=2, max_dim=1, min_persistence=0.01)
     drawn = draws(everything, 20, repeats=4, method="importance", seed=2, max_dim=1)
-    pd.testing.assert_frame_equal(found, intervals(drawn, min_persistence=0.01))
+    pd.testing.assert_frame_equal(found, intervals(one.filtered(min_persistence=0.01) for one in drawn))
 
 
 def test_every_summary_of_every_dimension_has_a_row(everything: Activations) -> None:

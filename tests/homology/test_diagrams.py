@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,10 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.homology.diagrams import ESSENTIAL, Diagrams
+from dnn_topology.graphs.graph import FunctionalGraph
+from dnn_topology.homology.diagrams import ESSENTIAL, MIN_PERSISTENCE, Diagrams
+from dnn_topology.homology.persistence import persistence
+from dnn_topology.homology.summaries import summarize
 from tests.oracles import oracle_betti
 
 INF = float("inf")
@@ -32,9 +36,10 @@ def diagrams(draw: st.DrawFn) -> Diagrams:
 @given(diagrams(), st.sampled_from(["count", "drop", "clip"]), st.sampled_from([0.0, 0.015]))
 def test_the_betti_curve_counts_the_living_at_every_scale(found: Diagrams, essential: str, least: float) -> None:
     options = {"min_persistence": least, "essential": essential}
+    counted = found.filtered(**options)  # type: ignore[arg-type]
     for dim in range(found.max_dim + 1):
-        points = found.select(dim, **options)  # type: ignore[arg-type]
-        curve = found.betti_curve(dim, **options)  # type: ignore[arg-type]
+        points = counted.select(dim)
+        curve = counted.betti_curve(dim)
         grid = np.unique(np.concatenate([np.linspace(0, 0.3, 31), curve.epsilon, curve.epsilon[:-1] + 1e-9]))
         grid = grid[grid <= 0.3]
         assert curve.at(grid).tolist() == [oracle_betti(points, epsilon) for epsilon in grid]
@@ -43,10 +48,12 @@ def test_the_betti_curve_counts_the_living_at_every_scale(found: Diagrams, essen
 @given(diagrams())
 def test_the_area_under_the_betti_curve_is_the_total_persistence(found: Diagrams) -> None:
     for dim in range(found.max_dim + 1):
-        points = found.select(dim, essential="clip")
+        points = found.filtered(min_persistence=0, essential="clip")[dim]
         total = (points[:, 1] - points[:, 0]).sum()
         for essential in ESSENTIAL[::2]:
-            assert found.betti_curve(dim, essential=essential).integral() == pytest.approx(total)
+            assert found.filtered(min_persistence=0, essential=essential).betti_curve(dim).integral() == pytest.approx(
+                total
+            )
 
 
 @given(found=diagrams())
@@ -84,14 +91,14 @@ def test_diagrams_that_differ_in_one_point_or_scale_are_not_equal() -> None:
 def test_an_essential_class_lives_up_to_and_at_the_end() -> None:
     found = Diagrams([np.array([[0.1, INF]])], 0.3)
     assert found.betti_curve(0).at([0.05, 0.1, 0.3]).tolist() == [0, 1, 1]
-    assert found.betti_curve(0, essential="drop").at([0.1, 0.3]).tolist() == [0, 0]
-    assert found.betti_curve(0, essential="clip").at([0.1, 0.3]).tolist() == [1, 0]
+    assert found.filtered(essential="drop").betti_curve(0).at([0.1, 0.3]).tolist() == [0, 0]
+    assert found.filtered(essential="clip").betti_curve(0).at([0.1, 0.3]).tolist() == [1, 0]
 
 
 def test_a_point_as_short_as_min_persistence_does_not_count() -> None:
     found = Diagrams([np.array([[0.25, 0.5], [0.25, 0.375]])], 0.5)
-    assert found.select(0, min_persistence=0.125).tolist() == [[0.25, 0.5]]
-    assert len(found.select(0, min_persistence=0.12)) == 2
+    assert found.filtered(min_persistence=0.125)[0].tolist() == [[0.25, 0.5]]
+    assert len(found.filtered(min_persistence=0.12)[0]) == 2
 
 
 def test_the_peak_is_the_first_maximum() -> None:
@@ -127,10 +134,10 @@ def test_the_density_of_diagrams_without_their_graph_is_refused() -> None:
         Diagrams([np.empty((0, 2))], 0.3).density_at(0.1)
 
 
-@pytest.mark.parametrize("option", [{"essential": "keep"}, {"min_persistence": -1}])
+@pytest.mark.parametrize("option", [{"essential": "keep"}, {"min_persistence": -1}, {"min_persistence": np.nan}])
 def test_an_unknown_option_is_refused(option: dict[str, object]) -> None:
     with pytest.raises(DnnTopologyError):
-        Diagrams([np.empty((0, 2))], 0.3).select(0, **option)  # type: ignore[arg-type]
+        Diagrams([np.empty((0, 2))], 0.3).filtered(**option)  # type: ignore[arg-type]
 
 
 def damage(content: bytes, how: str) -> bytes:
@@ -176,6 +183,94 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 @given(diagrams())
 def test_selecting_never_changes_the_diagrams(found: Diagrams) -> None:
     before: list[NDArray[np.float64]] = [points.copy() for points in found.points]
-    found.select(0, essential="clip")
+    found.filtered(essential="clip")
     found.betti_curve(0)
     assert all(np.array_equal(a, b) for a, b in zip(before, found.points, strict=True))
+
+
+@given(diagrams(), st.sampled_from([0.0, 0.015, 0.05]))
+def test_a_class_alive_at_the_end_is_filtered_by_the_life_that_was_seen(found: Diagrams, least: float) -> None:
+    for dim, points in enumerate(found.filtered(min_persistence=least)):
+        expected = [[b, d] for b, d in found[dim].tolist() if least == 0 or min(d, 0.3) - b > least]
+        assert points.tolist() == expected
+
+
+def test_filtered_diagrams_know_their_filter_also_after_saving(tmp_path: Path) -> None:
+    found = Diagrams([np.array([[0.0, INF], [0.0, 0.01]])], 0.3).filtered(min_persistence=0.015, essential="clip")
+    found.save(tmp_path / "a.npz")
+    for each in (found, Diagrams.load(tmp_path / "a.npz")):
+        assert (each.min_persistence, each.essential, each.n_essential) == (0.015, "clip", (1,))
+        assert repr(each) == "Diagrams(H0: 1 point; max_epsilon=0.3, min_persistence=0.015, essential='clip')"
+        assert each.points[0].tolist() == [[0.0, 0.3]]
+
+
+def test_the_default_filter_is_that_of_both_papers() -> None:
+    assert (MIN_PERSISTENCE, Diagrams([np.empty((0, 2))], 0.3).filtered().min_persistence) == (0.02, 0.02)
+
+
+def test_no_filter_changes_nothing() -> None:
+    found = Diagrams([np.array([[0.0, 0.0], [0.3, INF]])], 0.3)
+    assert found.filtered(min_persistence=0) == found
+
+
+@pytest.mark.parametrize("asked", [{"min_persistence": 0.01}, {"essential": "count"}, {"essential": "clip"}])
+def test_a_filter_that_would_have_to_bring_points_back_is_refused(asked: dict[str, object]) -> None:
+    filtered = Diagrams([np.empty((0, 2))], 0.3).filtered(essential="drop")
+    with pytest.raises(DnnTopologyError, match="filter the original diagrams"):
+        filtered.filtered(**{"essential": "drop", **asked})  # type: ignore[arg-type]
+
+
+def test_the_old_keywords_warn_and_filter() -> None:
+    found = Diagrams([np.array([[0.0, INF], [0.0, 0.01]])], 0.3)
+    expected = found.filtered(min_persistence=0.015, essential="clip")
+    with pytest.warns(DeprecationWarning, match=r"diagrams\.filtered\(min_persistence=0.015, essential='clip'\)"):
+        assert found.select(0, min_persistence=0.015, essential="clip").tolist() == expected[0].tolist()
+    with pytest.warns(DeprecationWarning, match="filter the diagrams first"):
+        pd.testing.assert_frame_equal(summarize(found, min_persistence=0.015, essential="clip"), summarize(expected))
+
+
+def test_diagrams_are_a_sequence_of_dimensions() -> None:
+    zero, one = np.array([[0.0, 0.1]]), np.array([[0.1, 0.2]])
+    found = Diagrams([zero, one], 0.3)
+    assert [points.tolist() for points in found] == [zero.tolist(), one.tolist()]
+    assert (len(found), found[-1].tolist(), [each.tolist() for each in found[1:]]) == (2, one.tolist(), [one.tolist()])
+    assert [each.tolist() for each in reversed(found)] == [one.tolist(), zero.tolist()]
+    with pytest.raises(IndexError):
+        found[-3]
+
+
+@pytest.mark.parametrize("row", [[0.31, INF], [0.1, 0.31]])
+def test_points_beyond_the_end_are_refused(row: list[float]) -> None:
+    with pytest.raises(DnnTopologyError, match=r"beyond max_epsilon=0.3, .* found 0.31"):
+        Diagrams([np.array([row])], 0.3)
+
+
+def test_points_beyond_the_end_by_round_off_lie_at_it() -> None:
+    assert Diagrams([np.array([[0, 0.30000001]])], 0.3)[0].tolist() == [[0.0, 0.3]]
+
+
+@given(found=diagrams(), end=st.sampled_from([0.05, 0.155, 0.3]))
+def test_a_cut_diagram_has_the_same_curve_up_to_there(found: Diagrams, end: float) -> None:
+    short = found.cut(max_epsilon=end)
+    grid = np.linspace(0, end, 40)
+    for dim in range(found.max_dim + 1):
+        assert short.betti_curve(dim).at(grid).tolist() == found.betti_curve(dim).at(grid).tolist()
+
+
+def test_cutting_is_what_a_shorter_filtration_gives(real_graph: FunctionalGraph) -> None:
+    short = FunctionalGraph.from_distances(real_graph.to_dense(), max_epsilon=0.2)
+    assert persistence(real_graph, max_dim=1).cut(max_epsilon=0.2) == persistence(short, max_dim=1)
+
+
+@pytest.mark.parametrize("epsilon", [-0.1, 0.5, float("nan"), [0.1, 0.31]])
+def test_nothing_is_answered_beyond_the_end(epsilon: object) -> None:
+    found = Diagrams([np.array([[0, 0.1]])], 0.3, 2, np.array([[0.0, 0.0], [0.1, 1.0], [0.3, 1.0]]))
+    for ask in (found.betti_curve(0).at, found.density_at):
+        with pytest.raises(DnnTopologyError, match=r"epsilon must lie in \[0, 0.3\]"):
+            ask(epsilon)  # type: ignore[arg-type]
+
+
+def test_a_curve_says_where_it_is_highest() -> None:
+    assert repr(Diagrams([np.array([[0.1, 0.2]])], 0.3).betti_curve(0)) == (
+        "BettiCurve(peak 1 at ε 0.1, 4 breakpoints on [0, 0.3])"
+    )

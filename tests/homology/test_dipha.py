@@ -28,7 +28,7 @@ GOLDEN = {
 @pytest.mark.parametrize("epoch", GOLDEN)
 def test_the_originals_results_give_the_numbers_of_the_table(epoch: int, golden: Path) -> None:
     found = read_dipha(golden / f"adj_epc{epoch}_trl0_0.3.bin.out")
-    table = summarize(found, min_persistence=0.02, essential="drop").set_index("dim")
+    table = summarize(found.filtered(essential="drop")).set_index("dim")
     h1, h2 = table.loc[1], table.loc[2]
     numbers = (
         sum(len(points) for points in found.points),

@@ -20,7 +20,7 @@ Policy = Literal["count", "drop", "clip"]
 
 @given(diagrams(), st.sampled_from(["count", "drop", "clip"]), st.sampled_from([0.0, 0.015]))
 def test_every_number_is_what_its_definition_says(found: Diagrams, essential: Policy, least: float) -> None:
-    table = summarize(found, min_persistence=least, essential=essential)
+    table = summarize(found.filtered(min_persistence=least, essential=essential))
     for row in table.to_dict("records"):
         points = [
             (birth, min(death, 0.3) if essential == "clip" else death)

@@ -53,9 +53,9 @@ def test_every_epoch_is_one_labelled_curve_with_its_exact_steps(golden: Path) ->
 
 
 def test_smoothing_draws_a_moving_average_over_a_tenth(golden: Path) -> None:
-    diagrams = read_dipha(golden / "adj_epc50_trl0_0.3.bin.out")
-    (line,) = plot_betti_curves({"": diagrams}, smooth=True, min_persistence=0.02, essential="drop").get_lines()
-    beta = diagrams.betti_curve(1, min_persistence=0.02, essential="drop").beta
+    diagrams = read_dipha(golden / "adj_epc50_trl0_0.3.bin.out").filtered(essential="drop")
+    (line,) = plot_betti_curves({"": diagrams}, smooth=True).get_lines()
+    beta = diagrams.betti_curve(1).beta
     size = len(beta) // 10
     middle = len(beta) // 2
     window = beta[middle - size // 2 : middle - size // 2 + size]
@@ -155,6 +155,6 @@ def test_nothing_to_draw_is_refused() -> None:
 
 def test_wrong_options_are_refused() -> None:
     with pytest.raises(DnnTopologyError, match="unknown filtration 'dense': did you mean density"):
-        plot_betti_curves({"": SIMPLE}, filtration="dense")  # type: ignore[arg-type]
+        plot_betti_curves({"": SIMPLE}, filtration="dense")
     with pytest.raises(DnnTopologyError, match="edge density is not known"):
         plot_betti_curves({"": SIMPLE}, filtration="density")

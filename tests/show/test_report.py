@@ -31,7 +31,8 @@ def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path: Path)
 
 def test_a_run_leaves_a_picture_of_every_dimension_and_of_its_course(golden: Path, tmp_path: Path) -> None:
     diagrams = {epoch: read_dipha(golden / f"adj_epc{epoch}_trl0_0.3.bin.out") for epoch in (1, 50)}
-    paths = draw_run(diagrams, epoch_table(diagrams), None, tmp_path, min_persistence=0.02)
+    counted = {epoch: one.filtered() for epoch, one in diagrams.items()}
+    paths = draw_run(counted, epoch_table(counted), None, tmp_path)
     assert [path.name for path in paths] == [
         "betti_curves_H0.png",
         "betti_curves_H1.png",

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice
+from dnn_topology.homology.diagrams import MIN_PERSISTENCE
 from dnn_topology.homology.summaries import summarize
 
 if TYPE_CHECKING:
     from dnn_topology.homology.diagrams import Diagrams
 
 MAX_EPSILON = 0.4  # up to which scale a network is watched
-MIN_PERSISTENCE = 0.02  # in ε, as in both papers
 # quantity → the column of `summarize` that it is, of H1
 QUANTITIES = {"density": "peak_density", "epsilon": "peak_epsilon", "midlife": "midlife", "life": "life"}
 BAND = (0.05, 0.95)
@@ -49,7 +49,7 @@ def stopping_readings(diagrams: Diagrams) -> dict[str, float]:
     """
     if diagrams.max_dim < 1:
         raise DnnTopologyError("early stopping reads H1, and there is H0 alone: compute with max_dim=1")
-    loops = summarize(diagrams, min_persistence=MIN_PERSISTENCE, essential="clip").to_dict("records")[1]
+    loops = summarize(diagrams.filtered(essential="clip")).to_dict("records")[1]
     return {quantity: float(loops[column]) for quantity, column in QUANTITIES.items()}
 
 

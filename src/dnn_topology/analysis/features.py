@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.homology.diagrams import MIN_PERSISTENCE
 from dnn_topology.homology.summaries import summarize
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from dnn_topology.homology.diagrams import Diagrams, Essential
 
-MIN_PERSISTENCE = 0.02  # in ε, as in both papers
 MAX_EPSILON = 0.4  # the scale up to which the CVPR 2020 paper looks
 SPREAD = ("h0_death_mean", "h0_death_std", "h1_birth_mean", "h1_birth_std", "h1_death_mean", "h1_death_std")
 EARLY = "early_"  # of the same network at the first epoch that was measured after training began
@@ -64,12 +64,13 @@ def gap_features(
     """
     if diagrams.max_dim < 1:
         raise DnnTopologyError("features of the gap need H1, and there is H0 alone: compute with max_dim=1")
-    table = summarize(diagrams, min_persistence=min_persistence, essential=essential)
+    counted = diagrams.filtered(min_persistence=min_persistence, essential=essential)
+    table = summarize(counted)
     loops = table.to_dict("records")[1]
     nodes = float(diagrams.n_nodes) if diagrams.n_nodes else float("nan")
     found = {"life": loops["life"], "midlife": loops["midlife"]}
     for dim, names in ((0, ("death",)), (1, ("birth", "death"))):
-        points = diagrams.select(dim, min_persistence=min_persistence, essential=essential)
+        points = counted.select(dim)
         finite = points[points[:, 1] < float("inf")]
         for name in names:
             values = finite[:, 0 if name == "birth" else 1]

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_distances, check_max_epsilon
+from dnn_topology._checks import DnnTopologyError, check_choice, check_max_epsilon
+from dnn_topology.graphs.checks import check_count, check_edges, check_scales, checked_distances, real_array
 from dnn_topology.graphs.correlation import Edges, near_pairs
-from dnn_topology.graphs.metrics import distance_correlation_pairs, own_pairs, ranks, resolve_metric
+from dnn_topology.graphs.duplicates import with_consistent_duplicates
+from dnn_topology.graphs.metrics import (
+    distance_correlation_pairs,
+    euclidean_pairs,
+    is_bounded,
+    own_pairs,
+    ranks,
+    resolve_metric,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,9 +28,14 @@ if TYPE_CHECKING:
     from dnn_topology.recording.activations import Activations
 
 
-@dataclass(frozen=True, eq=False)
+NO_EDGES = Edges(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class FunctionalGraph:
     """A weighted graph on neurons: every edge (i, j, d) with d ≤ 2 · max_epsilon, each once, i < j.
+
+    One that is made by hand is checked.
 
     Attributes:
         rows: (n_edges,), int32. The lower node of each edge.
@@ -34,6 +46,13 @@ class FunctionalGraph:
         max_epsilon: The largest ε that the graph speaks of; longer edges are absent.
         neurons: Table of the nodes (layer, index), or None for a graph from elsewhere.
         n_constant: Number of constant neurons, which have no correlation, that were dropped or isolated.
+
+    Raises:
+        DnnTopologyError: The edges are no such edges: the message names the first that is not.
+
+    Example:
+        >>> FunctionalGraph([0, 1], [1, 2], [0.1, 0.4], n_nodes=3, max_epsilon=0.3)
+        FunctionalGraph(3 nodes, 2 edges up to d = 0.6, max_epsilon=0.3)
     """
 
     rows: NDArray[np.int32]
@@ -44,31 +63,63 @@ class FunctionalGraph:
     neurons: pd.DataFrame | None = None
     n_constant: int = 0
 
+    def __post_init__(self) -> None:
+        check_max_epsilon(self.max_epsilon, bounded=False)
+        object.__setattr__(self, "n_nodes", check_count("n_nodes", self.n_nodes, 0))
+        rows, cols = real_array("rows", self.rows), real_array("cols", self.cols)
+        distances = real_array("distances", self.distances).astype(np.float64, copy=False)
+        check_edges(rows, cols, distances, n_nodes=self.n_nodes, max_epsilon=self.max_epsilon)
+        self._set(rows.astype(np.int32, copy=False), cols.astype(np.int32, copy=False), distances)
+        if self.neurons is not None and len(self.neurons) != self.n_nodes:
+            raise DnnTopologyError(f"`neurons` must have n_nodes={self.n_nodes} rows, found {len(self.neurons)}")
+
+    def _set(self, rows: NDArray[np.int32], cols: NDArray[np.int32], distances: NDArray[np.float64]) -> None:
+        """Set the edges of a graph that is otherwise frozen."""
+        for name, values in (("rows", rows), ("cols", cols), ("distances", distances)):
+            object.__setattr__(self, name, values)
+
+    @classmethod
+    def _of_edges(cls, edges: Edges, n_nodes: int, max_epsilon: float, **more: Any) -> FunctionalGraph:
+        """Make a graph of edges that are right by construction: looking at them again takes as long and more memory."""
+        graph = cls(*NO_EDGES, n_nodes, float(max_epsilon), **more)
+        graph._set(*edges)
+        return graph
+
     @classmethod
     def from_distances(cls, distances: ArrayLike, *, max_epsilon: float = 0.5) -> FunctionalGraph:
         """Make a graph of a dense matrix of distances computed elsewhere.
 
         Args:
-            distances: (n, n), real. Symmetric diameters, 0 on the diagonal; inf marks a missing edge.
-            max_epsilon: Edges longer than 2 · max_epsilon are dropped; in (0, 0.5].
+            distances: (n, n), real: an array, a tensor, a data frame. Symmetric diameters, 0 on the diagonal; inf marks
+                a missing edge. Round-off below 1e-6 (1 - |r| of a matrix of correlations is not quite 0 on the
+                diagonal, nor quite symmetric in float32) is mended.
+            max_epsilon: Edges longer than 2 · max_epsilon are dropped; any positive number.
 
         Returns:
             The graph.
 
         Raises:
-            DnnTopologyError: The matrix is not square, not symmetric, negative or holds NaN, or `max_epsilon`
-                lies outside (0, 0.5].
+            DnnTopologyError: The matrix is not square, not symmetric, negative or holds NaN, or `max_epsilon` is not
+                positive.
 
         Example:
             >>> graph = FunctionalGraph.from_distances([[0, 0.2], [0.2, 0]], max_epsilon=0.3)
             >>> graph.n_edges, graph.density(0.1)
             (1, 1.0)
         """
-        check_max_epsilon(max_epsilon)
-        matrix = np.asarray(distances, dtype=np.float64)
-        check_distances(matrix)
+        check_max_epsilon(max_epsilon, bounded=False)
+        matrix = checked_distances(distances)
         rows, cols = np.nonzero(np.triu(matrix <= 2 * max_epsilon, k=1))
-        return cls(rows.astype(np.int32), cols.astype(np.int32), matrix[rows, cols], len(matrix), float(max_epsilon))
+        edges = Edges(rows.astype(np.int32), cols.astype(np.int32), matrix[rows, cols])
+        return cls._of_edges(edges, len(matrix), max_epsilon)
+
+    def __repr__(self) -> str:
+        """Return how many nodes and edges there are."""
+        constant = f", {self.n_constant} constant neurons" if self.n_constant else ""
+        return (
+            f"FunctionalGraph({self.n_nodes} nodes, {self.n_edges} edges up to d = {2 * self.max_epsilon:g}, "
+            f"max_epsilon={self.max_epsilon:g}{constant})"
+        )
 
     @property
     def n_edges(self) -> int:
@@ -84,12 +135,15 @@ class FunctionalGraph:
         """Return the share of all pairs of nodes that are joined at `epsilon`.
 
         Args:
-            epsilon: Scale or scales (…), at most `max_epsilon`.
+            epsilon: Scale or scales (…) in [0, max_epsilon].
 
         Returns:
             (…), float64 in [0, 1]; a float for a single scale; 0 where there are fewer than two nodes.
+
+        Raises:
+            DnnTopologyError: A scale lies outside: the graph has no edge there.
         """
-        joined = np.searchsorted(np.sort(self.distances) / 2, np.asarray(epsilon), side="right")
+        joined = np.searchsorted(np.sort(self.distances) / 2, check_scales(epsilon, self.max_epsilon), side="right")
         share = joined / max(self.n_pairs, 1)
         return float(share) if np.ndim(epsilon) == 0 else share
 
@@ -118,22 +172,28 @@ def functional_graph(
     distances to all others, a change below 1.4e-7.
 
     Args:
-        activations: What `record` returns, or an array (n_samples, n_neurons), such as a file that is mapped into
-            memory because it does not fit there.
-        max_epsilon: The largest scale of the filtration, in (0, 0.5].
+        activations: What `record` returns, or an array or tensor (n_samples, n_neurons), such as a file that is mapped
+            into memory because it does not fit there.
+        max_epsilon: The largest scale of the filtration, in (0, 0.5]; for a metric without a bound, which "euclidean"
+            and a function of the user's own are, any positive number.
         constant: A neuron that never changes has no correlation: "drop" it, or "isolate" it as a node
             without edges. Either way `n_constant` counts them.
         metric: What d is: "pearson" and "spearman" are 1 - |correlation|, "distance-correlation" is 1 - dCor (see
-            `distance_correlation_pairs`). A function of the user's own, or its name "package.module:function", takes
-            the signals of the neurons that are not constant, (n_samples, n), and returns distances (n, n).
+            `distance_correlation_pairs`); "euclidean" is the length of the difference of two signals, in their own
+            unit and growing with the square root of the number of samples. A function of the user's own, or its name
+            "package.module:function", takes the signals of the neurons that are not constant, (n_samples, n), and
+            returns distances (n, n).
         device: Where the products are computed: "cpu", "cuda", …; by default on the CUDA GPU where there is one.
         block: Columns per block, by default chosen for speed; it changes no result beyond round-off.
 
     Returns:
         The graph on the neurons that are left, in the order of `activations`.
 
+    Warns:
+        UserWarning: With a metric without a bound, no two neurons are within reach; it says how far the nearest are.
+
     Raises:
-        DnnTopologyError: `max_epsilon` lies outside (0, 0.5]; there are fewer than two samples; an activation
+        DnnTopologyError: `max_epsilon` lies outside its range; there are fewer than two samples; an activation
             is NaN or infinite; every neuron is constant; the metric is unknown or does not return distances.
 
     Source:
@@ -146,13 +206,15 @@ def functional_graph(
         >>> graph.distances
         array([0.])
     """
-    check_max_epsilon(max_epsilon)
-    check_choice("constant", constant, ("drop", "isolate"))
     metric = resolve_metric(metric)
+    check_max_epsilon(max_epsilon, bounded=is_bounded(metric))
+    check_choice("constant", constant, ("drop", "isolate"))
     if block is not None:
-        check_at_least("block", block, 1)
-    values = np.asarray(getattr(activations, "values", activations))
+        check_count("block", block, 1)
     neurons: pd.DataFrame | None = getattr(activations, "neurons", None)
+    values = real_array("activations", activations if neurons is None else activations.values)  # type: ignore[union-attr]
+    if values.dtype.kind in "b" or values.dtype.itemsize > 8:
+        values = values.astype(np.float64)
     if values.ndim != 2:
         raise DnnTopologyError(f"activations must be (n_samples, n_neurons), found shape {values.shape}")
     if len(values) < 2:
@@ -169,12 +231,12 @@ def functional_graph(
     if constant == "isolate":
         place = varying.astype(np.int32)
         edges = edges._replace(rows=place[edges.rows], cols=place[edges.cols])
-    return FunctionalGraph(
-        *edges,
+    return FunctionalGraph._of_edges(
+        edges,
         len(nodes),
-        float(max_epsilon),
-        None if neurons is None else neurons.iloc[nodes].reset_index(drop=True),
-        n_constant,
+        max_epsilon,
+        neurons=None if neurons is None else neurons.iloc[nodes].reset_index(drop=True),
+        n_constant=n_constant,
     )
 
 
@@ -188,6 +250,8 @@ def _edges(
     device: str | None,
 ) -> Edges:
     """Return every pair of columns within the threshold, as positions within `columns`."""
+    if metric == "euclidean":
+        return euclidean_pairs(values[:, columns], threshold=threshold, block=block)
     if callable(metric):  # a user's own need not give neurons at distance 0 the same distances to others
         return own_pairs(metric, values[:, columns], threshold=threshold)
     if metric == "distance-correlation":
@@ -196,7 +260,7 @@ def _edges(
         if metric == "spearman":
             values, columns = ranks(values[:, columns]), np.arange(len(columns), dtype=np.intp)
         edges = near_pairs(values, columns, threshold=threshold, block=block, device=device)
-    return _with_consistent_duplicates(edges, n_nodes=len(columns))
+    return with_consistent_duplicates(edges, n_nodes=len(columns))
 
 
 def varying_neurons(values: NDArray[np.floating], neurons: pd.DataFrame | None = None) -> NDArray[np.intp]:
@@ -242,39 +306,3 @@ def _check_finite(values: NDArray[np.floating], neurons: pd.DataFrame | None) ->
         f"{bad.sum()} of {values.size} activations are NaN or infinite, in {layers}: lower the learning rate "
         "or leave that layer out"
     )
-
-
-def _with_consistent_duplicates(edges: Edges, *, n_nodes: int) -> Edges:
-    """Give neurons with the same signal the same distances to every other neuron.
-
-    If |r| of two neurons is 1, their correlations with a third are equal, but in floating point only up to
-    round-off, which would show as cavities of length 1e-16. Every edge between two classes of duplicates takes
-    the smallest length of such an edge, and all are dropped where round-off kept only some of them within the
-    threshold; inside a class the length is 0.
-    """
-    rows, cols, distances = edges
-    same = distances == 0
-    if not same.any():
-        return edges
-    _, label = connected_components(
-        coo_array((np.ones(same.sum(), dtype=bool), (rows[same], cols[same])), shape=(n_nodes, n_nodes)),
-        directed=False,
-    )
-    size = np.bincount(label)
-    has_twin = size[label] > 1
-    touched = np.flatnonzero(has_twin[rows] | has_twin[cols])  # few of very many edges
-    one, other = label[rows[touched]], label[cols[touched]]
-    low, high = np.minimum(one, other), np.maximum(one, other)
-    _, first, pair, count = np.unique(
-        low.astype(np.int64) * n_nodes + high, return_index=True, return_inverse=True, return_counts=True
-    )
-    shortest = np.full(len(first), np.inf)
-    np.minimum.at(shortest, pair, distances[touched])
-    inside = low[first] == high[first]
-    shortest[inside] = 0.0
-    whole = inside | (count == size[low[first]] * size[high[first]])
-    distances[touched] = np.where(whole, shortest, np.inf)[pair]
-    if whole.all():
-        return edges
-    kept = np.isfinite(distances)
-    return Edges(rows[kept], cols[kept], distances[kept])

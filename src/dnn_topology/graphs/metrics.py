@@ -1,4 +1,4 @@
-"""How far two signals are apart, besides Pearson's correlation: by ranks, by distance correlation, or by a user's own.
+"""How far two signals are apart, besides Pearson's correlation: by ranks, by distance correlation, by a user's own.
 
 Spearman's correlation is Pearson's of the ranks, so it only needs `ranks`. The others return the near pairs
 themselves.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnn_topology._checks import DnnTopologyError, check_distances, nearest
+from dnn_topology._checks import DnnTopologyError, nearest
+from dnn_topology.graphs.checks import checked_distances
 from dnn_topology.graphs.correlation import Edges
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
     Metric = str | Callable[[NDArray[np.floating]], ArrayLike]
 
-METRICS = ("pearson", "spearman", "distance-correlation")
+CORRELATIONS = ("pearson", "spearman", "distance-correlation")  # distances made of them are at most 1
+METRICS = (*CORRELATIONS, "euclidean")
 BLOCK = 1024  # neurons per block of distance correlations
 CELLS = 2**23  # float64 numbers held at a time for each of two blocks: 64 MiB
 # Nearer than this, float64 cannot tell a distance correlation from 1: it sums a million products.
@@ -47,6 +50,10 @@ def resolve_metric(metric: Metric) -> Metric:
     """
     if callable(metric) or metric in METRICS:
         return metric
+    if not isinstance(metric, str):
+        raise DnnTopologyError(
+            f"metric must be one of {', '.join(METRICS)}, a function or package.module:function, found {metric!r}"
+        )
     module, colon, name = metric.partition(":")
     if not colon:
         raise DnnTopologyError(f"unknown metric {metric!r}: {nearest(metric, METRICS)}, or package.module:function")
@@ -54,7 +61,7 @@ def resolve_metric(metric: Metric) -> Metric:
         sys.path.append("")
     try:
         found: Any = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # whatever the user's module does when it is imported
         raise DnnTopologyError(
             f"metric {metric!r} cannot be imported ({error}): check its name and PYTHONPATH"
         ) from error
@@ -62,6 +69,11 @@ def resolve_metric(metric: Metric) -> Metric:
         raise DnnTopologyError(f"metric {metric!r} is a {type(found).__name__}, expected a function of (n_samples, n)")
     own: Metric = found
     return own
+
+
+def is_bounded(metric: Metric) -> bool:
+    """Return whether a metric's distances are at most 1, and its scales so at most 0.5."""
+    return metric in CORRELATIONS
 
 
 def ranks(signals: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -95,14 +107,67 @@ def own_pairs(
     Raises:
         DnnTopologyError: What the metric returned is not a matrix of distances.
     """
-    distances = np.asarray(metric(signals), dtype=np.float64)
-    if distances.shape != (signals.shape[1],) * 2:
+    name = getattr(metric, "__qualname__", type(metric).__name__)
+    try:
+        answer = metric(signals)
+    except Exception as error:  # whatever the user's function does
+        raise DnnTopologyError(
+            f"the metric {name} failed on signals of shape {signals.shape}: {type(error).__name__}: {error}"
+        ) from error
+    if np.shape(answer) != (signals.shape[1],) * 2:
         raise DnnTopologyError(
             f"the metric must return ({signals.shape[1]}, {signals.shape[1]}) distances for {signals.shape[1]} "
-            f"signals, found shape {distances.shape}"
+            f"signals, found shape {np.shape(answer)}"
         )
-    check_distances(distances)
-    return _near(distances, threshold=threshold, left=0, right=0)
+    distances = checked_distances(answer)
+    edges = _near(distances, threshold=threshold, left=0, right=0)
+    if len(distances) > 1 and not len(edges.rows):
+        _warn_of_nothing_near(
+            float(np.min(distances, where=~np.eye(len(distances), dtype=bool), initial=np.inf)), threshold
+        )
+    return edges
+
+
+def euclidean_pairs(signals: NDArray[np.floating], *, threshold: float, block: int | None = None) -> Edges:
+    """Return the pairs with d = |x - y| ≤ threshold, the Euclidean distance of two signals.
+
+    Args:
+        signals: (n_samples, n), real.
+        threshold: The largest distance, in the signals' unit.
+        block: Neurons per block, by default 1,024; it bounds memory and changes no result.
+
+    Returns:
+        The pairs, as positions within the signals.
+
+    Example:
+        >>> euclidean_pairs(np.array([[0.0, 3.0, 9.0], [0.0, 4.0, 9.0]]), threshold=6).distances.tolist()
+        [5.0]
+    """
+    from scipy.spatial.distance import cdist
+
+    block = block or BLOCK
+    rows = np.ascontiguousarray(signals.T, dtype=np.float64)
+    starts = range(0, len(rows), block)
+    parts, nearest_pair = [], np.inf
+    for a in starts:
+        for b in starts[a // block :]:
+            distances = cdist(rows[a : a + block], rows[b : b + block])
+            apart = distances[np.triu_indices(len(distances), k=1)] if a == b else distances
+            nearest_pair = min(nearest_pair, float(apart.min(initial=np.inf)))
+            parts.append(_near(distances, threshold=threshold, left=a, right=b))
+    if np.isfinite(nearest_pair) and nearest_pair > threshold:
+        _warn_of_nothing_near(nearest_pair, threshold)
+    return Edges(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _warn_of_nothing_near(nearest_pair: float, threshold: float) -> None:
+    """Say why a graph has no edge, where distances have no bound that would tell which scales make sense."""
+    warnings.warn(
+        f"no two neurons are within d = 2 · max_epsilon = {threshold:g} by this metric, the nearest are "
+        f"{nearest_pair:.4g} apart: there is nothing to see below max_epsilon={nearest_pair / 2:.4g}",
+        UserWarning,
+        stacklevel=5,
+    )
 
 
 def distance_correlation_pairs(signals: NDArray[np.floating], *, threshold: float, block: int | None = None) -> Edges:

@@ -9,22 +9,26 @@ import numpy as np
 import pandas as pd
 
 from dnn_topology._checks import check_choice, check_fraction
+from dnn_topology.homology.diagrams import diagrams_of
 
 if TYPE_CHECKING:
-    from dnn_topology.homology.diagrams import Diagrams
+    from dnn_topology.homology.diagrams import Diagrams, HasDiagrams
 
 FILTRATIONS = ("nominal", "density")
 
 
 def betti_numbers(
-    diagrams: Diagrams, thresholds: Sequence[float], *, filtration: Literal["nominal", "density"] = "nominal"
+    diagrams: Diagrams | HasDiagrams,
+    thresholds: Sequence[float],
+    *,
+    filtration: Literal["nominal", "density"] = "nominal",
 ) -> pd.DataFrame:
     """Return the Betti numbers of the complex of cliques of a graph that joins strong correlations.
 
-    Every cavity counts, however short its life.
+    Every cavity that is given counts, however short its life.
 
     Args:
-        diagrams: What `persistence` returned.
+        diagrams: What `persistence` returned, or a measurement.
         thresholds: With "nominal", neurons with |correlation| ≥ t are joined. With "density", the edges are added from
             the strongest on, those of one length at once, for as long as they are at most the share t of all pairs.
         filtration: What the thresholds are.
@@ -46,13 +50,14 @@ def betti_numbers(
         [2, 1]
     """
     check_choice("filtration", filtration, FILTRATIONS)
+    diagrams = diagrams_of(diagrams)
     rows = []
     for threshold in thresholds:
         check_fraction("threshold", threshold)
         epsilon = (1 - threshold) / 2 if filtration == "nominal" else _scale_of(diagrams, threshold)
         known = epsilon <= diagrams.max_epsilon + 1e-12
         for dim in range(diagrams.max_dim + 1):
-            betti = int(diagrams.betti_curve(dim).at(epsilon)) if known else None
+            betti = int(diagrams.betti_curve(dim).at(min(epsilon, diagrams.max_epsilon))) if known else None
             rows.append((threshold, epsilon if known else np.nan, dim, betti))
     table = pd.DataFrame(rows, columns=["threshold", "epsilon", "dim", "betti"])
     return table.astype({"betti": "Int64"})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,13 +12,23 @@ import pandas as pd
 from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.graphs.graph import functional_graph
 from dnn_topology.graphs.node_sampling import Method, sample_nodes
+from dnn_topology.homology.filter_keywords import filter_keywords
 from dnn_topology.homology.persistence import persistence
 from dnn_topology.homology.summaries import summarize
 
 if TYPE_CHECKING:
     from dnn_topology.graphs.metrics import Metric
-    from dnn_topology.homology.diagrams import Diagrams, Essential
+    from dnn_topology.homology.diagrams import Diagrams, Essential, HasDiagrams
     from dnn_topology.recording.activations import Activations
+
+
+class HasDraws(Protocol):
+    """What a measurement of a sample of neurons is here: something with the diagrams of several draws."""
+
+    @property
+    def draws(self) -> Sequence[Diagrams]:
+        """The diagrams of every draw."""
+        ...
 
 
 def bootstrap(
@@ -52,8 +62,8 @@ def bootstrap(
         max_epsilon: See `functional_graph`.
         metric: See `functional_graph`.
         device: See `functional_graph`.
-        min_persistence: See `summarize`.
-        essential: See `summarize`.
+        min_persistence: Only cavities that live longer than this count, in ε; see `Diagrams.filtered`.
+        essential: What becomes of classes alive at max_epsilon: "count", "drop" or "clip"; see `Diagrams.filtered`.
         confidence: Share of the draws that an interval holds.
         **options: Other options of `persistence`, such as `engine`.
 
@@ -89,7 +99,8 @@ def bootstrap(
         device=device,
         **options,
     )
-    return intervals(drawn, min_persistence=min_persistence, essential=essential, confidence=confidence)
+    counted = (found.filtered(min_persistence=min_persistence, essential=essential) for found in drawn)
+    return intervals(counted, confidence=confidence)
 
 
 def draws(
@@ -162,19 +173,12 @@ def resampled(
         yield persistence(graph, max_dim=max_dim, **options)
 
 
-def intervals(
-    diagrams: Iterable[Diagrams],
-    *,
-    min_persistence: float = 0.0,
-    essential: Essential = "count",
-    confidence: float = 0.95,
-) -> pd.DataFrame:
+@filter_keywords
+def intervals(diagrams: Iterable[Diagrams | HasDiagrams] | HasDraws, *, confidence: float = 0.95) -> pd.DataFrame:
     """Return the mean and the percentile interval of every summary over several draws.
 
     Args:
-        diagrams: Of each draw.
-        min_persistence: See `summarize`.
-        essential: See `summarize`.
+        diagrams: Of each draw, filtered or not; or a measurement with its draws.
         confidence: Share of the draws that an interval holds, between the equal tails left out.
 
     Returns:
@@ -183,12 +187,19 @@ def intervals(
 
     Raises:
         DnnTopologyError: There are no diagrams, or `confidence` is not between 0 and 1.
+
+    Example:
+        >>> from dnn_topology.homology.diagrams import Diagrams
+        >>> table = intervals([Diagrams([[(0, death)]], max_epsilon=0.3) for death in (0.1, 0.2, 0.3)])
+        >>> table.set_index("summary").loc["life", ["mean", "lower", "upper"]].astype(float).round(3).tolist()
+        [0.2, 0.105, 0.295]
     """
     if not 0 < confidence < 1:
         raise DnnTopologyError(
             f"confidence must lie between 0 and 1, found {confidence}: 0.95 leaves 2.5 % out at each end"
         )
-    tables = [summarize(found, min_persistence=min_persistence, essential=essential) for found in diagrams]
+    source: Any = diagrams
+    tables = [summarize(one) for one in getattr(source, "draws", source)]
     if not tables:
         raise DnnTopologyError("there are no draws to make intervals of")
     values = pd.concat(tables).melt("dim", var_name="summary", value_name="value")

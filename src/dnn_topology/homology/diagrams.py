@@ -3,75 +3,79 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import numpy as np
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_max_epsilon
+from dnn_topology.graphs.checks import ROUND_OFF, check_scales
+from dnn_topology.homology.betti_curve import BettiCurve
+from dnn_topology.homology.filter_keywords import filter_keywords
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 Essential = Literal["count", "drop", "clip"]
 ESSENTIAL: tuple[Essential, ...] = ("count", "drop", "clip")
+FILTER = ("min_persistence", "essential", "n_essential")  # the fields of diagrams that say what they went through
+MIN_PERSISTENCE = 0.02  # in ε: both papers count only cavities that live longer
 
 
-class BettiCurve(NamedTuple):
-    """β_k(ε), the number of living cavities, as an exact step function on [0, max_epsilon].
+class HasDiagrams(Protocol):
+    """What a measurement is to homology: something with diagrams."""
 
-    Attributes:
-        epsilon: (m,), float64. Where the curve may change, rising from 0 to max_epsilon.
-        beta: (m,), int64. `beta[i]` holds from `epsilon[i]` until just before `epsilon[i + 1]`; the last
-            value holds at max_epsilon.
-    """
+    @property
+    def diagrams(self) -> Diagrams:
+        """The diagrams."""
+        ...
 
-    epsilon: NDArray[np.float64]
-    beta: NDArray[np.int64]
 
-    def at(self, epsilon: ArrayLike) -> NDArray[np.int64]:
-        """Return β at any scales (…) in [0, max_epsilon], as int64 of the same shape."""
-        place = np.searchsorted(self.epsilon, np.asarray(epsilon), side="right") - 1
-        return self.beta[np.clip(place, 0, None)]
-
-    def integral(self) -> float:
-        """Return the area under the curve, ∫ β dε."""
-        return float(np.dot(self.beta[:-1], np.diff(self.epsilon)))
-
-    def peak(self) -> tuple[float, int]:
-        """Return (ε, β) at the first maximum; ε is NaN where the curve is 0 throughout."""
-        place = int(np.argmax(self.beta))
-        highest = int(self.beta[place])
-        return (float(self.epsilon[place]) if highest else float("nan")), highest
+class DimensionError(DnnTopologyError, IndexError):
+    """A dimension that was not computed; also the `IndexError` that ends a loop over a sequence."""
 
 
 @dataclass(frozen=True, eq=False)
 class Diagrams:
-    """The birth and death of every cavity, per dimension, in ε (a radius).
+    """The birth and death of every cavity, per dimension, in ε (a radius): a sequence of arrays, one per dimension.
 
-    Which points count is decided here, once, for every curve, summary and picture:
+    Which points count is decided here, once, for every curve, summary and picture: they count the points that they are
+    given, and `filtered` gives fewer. Apart from that:
 
-    * A point counts if death - birth > `min_persistence`; so one of length zero never does.
-    * An *essential* class, still alive at max_epsilon, has death inf. `essential="count"` (the default) lets it
-      live up to and including max_epsilon in Betti curves, and leaves it out of means, which are over
-      finite points; `"drop"` forgets it, as the original does; `"clip"` sets its death to max_epsilon and
-      treats it as any finite point.
+    * A point of length zero (a duplicate neuron's, in H0) never counts.
+    * An *essential* class, still alive at max_epsilon, has death inf. It lives up to and including max_epsilon in Betti
+      curves, and is left out of means, which are over finite points.
     * Where no point counts, the curve is 0 and a mean is NaN.
 
     Two diagrams are equal if their points and max_epsilon are; where they came from does not matter.
 
     Attributes:
         points: One (k, 2) float64 array per dimension from 0: rows (birth, death), sorted by birth, then death.
-            H0 has one row per node, those of length zero (duplicate neurons) included; higher dimensions
+            Unfiltered, H0 has one row per node, those of length zero (duplicate neurons) included; higher dimensions
             have only points of positive length.
         max_epsilon: Where the filtration ends.
         n_nodes: Number of nodes of the graph, or None if unknown (a DIPHA file does not say).
         density: (m, 2) float64 or None: rows (ε, share of pairs joined at ε), rising, with a row at every birth
             and death, so that curves can be drawn over density exactly.
         provenance: How the diagrams were computed: engine, version, sizes.
+        min_persistence: The filter that the points went through: all live longer than this, in ε; 0 for none.
+        essential: What became of the classes alive at max_epsilon: "count" if they are there, "drop" or "clip".
+        n_essential: Per dimension, how many classes alive at max_epsilon there were before any filter; by default those
+            that are there.
+
+    Raises:
+        DnnTopologyError: There is no dimension, a point is no (birth, death), or lies beyond max_epsilon.
+
+    Example:
+        >>> dgms = Diagrams([[(0, 0.1), (0, float("inf"))], [(0.1, 0.11), (0.1, 0.2)]], max_epsilon=0.3)
+        >>> len(dgms), dgms[-1].tolist(), dgms.filtered()[1].tolist()
+        (2, [[0.1, 0.11], [0.1, 0.2]], [[0.1, 0.2]])
+        >>> dgms
+        Diagrams(H0: 2 points, 1 alive at the end; H1: 2 points; max_epsilon=0.3)
     """
 
     points: Sequence[NDArray[np.float64]]
@@ -80,36 +84,52 @@ class Diagrams:
     density: NDArray[np.float64] | None = None
     provenance: Mapping[str, str | int | float] = field(default_factory=dict)
     min_persistence: float = 0.0
+    essential: Essential = "count"
+    n_essential: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        check_max_epsilon(self.max_epsilon)
-        object.__setattr__(self, "points", tuple(_canonical(p, dim) for dim, p in enumerate(self.points)))
-        if not self.points:
+        check_max_epsilon(self.max_epsilon, bounded=False)
+        check_filter(self.min_persistence, self.essential)
+        points = tuple(_canonical(p, dim, self.max_epsilon) for dim, p in enumerate(self.points))
+        object.__setattr__(self, "points", points)
+        if not points:
             raise DnnTopologyError("diagrams need at least dimension 0, found none")
-
-    def filtered(self, *, min_persistence: float = 0.0, essential: Essential = "count") -> Diagrams:
-        """Return only what counts."""
-        points = [
-            self.select(dim, min_persistence=min_persistence, essential=essential) for dim in range(self.max_dim + 1)
-        ]
-        return replace(self, points=points, min_persistence=min_persistence)
+        alive = [int(np.isinf(p[:, 1]).sum()) for p in points] if self.n_essential is None else self.n_essential
+        object.__setattr__(self, "n_essential", tuple(alive))
 
     @property
     def max_dim(self) -> int:
         """The highest dimension computed."""
         return len(self.points) - 1
 
-    def __getitem__(self, dim: int) -> NDArray[np.float64]:
-        """Return all points (k, 2) of one dimension, unfiltered.
+    def __len__(self) -> int:
+        """Return the number of dimensions."""
+        return len(self.points)
+
+    def __iter__(self) -> Iterator[NDArray[np.float64]]:
+        """Yield the points (k, 2) of each dimension from 0."""
+        return iter(self.points)
+
+    @overload
+    def __getitem__(self, dim: int) -> NDArray[np.float64]: ...
+
+    @overload
+    def __getitem__(self, dim: slice) -> tuple[NDArray[np.float64], ...]: ...
+
+    def __getitem__(self, dim: int | slice) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
+        """Return all points (k, 2) of one dimension, -1 being the highest, or those of several as a tuple.
 
         Raises:
-            DnnTopologyError: That dimension was not computed.
+            DimensionError: That dimension was not computed.
         """
-        if not 0 <= dim <= self.max_dim:
-            raise DnnTopologyError(
+        if isinstance(dim, slice):
+            return tuple(self.points[dim])
+        place = operator.index(dim)
+        if not -len(self) <= place < len(self):
+            raise DimensionError(
                 f"dimension {dim} was not computed: there are 0 to {self.max_dim}; compute with max_dim={dim}"
             )
-        return self.points[dim]
+        return self.points[place]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Diagrams):
@@ -122,47 +142,133 @@ class Diagrams:
 
     __hash__ = None  # type: ignore[assignment]  # arrays inside
 
-    def select(self, dim: int, *, min_persistence: float = 0.0, essential: Essential = "count") -> NDArray[np.float64]:
-        """Return the points of one dimension that count; see the class for the policy.
+    def __repr__(self) -> str:
+        """Return how many points each dimension has, and the filter that they went through."""
+        parts = []
+        for dim, points in enumerate(self.points):
+            alive = int(np.isinf(points[:, 1]).sum())
+            plural = "" if len(points) == 1 else "s"
+            parts.append(f"H{dim}: {len(points)} point{plural}" + (f", {alive} alive at the end" if alive else ""))
+        about = f"max_epsilon={self.max_epsilon:g}"
+        if self.is_filtered:
+            about += f", min_persistence={self.min_persistence:g}, essential={self.essential!r}"
+        return f"Diagrams({'; '.join([*parts, about])})"
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether the points went through a filter."""
+        return self.min_persistence > 0 or self.essential != "count"
+
+    def filtered(self, *, min_persistence: float = MIN_PERSISTENCE, essential: Essential = "count") -> Diagrams:
+        """Return diagrams with only the points that live long enough, which know the filter that they went through.
+
+        Everything made of them (curves, summaries, intervals, pictures) counts these points alone. A class alive at the
+        end has lived for max_epsilon - birth, and is filtered like others.
+
+        Args:
+            min_persistence: Points must live longer than this, in ε. The default is that of both papers; with 0
+                nothing is left out.
+            essential: What becomes of classes alive at max_epsilon: "count" keeps them, with death inf: they live up to
+                and at the end of Betti curves, and are left out of means. "drop" forgets them. "clip" sets their
+                death to max_epsilon and treats them as any finite point.
+
+        Returns:
+            The diagrams, with the same max_epsilon, density and provenance.
+
+        Raises:
+            DnnTopologyError: `min_persistence` is negative or not finite, `essential` is unknown, or these diagrams
+                went through a stricter filter already.
+
+        Example:
+            >>> dgms = Diagrams([[], [(0.1, 0.11), (0.1, float("inf")), (0.29, float("inf"))]], max_epsilon=0.3)
+            >>> dgms.filtered()[1].tolist(), dgms.filtered(essential="clip")[1].tolist()
+            ([[0.1, inf]], [[0.1, 0.3]])
+            >>> dgms.filtered(min_persistence=0.05, essential="drop")
+            Diagrams(H0: 0 points; H1: 0 points; max_epsilon=0.3, min_persistence=0.05, essential='drop')
+        """
+        check_filter(min_persistence, essential)
+        if min_persistence < self.min_persistence or self.essential not in ("count", essential):
+            raise DnnTopologyError(
+                f"these diagrams were filtered already with min_persistence={self.min_persistence:g} and "
+                f"essential={self.essential!r}, which {min_persistence:g} and {essential!r} cannot undo: "
+                "filter the original diagrams"
+            )
+        longer = [_longer(points, self.max_epsilon, min_persistence) for points in self.points]
+        if essential == "drop":
+            kept = [points[np.isfinite(points[:, 1])] for points in longer]
+        elif essential == "clip":
+            kept = [np.column_stack([p[:, 0], np.minimum(p[:, 1], self.max_epsilon)]) for p in longer]
+        else:
+            kept = longer
+        return replace(self, points=kept, min_persistence=float(min_persistence), essential=essential)
+
+    def cut(self, *, max_epsilon: float) -> Diagrams:
+        """Return the diagrams as they are where the filtration ends earlier.
+
+        What is born later is not there, what dies later is alive at the end.
+
+        Args:
+            max_epsilon: The new end, at most the present one.
+
+        Returns:
+            The diagrams, as exact as these.
+
+        Raises:
+            DnnTopologyError: These diagrams end before, or are filtered (what lives long enough now may not by then).
+
+        Example:
+            >>> dgms = Diagrams([[(0, 0.1), (0, 0.25), (0.25, 0.3)]], max_epsilon=0.3)
+            >>> dgms.cut(max_epsilon=0.2)[0].tolist()
+            [[0.0, 0.1], [0.0, inf]]
+        """
+        end = check_max_epsilon(max_epsilon, bounded=False)
+        if end > self.max_epsilon:
+            raise DnnTopologyError(
+                f"max_epsilon must be at most {self.max_epsilon:g}, where these diagrams end, found {end:g}: compute "
+                "with a larger one"
+            )
+        if self.is_filtered:
+            raise DnnTopologyError("filtered diagrams cannot be cut: cut first, then filter")
+        points = [np.where(one > end, np.inf, one)[one[:, 0] <= end] for one in self.points]
+        density = self.density
+        if density is not None:
+            density = density[density[:, 0] <= end]
+            if density[-1, 0] < end:  # between two breakpoints the share is only known from below
+                density = np.vstack([density, [end, density[-1, 1]]])
+        return replace(self, points=points, max_epsilon=end, density=density, n_essential=None)
+
+    @filter_keywords
+    def select(self, dim: int) -> NDArray[np.float64]:
+        """Return the points of one dimension that count, those of positive length.
 
         Args:
             dim: Dimension.
-            min_persistence: Points must live longer than this, in ε.
-            essential: What becomes of classes alive at max_epsilon.
 
         Returns:
-            (k, 2), float64; death is inf only with `essential="count"`.
+            (k, 2), float64; death is inf for a class alive at max_epsilon.
 
         Raises:
-            DnnTopologyError: The dimension was not computed, or an option is unknown.
+            DnnTopologyError: The dimension was not computed.
 
         Example:
-            >>> dgms = Diagrams([[(0, 0.1), (0, float("inf"))]], max_epsilon=0.3)
-            >>> dgms.select(0, essential="clip").tolist()
-            [[0.0, 0.1], [0.0, 0.3]]
+            >>> Diagrams([[(0, 0), (0, 0.1), (0, float("inf"))]], max_epsilon=0.3).select(0).tolist()
+            [[0.0, 0.1], [0.0, inf]]
         """
-        check_at_least("min_persistence", min_persistence, 0)
-        check_choice("essential", essential, ESSENTIAL)
         points = self[dim]
-        if essential == "drop":
-            points = points[np.isfinite(points[:, 1])]
-        elif essential == "clip":
-            points = np.column_stack([points[:, 0], np.minimum(points[:, 1], self.max_epsilon)])
-        return points[points[:, 1] - points[:, 0] > min_persistence]
+        return points[points[:, 1] > points[:, 0]]
 
-    def betti_curve(self, dim: int, *, min_persistence: float = 0.0, essential: Essential = "count") -> BettiCurve:
+    @filter_keywords
+    def betti_curve(self, dim: int) -> BettiCurve:
         """Return β_dim(ε) = number of classes with birth ≤ ε < death, exactly.
 
         Args:
             dim: Dimension.
-            min_persistence: Only classes that live longer than this count, in ε.
-            essential: What becomes of classes alive at max_epsilon; "count" keeps them up to and at the end.
 
         Returns:
-            The step function (epsilon, beta).
+            The step function (epsilon, beta). Classes alive at max_epsilon live up to and at the end.
 
         Raises:
-            DnnTopologyError: The dimension was not computed, or an option is unknown.
+            DnnTopologyError: The dimension was not computed.
 
         Example:
             >>> dgms = Diagrams([[(0, 0.1), (0, float("inf"))]], max_epsilon=0.3)
@@ -170,7 +276,7 @@ class Diagrams:
             >>> epsilon.tolist(), beta.tolist()
             ([0.0, 0.1, 0.3], [2, 1, 1])
         """
-        births, deaths = self.select(dim, min_persistence=min_persistence, essential=essential).T
+        births, deaths = self.select(dim).T
         deaths = np.sort(deaths[np.isfinite(deaths)])
         epsilon = np.unique(np.concatenate([[0.0, self.max_epsilon], births, deaths]))
         alive = np.searchsorted(np.sort(births), epsilon, side="right")
@@ -178,18 +284,23 @@ class Diagrams:
         return BettiCurve(epsilon, alive.astype(np.int64))
 
     def density_at(self, epsilon: ArrayLike) -> NDArray[np.float64]:
-        """Return the share of pairs of nodes joined at scales (…), float64; exact at every birth and death.
+        """Return the share of pairs of nodes joined at scales (…) in [0, max_epsilon], float64.
+
+        It is exact at every birth and death; in between, where the table has no row, it is that of the scale before, a
+        lower bound. `FunctionalGraph.density` is exact everywhere.
 
         Raises:
-            DnnTopologyError: The diagrams came without their graph, so the density is not known.
+            DnnTopologyError: The diagrams came without their graph, so the density is not known; or a scale lies
+                outside.
         """
         if self.density is None:
             raise DnnTopologyError(
                 "the edge density is not known for diagrams read from a DIPHA file: "
                 "use filtration='nominal', or compute them with `persistence`"
             )
+        wanted = check_scales(epsilon, self.max_epsilon)
         scales, shares = self.density.T
-        joined: NDArray[np.float64] = shares[np.searchsorted(scales, np.asarray(epsilon), side="right") - 1]
+        joined: NDArray[np.float64] = shares[np.searchsorted(scales, wanted, side="right") - 1]
         return joined
 
     def save(self, path: str | Path) -> None:
@@ -201,12 +312,14 @@ class Diagrams:
         arrays = {f"H{dim}": points for dim, points in enumerate(self.points)}
         if self.density is not None:
             arrays["density"] = self.density
-        about = {
+        about: dict[str, Any] = {
             "format": store.FORMAT,
             "max_epsilon": self.max_epsilon,
             "n_nodes": self.n_nodes,
             "provenance": dict(self.provenance),
         }
+        if self.is_filtered:
+            about["filter"] = {name: getattr(self, name) for name in FILTER}
         store.write_arrays(Path(path), {"about": np.array(json.dumps(about)), **arrays})
 
     @classmethod
@@ -226,22 +339,65 @@ class Diagrams:
                 about["n_nodes"],
                 arrays.get("density"),
                 about["provenance"],
+                **{name: about["filter"][name] for name in FILTER if "filter" in about},
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DnnTopologyError(f"{path} holds no diagrams ({error}); delete it and run again") from error
 
 
-def _canonical(points: ArrayLike, dim: int) -> NDArray[np.float64]:
+def check_filter(min_persistence: float, essential: str) -> None:
+    """Check the two options of a filter.
+
+    Raises:
+        DnnTopologyError: `min_persistence` is negative or not finite, or `essential` is unknown.
+    """
+    check_at_least("min_persistence", min_persistence, 0)
+    if not np.isfinite(min_persistence):
+        raise DnnTopologyError(f"min_persistence must be a finite length in ε, found {min_persistence}: take 0.02")
+    check_choice("essential", essential, ESSENTIAL)
+
+
+def diagrams_of(source: Diagrams | HasDiagrams) -> Diagrams:
+    """Return the diagrams of a measurement, or those given.
+
+    Raises:
+        DnnTopologyError: It is neither.
+    """
+    diagrams = getattr(source, "diagrams", source)
+    if not isinstance(diagrams, Diagrams):
+        raise DnnTopologyError(f"expected diagrams or a measurement, found {type(source).__name__}")
+    return diagrams
+
+
+def _longer(points: NDArray[np.float64], end: float, least: float) -> NDArray[np.float64]:
+    """Return the points that live longer, a class alive at the end having lived until there; with 0, all."""
+    if least == 0:  # no filter: even a class that is born at the very end is there
+        return points
+    return points[np.minimum(points[:, 1], end) - points[:, 0] > least]
+
+
+def _canonical(points: ArrayLike, dim: int, end: float) -> NDArray[np.float64]:
     """Return points as a read-only (k, 2) float64 array sorted by birth, then death.
 
     Raises:
-        DnnTopologyError: The shape is wrong, a birth is not finite, or a class dies before it is born.
+        DnnTopologyError: The shape is wrong, a birth is not finite, a class dies before it is born, or one is born or
+            dies after the end.
     """
-    array = np.array(points, dtype=np.float64).reshape(-1, 2) if np.size(points) == 0 else np.array(points, float)
+    array = np.array(points, dtype=np.float64)
+    array = array.reshape(-1, 2) if array.size == 0 else array
     if array.ndim != 2 or array.shape[1] != 2:
         raise DnnTopologyError(f"points of dimension {dim} must be (k, 2), found shape {array.shape}")
     if not np.isfinite(array[:, 0]).all() or not (array[:, 1] >= array[:, 0]).all():
         raise DnnTopologyError(f"points of dimension {dim} must have a finite birth ≤ death")
+    beyond = np.isfinite(array) & (array > end)
+    if beyond.any():
+        highest = float(array[beyond].max())
+        if highest > end * (1 + ROUND_OFF):
+            raise DnnTopologyError(
+                f"points of dimension {dim} must not lie beyond max_epsilon={end:g}, where the filtration ends, found "
+                f"{highest:g}: name the end of their filtration, and look at less with `.cut(max_epsilon={end:g})`"
+            )
+        array[beyond] = end
     array = array[np.lexsort((array[:, 1], array[:, 0]))]
     array.setflags(write=False)
     return array

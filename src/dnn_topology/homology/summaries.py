@@ -7,30 +7,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from dnn_topology.homology.diagrams import diagrams_of
+from dnn_topology.homology.filter_keywords import filter_keywords
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dnn_topology.homology.diagrams import Diagrams, Essential
+    from dnn_topology.homology.diagrams import Diagrams, HasDiagrams
 
 
-def summarize(diagrams: Diagrams, *, min_persistence: float = 0.0, essential: Essential = "count") -> pd.DataFrame:
+@filter_keywords
+def summarize(diagrams: Diagrams | HasDiagrams) -> pd.DataFrame:
     """Return one row of numbers per dimension.
 
-    Which points count is `Diagrams`' policy. Means, sums and the entropy are over finite points; with
-    `essential="clip"` the essential classes are such points.
+    The points that are given count: hand over `diagrams.filtered()` for those that the original's pictures and both
+    papers count, which live longer than 0.02. Means, sums and the entropy are over finite points.
 
     Args:
-        diagrams: What `persistence` or `read_dipha` returned.
-        min_persistence: Only points that live longer than this count, in ε. The original's pictures and both
-            papers use 0.02.
-        essential: What becomes of classes alive at max_epsilon.
+        diagrams: What `persistence` or `read_dipha` returned, filtered or not, or a measurement.
 
     Returns:
         A table with the columns
 
         * ``dim``: dimension k;
         * ``count``: number of finite points that count;
-        * ``essential``: number of classes alive at max_epsilon, whatever the policy;
+        * ``essential``: number of classes alive at max_epsilon, before any filter;
         * ``life``: λ = mean(death - birth), in ε;
         * ``midlife``: μ = mean((birth + death) / 2), in ε;
         * ``betti_max``, ``peak_epsilon``, ``peak_density``: the first maximum of the Betti curve, its ε, and
@@ -40,7 +41,7 @@ def summarize(diagrams: Diagrams, *, min_persistence: float = 0.0, essential: Es
         * ``entropy``: persistence entropy -Σ p log p with p = (death - birth) / total, in nats.
 
     Raises:
-        DnnTopologyError: An option is unknown or `min_persistence` negative.
+        DnnTopologyError: These are no diagrams.
 
     Source:
         Life and midlife: Corneanu et al., Computing the testing error without a testing set, CVPR 2020. (The
@@ -53,24 +54,26 @@ def summarize(diagrams: Diagrams, *, min_persistence: float = 0.0, essential: Es
         >>> summarize(dgms).loc[1, ["life", "midlife", "betti_max"]].round(3).to_dict()
         {'life': 0.15, 'midlife': 0.175, 'betti_max': 2.0}
     """
+    source = diagrams_of(diagrams)
+    assert source.n_essential is not None
     rows = []
-    for dim in range(diagrams.max_dim + 1):
-        points = diagrams.select(dim, min_persistence=min_persistence, essential=essential)
+    for dim, n_essential in enumerate(source.n_essential):
+        points = source.select(dim)
         finite = points[np.isfinite(points[:, 1])]
         lives = finite[:, 1] - finite[:, 0]
-        curve = diagrams.betti_curve(dim, min_persistence=min_persistence, essential=essential)
+        curve = source.betti_curve(dim)
         peak_epsilon, betti_max = curve.peak()
-        known = diagrams.density is not None and betti_max > 0
+        known = source.density is not None and betti_max > 0
         rows.append(
             {
                 "dim": dim,
                 "count": len(finite),
-                "essential": int(np.isinf(diagrams[dim][:, 1]).sum()),
+                "essential": n_essential,
                 "life": _mean(lives),
                 "midlife": _mean(finite.mean(axis=1)),
                 "betti_max": betti_max,
                 "peak_epsilon": peak_epsilon,
-                "peak_density": float(diagrams.density_at(peak_epsilon)) if known else float("nan"),
+                "peak_density": float(source.density_at(peak_epsilon)) if known else float("nan"),
                 "integral": curve.integral(),
                 "total_persistence": float(lives.sum()),
                 "entropy": _entropy(lives),

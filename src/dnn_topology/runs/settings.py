@@ -14,10 +14,10 @@ from dnn_topology._checks import (
     check_fraction,
     check_types,
 )
+from dnn_topology.homology.diagrams import MIN_PERSISTENCE
 from dnn_topology.settings import Compute, MeasureSettings
 
 Split = Literal["train", "test"]
-MIN_PERSISTENCE = 0.02  # in ε, as in both papers: what pictures and tables of runs leave out
 
 
 @dataclass(frozen=True)

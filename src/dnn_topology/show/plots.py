@@ -15,13 +15,15 @@ from matplotlib.figure import Figure
 from scipy.ndimage import uniform_filter1d
 
 from dnn_topology._checks import DnnTopologyError, check_choice
+from dnn_topology.homology.diagrams import diagrams_of
+from dnn_topology.homology.filter_keywords import filter_keywords
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from dnn_topology.homology.diagrams import BettiCurve, Diagrams, Essential
-    from dnn_topology.pipeline import Measurement
+    from dnn_topology.homology.betti_curve import BettiCurve
+    from dnn_topology.homology.diagrams import Diagrams, HasDiagrams
 
 Filtration = Literal["nominal", "density"]
 FILTRATIONS: tuple[Filtration, ...] = ("nominal", "density")
@@ -29,14 +31,13 @@ LINE_STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v")
 
 
+@filter_keywords
 def plot_betti_curves(
-    curves: Mapping[str, Diagrams | Measurement],
+    curves: Mapping[str, Diagrams | HasDiagrams],
     *,
     dim: int = 1,
     filtration: Filtration = "nominal",
     smooth: bool = False,
-    min_persistence: float = 0.0,
-    essential: Essential = "count",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw one Betti curve per entry.
@@ -47,8 +48,6 @@ def plot_betti_curves(
         filtration: The horizontal axis: "nominal" is ε, "density" the share of pairs of neurons joined at ε.
         smooth: Draw what the original drew: a moving average over a tenth of the curve's breakpoints. By default
             the exact step function is drawn.
-        min_persistence: Only cavities that live longer than this, in ε, are counted.
-        essential: What becomes of cavities alive at max_epsilon.
         ax: Axes to draw on; new ones by default.
 
     Returns:
@@ -62,15 +61,16 @@ def plot_betti_curves(
         raise DnnTopologyError("there is no curve to draw")
     ax = axes_or_new(ax)
     for (label, source), style in zip(curves.items(), line_styles(len(curves)), strict=True):
-        diagrams = _diagrams(source)
-        curve = diagrams.betti_curve(dim, min_persistence=min_persistence, essential=essential)
+        diagrams = diagrams_of(source)
+        curve = diagrams.betti_curve(dim)
         x = curve.epsilon if filtration == "nominal" else diagrams.density_at(curve.epsilon)
         if smooth:
             ax.plot(x, _smoothed(curve), label=label, **style)
         else:
             ax.step(x, curve.beta, where="post", label=label, **style)
     ax.set_xlabel("scale ε (half the distance 1 − |correlation|)" if filtration == "nominal" else "edge density")
-    least = f" (cavities living longer than {min_persistence:g})" if min_persistence else ""
+    filters = {diagrams_of(source).min_persistence for source in curves.values()} - {0.0}
+    least = f" (cavities living longer than {min(filters):g})" if len(filters) == 1 else ""
     ax.set_ylabel(rf"Betti number $\beta_{dim}${least}")
     ax.set_ylim(bottom=0)
     ax.margins(x=0)
@@ -79,23 +79,23 @@ def plot_betti_curves(
     return tidy(ax)
 
 
-def plot_diagram(diagrams: Diagrams | Measurement, *, min_persistence: float = 0.0, ax: Axes | None = None) -> Axes:
+@filter_keywords
+def plot_diagram(diagrams: Diagrams | HasDiagrams, *, ax: Axes | None = None) -> Axes:
     """Draw the points (birth, death) of every dimension, essential classes on a line above.
 
     Args:
         diagrams: Diagrams, or a measurement.
-        min_persistence: Only points that live longer than this, in ε, are drawn.
         ax: Axes to draw on; new ones by default.
 
     Returns:
         The axes.
     """
     ax = axes_or_new(ax, square=True)
-    source = _diagrams(diagrams)
+    source = diagrams_of(diagrams)
     end = source.max_epsilon
     top = 1.06 * end  # the line of the classes that never die
     for dim, style in enumerate(line_styles(source.max_dim + 1)):
-        births, deaths = source.select(dim, min_persistence=min_persistence).T
+        births, deaths = source.select(dim).T
         ax.plot(
             births,
             np.where(np.isinf(deaths), top, deaths),
@@ -114,23 +114,21 @@ def plot_diagram(diagrams: Diagrams | Measurement, *, min_persistence: float = 0
     return tidy(ax)
 
 
-def plot_barcode(
-    diagrams: Diagrams | Measurement, *, dim: int = 1, min_persistence: float = 0.0, ax: Axes | None = None
-) -> Axes:
+@filter_keywords
+def plot_barcode(diagrams: Diagrams | HasDiagrams, *, dim: int = 1, ax: Axes | None = None) -> Axes:
     """Draw every cavity of one dimension as a bar from birth to death, in the order of birth.
 
     Args:
         diagrams: Diagrams, or a measurement.
         dim: Dimension of the cavities.
-        min_persistence: Only cavities that live longer than this, in ε, are drawn.
         ax: Axes to draw on; new ones by default.
 
     Returns:
         The axes.
     """
     ax = axes_or_new(ax)
-    source = _diagrams(diagrams)
-    births, deaths = source.select(dim, min_persistence=min_persistence).T
+    source = diagrams_of(diagrams)
+    births, deaths = source.select(dim).T
     alive = np.isinf(deaths)
     height = np.arange(len(births))
     dark, light = colormaps["cividis"]([0.25, 0.8])
@@ -202,11 +200,6 @@ def beside_accuracy(ax: Axes, history: pd.DataFrame) -> tuple[list[Any], list[An
     right.spines["top"].set_visible(False)
     handles, labels = right.get_legend_handles_labels()
     return handles, labels
-
-
-def _diagrams(source: Diagrams | Measurement) -> Diagrams:
-    """Return the diagrams of a measurement, or those given."""
-    return getattr(source, "diagrams", source)  # type: ignore[arg-type]  # a measurement has the attribute
 
 
 def axes_or_new(ax: Axes | None, *, square: bool = False) -> Axes:

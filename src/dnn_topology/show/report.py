@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 from dnn_topology import store
 from dnn_topology._checks import check_choice
+from dnn_topology.homology.filter_keywords import filter_keywords
 from dnn_topology.show.plots import Filtration, plot_barcode, plot_betti_curves, plot_diagram, plot_history
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from dnn_topology.homology.diagrams import Diagrams, Essential
+    from dnn_topology.homology.diagrams import Diagrams
 
 FORMATS = ("png", "svg", "pdf")
 
 
+@filter_keywords
 def draw_run(
     diagrams: Mapping[int, Diagrams],
     topology: pd.DataFrame,
@@ -27,21 +29,17 @@ def draw_run(
     *,
     filtration: Filtration = "nominal",
     smooth: bool = False,
-    min_persistence: float = 0.0,
-    essential: Essential = "count",
     formats: Sequence[str] = ("png",),
 ) -> list[Path]:
     """Draw the Betti curves of every dimension, the history, and the last epoch's diagram and barcode.
 
     Args:
-        diagrams: Epoch → diagrams.
+        diagrams: Epoch → diagrams, filtered or not.
         topology: The table of the same epochs.
         history: The history of the training, or None.
         folder: Where the pictures go.
         filtration: See `plot_betti_curves`.
         smooth: See `plot_betti_curves`.
-        min_persistence: See `plot_betti_curves`.
-        essential: See `plot_betti_curves`.
         formats: File formats.
 
     Returns:
@@ -55,13 +53,11 @@ def draw_run(
             dim=k,
             filtration=filtration,
             smooth=smooth,
-            min_persistence=min_persistence,
-            essential=essential,
         )
         for k in range(final.max_dim + 1)
     }
-    pictures[f"diagram_epoch{last}"] = plot_diagram(final, min_persistence=min_persistence)
-    pictures[f"barcode_H{dim}_epoch{last}"] = plot_barcode(final, dim=dim, min_persistence=min_persistence)
+    pictures[f"diagram_epoch{last}"] = plot_diagram(final)
+    pictures[f"barcode_H{dim}_epoch{last}"] = plot_barcode(final, dim=dim)
     pictures["history"] = plot_history(topology, history, dim=dim)
     return [path for name, ax in pictures.items() for path in save_figure(ax, folder / name, formats=formats)]
 

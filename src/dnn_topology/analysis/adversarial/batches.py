@@ -114,8 +114,8 @@ class BatchDetector:
                     "give batches of that size, or fit another detector"
                 )
             graph = functional_graph(signals[:, self._nodes], max_epsilon=self.scales[-1])
-            diagrams = persistence(graph, max_dim=self._dim)
-            found.append(diagrams.betti_curve(self._dim, min_persistence=self._min_persistence).at(self.scales))
+            diagrams = persistence(graph, max_dim=self._dim).filtered(min_persistence=self._min_persistence)
+            found.append(diagrams.betti_curve(self._dim).at(self.scales))
         return np.array(found, dtype=np.float64).reshape(-1, len(self.scales))
 
     def _area(self, curves: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,54 @@
+"""The Betti curve, an exact step function of the scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dnn_topology.graphs.checks import check_scales
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+class BettiCurve(NamedTuple):
+    """β_k(ε), the number of living cavities, as an exact step function on [0, max_epsilon].
+
+    Attributes:
+        epsilon: (m,), float64. Where the curve may change, rising from 0 to max_epsilon.
+        beta: (m,), int64. `beta[i]` holds from `epsilon[i]` until just before `epsilon[i + 1]`; the last
+            value holds at max_epsilon.
+    """
+
+    epsilon: NDArray[np.float64]
+    beta: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        """Return where the curve is highest and how far it goes."""
+        where, highest = self.peak()
+        peak = f"peak {highest} at ε {where:.4g}" if highest else "0 throughout"
+        return f"BettiCurve({peak}, {len(self.epsilon)} breakpoints on [0, {self.epsilon[-1]:g}])"
+
+    def at(self, epsilon: ArrayLike) -> NDArray[np.int64]:
+        """Return β at any scales (…) in [0, max_epsilon], as int64 of the same shape.
+
+        Raises:
+            DnnTopologyError: A scale lies outside: nothing is known there.
+
+        Example:
+            >>> BettiCurve(np.array([0.0, 0.1, 0.3]), np.array([2, 1, 1])).at([0.05, 0.3]).tolist()
+            [2, 1]
+        """
+        scales = check_scales(epsilon, float(self.epsilon[-1]))
+        return self.beta[np.searchsorted(self.epsilon, scales, side="right") - 1]
+
+    def integral(self) -> float:
+        """Return the area under the curve, ∫ β dε."""
+        return float(np.dot(self.beta[:-1], np.diff(self.epsilon)))
+
+    def peak(self) -> tuple[float, int]:
+        """Return (ε, β) at the first maximum; ε is NaN where the curve is 0 throughout."""
+        place = int(np.argmax(self.beta))
+        highest = int(self.beta[place])
+        return (float(self.epsilon[place]) if highest else float("nan")), highest

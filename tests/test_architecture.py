@@ -16,14 +16,15 @@ SRC = Path(dnn_topology.__file__).parent
 # A module imports from its own room and from rooms further up. Rooms in one line stand side by side and do not meet.
 LAYERS = (
     ("_version", "_checks"),
-    ("settings", "store", "isolate"),
+    ("settings", "store"),
     ("recording",),
     ("graphs",),
     ("homology",),
     ("pipeline",),
     ("analysis", "nets"),
     ("show",),
-    ("monitors", "runs"),
+    ("monitors", "work"),
+    ("runs",),
     ("cli",),
     ("__main__",),
 )
@@ -34,7 +35,8 @@ SIBLINGS = ("analysis.early_stopping", "analysis.gap", "analysis.adversarial")
 # heavy library → the rooms and modules that may import it
 HOMES = {
     "torch": (
-        *("recording", "nets", "pipeline", "analysis.adversarial", "monitors", "runs", "cli", "graphs.correlation"),
+        *("recording", "nets", "pipeline", "analysis.adversarial", "monitors", "runs", "work.workers", "cli"),
+        "graphs.correlation",
     ),
     "torchvision": ("nets",),
     "matplotlib": ("show",),
@@ -48,7 +50,7 @@ HOMES = {
     "lightning": ("monitors.lightning",),
     "transformers": ("monitors.huggingface",),
     "foolbox": ("analysis.adversarial.attacks",),
-    "distributed": ("runs",),
+    "distributed": ("work.cluster",),
 }
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 

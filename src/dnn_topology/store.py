@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -240,6 +241,16 @@ def growing_array(path: Path) -> Iterator[Callable[[NDArray[np.float32]], None]]
                 temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def digest_of(path: Path) -> str:
+    """Return what tells the content of a file from others.
+
+    Raises:
+        DnnTopologyError: It cannot be read.
+    """
+    with readable_errors("read", path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from dnn_topology.runs.measurements import RunMeasurement, find_measurement
 from dnn_topology.runs.measuring import measure_epochs
 from dnn_topology.runs.results import counting, epoch_table, interval_table
 from dnn_topology.runs.run import Run
-from dnn_topology.runs.settings import Resources, RunMeasureSettings, TrainSettings
 from dnn_topology.runs.training import run_training
+from dnn_topology.settings import Resources, RunMeasureSettings, TrainSettings
 
 TRAINING = TrainSettings(net="lenet_300_100", dataset="digits", lr=0.05, data_subset=0.2)
 SETTINGS = RunMeasureSettings(n_inputs=100, max_dim=1)

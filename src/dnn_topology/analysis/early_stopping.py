@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice
-from dnn_topology.homology.diagrams import MIN_PERSISTENCE
 from dnn_topology.homology.summaries import summarize
+from dnn_topology.settings import MIN_PERSISTENCE
 
 if TYPE_CHECKING:
     from dnn_topology.homology.diagrams import Diagrams

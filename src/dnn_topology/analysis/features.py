@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.homology.diagrams import MIN_PERSISTENCE
 from dnn_topology.homology.summaries import summarize
+from dnn_topology.settings import MIN_PERSISTENCE
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from dnn_topology.homology.diagrams import Diagrams, Essential
+    from dnn_topology.homology.diagrams import Diagrams
+    from dnn_topology.settings import Essential
 
 MAX_EPSILON = 0.4  # the scale up to which the CVPR 2020 paper looks
 SPREAD = ("h0_death_mean", "h0_death_std", "h1_birth_mean", "h1_birth_std", "h1_death_mean", "h1_death_std")

@@ -11,7 +11,8 @@ from cyclopts import Parameter
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.progress import answer, print_table, progress, say
-from dnn_topology.runs.settings import DetectSettings, TrainSettings, digest_of
+from dnn_topology.settings import DetectSettings, TrainSettings
+from dnn_topology.store import digest_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +44,7 @@ def detect(
     Stopped and run again, it goes on with the attacks that are missing.
 
     Args:
-        run: The folder of a run, trial<T>, that `run`, `train` or a study left.
+        run: The folder of a run, trial0, that `run`, `train` or a study left.
         named: Which run, in the way of the original.
         epoch: Which checkpoint of the run (default: the last).
         checkpoint: Judge these weights, of a network --net trained on --dataset, instead of a run's.

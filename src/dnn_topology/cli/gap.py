@@ -69,7 +69,7 @@ def predict(
     """Foretell the gap and the test accuracy of one network, from training inputs alone.
 
     Args:
-        run: The folder of a run, trial<T>.
+        run: The folder of a run, trial0.
         model: What `gap fit` left.
         named: Which network and data set the checkpoint is of.
         epoch: Which checkpoint of the run (default: the last).
@@ -171,7 +171,7 @@ def _weights(
         DnnTopologyError: The model looks at an early epoch, and there is a checkpoint alone.
     """
     from dnn_topology.runs.run import Run
-    from dnn_topology.runs.settings import TrainSettings
+    from dnn_topology.settings import TrainSettings
 
     if folder is not None:
         run = named.open(folder, machine)
@@ -210,9 +210,9 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
 
     from dnn_topology.analysis.features import MAX_EPSILON, with_early
     from dnn_topology.nets.train import evaluate as accuracy_of
-    from dnn_topology.runs.settings import RunMeasureSettings
     from dnn_topology.runs.study.cell import measured_draws, measured_how
     from dnn_topology.runs.study.features import network_features
+    from dnn_topology.settings import RunMeasureSettings
 
     how = {"n_inputs": 500, "max_epsilon": MAX_EPSILON, "nodes": "unit", **model.measured}
     draws = int(how.get("draws", 1))

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.progress import answer, print_table
-from dnn_topology.runs.settings import TrainSettings
+from dnn_topology.settings import TrainSettings
 
 Rows = tuple[tuple[str, ...], Sequence[tuple[str, ...]]]
 
@@ -99,7 +99,7 @@ def estimate(
     Where nothing is trained yet, the untrained network is estimated.
 
     Args:
-        run: The folder of a run, trial<T>, that `run`, `train` or a study left.
+        run: The folder of a run, trial0, that `run`, `train` or a study left.
         named: Which run, in the way of the original.
         checkpoint: Estimate the network with the weights in this file.
         epochs: Epochs (default: every checkpoint).

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, get_type_h
 from cyclopts import Group, Parameter
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, nearest
-from dnn_topology.runs.settings import (
+from dnn_topology.settings import (
     DetectSettings,
     PictureSettings,
     Resources,
     RunMeasureSettings,
     TrainSettings,
-    use_threads,
+    documented,
 )
-from dnn_topology.settings import documented
 from dnn_topology.store import read_toml
 
 if TYPE_CHECKING:
@@ -163,6 +162,8 @@ class Machine:
             DnnTopologyError: There is no such device here.
         """
         import torch
+
+        from dnn_topology.work.workers import use_threads
 
         use_threads(self.nproc)
         if self.device == "auto":

@@ -13,16 +13,17 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.progress import answer, progress, say
 from dnn_topology.cli.stopping import NEVER, StopFlags, leave, watch_of
-from dnn_topology.runs.settings import PictureSettings, RunMeasureSettings, TrainSettings, digest_of
+from dnn_topology.settings import PictureSettings, RunMeasureSettings, TrainSettings
+from dnn_topology.store import digest_of
 
 if TYPE_CHECKING:
     from dnn_topology.homology.diagrams import Diagrams
-    from dnn_topology.isolate import Failure
     from dnn_topology.nets.train import TrainingState
     from dnn_topology.runs.measurements import RunMeasurement
     from dnn_topology.runs.run import Run
-    from dnn_topology.runs.settings import Resources
     from dnn_topology.runs.stopping import TrainingWatch
+    from dnn_topology.settings import Resources
+    from dnn_topology.work.isolate import Failure
 
 DEMO_EPOCHS = (0, 1, 2, 5, 10, 20, 30)
 Epochs = Annotated[int, Parameter(alias="--epochs", group=opt.FIRST)]
@@ -173,7 +174,7 @@ def topology(
     What is measured with other settings lies beside what was measured before.
 
     Args:
-        run: The folder of a run, trial<T>, that `run`, `train` or a study left.
+        run: The folder of a run, trial0, that `run`, `train` or a study left.
         named: Which run, in the way of the original.
         checkpoint: Measure the weights in this file, as epoch 0 of a new run.
         epochs: Epochs to measure (default: every checkpoint).

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from dnn_topology.analysis.early_stopping import Decision, StoppingRule
     from dnn_topology.runs.run import Run
-    from dnn_topology.runs.settings import Resources, RunMeasureSettings
     from dnn_topology.runs.stopping import StoppingEpochs, TrainingWatch
+    from dnn_topology.settings import Resources, RunMeasureSettings
 
 Quantity = Literal["midlife", "life", "density", "epsilon"]
 
@@ -69,7 +69,7 @@ def early_stop(
     Epochs that were not measured yet are measured from their checkpoints; other rules then cost nothing.
 
     Args:
-        run: The folder of a run, trial<T>, that `run` or `train` left.
+        run: The folder of a run, trial0, that `run` or `train` left.
         quantity: What of H1 is looked at: its midlife, life, or the density or epsilon of its peak.
         patience: Epochs without a good value before the stop (default: 3).
         min_delta: Share of the lowest value so far by which it must fall; negative: by which it may rise (default:
@@ -132,8 +132,8 @@ def watch_of(
     rule = _rule(stop.early_stop_quantity, stop.patience, stop.min_delta)
     if stop.early_stop is None:
         return None
-    from dnn_topology.runs.settings import Resources
     from dnn_topology.runs.stopping import USUAL, StoppingEpochs, TrainingWatch
+    from dnn_topology.settings import Resources
 
     if not save_every:
         raise DnnTopologyError("--early-stop looks at and chooses among the weights that are kept: raise --save-every")
@@ -176,7 +176,7 @@ def _measured(looked_at: StoppingEpochs, epochs: list[int]) -> dict[int, pd.Data
     """Measure epochs and say how long that takes and how far it is."""
     from dnn_topology.analysis.early_stopping import QUANTITIES
     from dnn_topology.homology.engines.estimate import duration
-    from dnn_topology.isolate import Failure
+    from dnn_topology.work.isolate import Failure
 
     missing = looked_at.unfinished(epochs)
     if missing:

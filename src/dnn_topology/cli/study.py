@@ -11,14 +11,14 @@ from cyclopts import Parameter
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.progress import answer, print_table, progress, say
-from dnn_topology.runs.settings import Resources
+from dnn_topology.settings import Resources
 
 if TYPE_CHECKING:
-    from dnn_topology.isolate import Failure
-    from dnn_topology.runs.ledger import Outcomes
     from dnn_topology.runs.study.cell import Cell, CellResult
     from dnn_topology.runs.study.folder import StudyFolder
     from dnn_topology.runs.study.grid import Study
+    from dnn_topology.work.isolate import Failure
+    from dnn_topology.work.ledger import Outcomes
 
 Place = Parameter(group=opt.PLACES)
 

@@ -12,8 +12,7 @@ from cyclopts import Parameter
 from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.progress import answer, say
-from dnn_topology.runs.settings import RunMeasureSettings
-from dnn_topology.settings import Essential
+from dnn_topology.settings import Essential, RunMeasureSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +44,7 @@ def visualise(
     Reads what `run` left, and the original pipeline's own adj_epc….bin.out files where there is nothing of ours.
 
     Args:
-        run: The folder of a run, trial<T>, that `run`, `topology` or the original left.
+        run: The folder of a run, trial0, that `run`, `topology` or the original left.
         named: Which run, in the way of the original.
         epochs: Epochs to draw (default: all measured).
         dim: Dimensions of the cavities.

@@ -18,8 +18,9 @@ from dnn_topology.homology.summaries import summarize
 
 if TYPE_CHECKING:
     from dnn_topology.graphs.metrics import Metric
-    from dnn_topology.homology.diagrams import Diagrams, Essential, HasDiagrams
+    from dnn_topology.homology.diagrams import Diagrams, HasDiagrams
     from dnn_topology.recording.activations import Activations
+    from dnn_topology.settings import Essential
 
 
 class HasDraws(Protocol):

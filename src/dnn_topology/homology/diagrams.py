@@ -7,7 +7,7 @@ import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import numpy as np
 
@@ -16,14 +16,13 @@ from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice,
 from dnn_topology.graphs.checks import ROUND_OFF, check_scales
 from dnn_topology.homology.betti_curve import BettiCurve
 from dnn_topology.homology.filter_keywords import filter_keywords
+from dnn_topology.settings import MIN_PERSISTENCE, Essential
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-Essential = Literal["count", "drop", "clip"]
 ESSENTIAL: tuple[Essential, ...] = ("count", "drop", "clip")
 FILTER = ("min_persistence", "essential", "n_essential")  # the fields of diagrams that say what they went through
-MIN_PERSISTENCE = 0.02  # in ε: both papers count only cavities that live longer
 
 
 class HasDiagrams(Protocol):

@@ -18,12 +18,14 @@ import numpy as np
 import pandas as pd
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.adversarial.detection import Watch, watch
+from dnn_topology._checks import DnnTopologyError, check_choice
+from dnn_topology.analysis.adversarial import NAMES
+from dnn_topology.analysis.adversarial.attacks import ATTACKS
+from dnn_topology.analysis.adversarial.detection import DEFAULT, Watch, watch
 from dnn_topology.analysis.adversarial.results import Attack, DetectResults
-from dnn_topology.runs import stamps
-from dnn_topology.runs.ledger import Ledger, Work
-from dnn_topology.runs.settings import DetectSettings
+from dnn_topology.settings import DetectSettings
+from dnn_topology.work import stamps
+from dnn_topology.work.ledger import Ledger, Work
 
 if TYPE_CHECKING:
     import torch
@@ -60,13 +62,17 @@ class Detection(Work[Attack, Arrays]):
         about: Mapping[str, Any],
         device: str = "cpu",
     ) -> None:
+        _check_names(settings)
         self.net, self.data, self.settings, self.device = net.to(device), data, settings, device
+        self.names = DEFAULT if settings.detectors is None else tuple(dict.fromkeys(settings.detectors))
         form = getattr(data.train, "form", None)
         scale: tuple[list[float], list[float]] = ([0.0], [1.0]) if form is None else form.normalisation()
         self._mean, self._std = scale
-        self._stamp = {**about, **settings.results}
-        defaults = {**about, **DetectSettings().results}
-        self.folder = stamps.home(folder.parent, folder.name, self._stamp, results="*.npz", defaults=defaults)
+        of_all = {
+            name: getattr(settings, name) for name in ("batch_sizes", "n_inputs", "n_fit", "noise", "seed", "layers")
+        }
+        self._stamp = {**about, "detectors": self.names, **of_all}  # every attack has a file, so that more may come
+        self.folder = stamps.home(folder.parent, folder.name, self._stamp, results="*.npz", defaults=self._stamp)
 
     @cached_property
     def detectors(self) -> Watch:
@@ -77,7 +83,7 @@ class Detection(Work[Attack, Arrays]):
         return watch(
             self.net,
             sample(self.data.train, settings.n_fit, seed=settings.seed).tensors[0],
-            detectors=settings.all_detectors,
+            detectors=self.names,
             batch_sizes=[size for size in settings.batch_sizes if size],
             noise=settings.noise,
             mean=self._mean,
@@ -127,7 +133,7 @@ class Detection(Work[Attack, Arrays]):
 
         settings, attacks = self.settings, self.missing
         few = self.judged[1][:TRIED]
-        names = settings.all_detectors
+        names = self.names
         options: dict[str, Any] = {"layers": settings.layers, "trees": needs_trees(names), "device": self.device}
         observe(self.net, few, **options)
         started = time.perf_counter()
@@ -256,3 +262,15 @@ def write_detection(results: DetectResults, folder: Path) -> list[Path]:
     rows = {name: json.loads(tables[name].to_json(orient="records")) for name in ("attacks", "detection")}
     store.write_json(folder / "detection.json", {"settings": stamps.read_stamp(folder), **rows})
     return [*(folder / f"{name}.csv" for name in tables), folder / "detection.json", *draw_detection(results, folder)]
+
+
+def _check_names(settings: DetectSettings) -> None:
+    """Check the names of attacks and detectors.
+
+    Raises:
+        DnnTopologyError: One is unknown.
+    """
+    for name in settings.detectors or ():
+        check_choice("detector", name, NAMES)
+    for name in settings.attacks:
+        check_choice("attack", name, ATTACKS)

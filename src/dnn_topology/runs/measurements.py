@@ -30,9 +30,9 @@ from pathlib import Path
 from dnn_topology._checks import DnnTopologyError, nearest
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import file_name, read_dipha
-from dnn_topology.runs import stamps
 from dnn_topology.runs.run import Run, epochs_in, listed
-from dnn_topology.runs.settings import RunMeasureSettings
+from dnn_topology.settings import RunMeasureSettings
+from dnn_topology.work import stamps
 
 GRAPH = r"(?:part|sample)\d+"  # the name of one of several graphs of an epoch
 RESULTS = "epoch*.npz"

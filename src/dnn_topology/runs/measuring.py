@@ -11,12 +11,12 @@ from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import write_dipha
-from dnn_topology.isolate import Failure
 from dnn_topology.pipeline import Snapshot, fixed_groups, graph_names, measured_graphs
-from dnn_topology.runs.ledger import Ledger, Work
 from dnn_topology.runs.measurements import RunMeasurement
 from dnn_topology.runs.run import Run, listed
-from dnn_topology.runs.settings import Resources, RunMeasureSettings
+from dnn_topology.settings import Resources, RunMeasureSettings
+from dnn_topology.work.isolate import Failure
+from dnn_topology.work.ledger import Ledger, Work
 
 if TYPE_CHECKING:
     import numpy as np

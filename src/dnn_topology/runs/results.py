@@ -19,7 +19,7 @@ from dnn_topology.runs.run import epochs_in
 if TYPE_CHECKING:
     from dnn_topology.homology.diagrams import Diagrams
     from dnn_topology.runs.measurements import RunMeasurement
-    from dnn_topology.runs.settings import PictureSettings
+    from dnn_topology.settings import PictureSettings
 
 
 def write_results(

@@ -1,6 +1,6 @@
 """One training on disk: what was trained, and where its files lie.
 
-Layout of the folder of a run, by default `<save_path>/<net>_<dataset>/trial<T>/`:
+Layout of the folder of a run, by default `<save_path>/<net>_<dataset>/trial0/`:
 
     settings.json                     what was trained
     manifest.json                     which files are finished, with sizes and digests
@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnn_topology._checks import DnnTopologyError, nearest
-from dnn_topology.runs.ledger import Manifest
-from dnn_topology.runs.settings import TrainSettings
-from dnn_topology.runs.stamps import SETTINGS, read_settings
+from dnn_topology.settings import TrainSettings
+from dnn_topology.work.ledger import Manifest
+from dnn_topology.work.stamps import SETTINGS, read_settings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -190,7 +190,7 @@ def near_runs(folder: Path) -> str:
         if names:
             return f" ({nearest(folder.parent.name, names)})"
     return (
-        ": name the folder trial<T> that `dnn-topology run` or `train` left, such as "
+        ": name the folder trial0 that `dnn-topology run` or `train` left, such as "
         "results_dnn_topology/lenet_mnist-5k/trial0"
     )
 

@@ -22,17 +22,17 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.early_stopping import MAX_EPSILON, QUANTITIES, Decision, StoppingRule, stopping_readings
 from dnn_topology.graphs.node_sampling import sample_nodes
 from dnn_topology.pipeline import Snapshot, diagrams_of, graphs_of
-from dnn_topology.runs import stamps
-from dnn_topology.runs.ledger import Ledger, Work
 from dnn_topology.runs.measuring import EpochsFailedError, snapshot_of
 from dnn_topology.runs.run import Run
-from dnn_topology.runs.settings import Resources, RunMeasureSettings
+from dnn_topology.settings import Resources, RunMeasureSettings
+from dnn_topology.work import stamps
+from dnn_topology.work.ledger import Ledger, Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dnn_topology.isolate import Failure
     from dnn_topology.recording.activations import Activations
+    from dnn_topology.work.isolate import Failure
 
 STEM, RESULTS = "early_stopping", "epoch*.csv"
 USUAL = RunMeasureSettings(max_dim=1, max_epsilon=MAX_EPSILON)

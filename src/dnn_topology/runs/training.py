@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_at_least
-from dnn_topology.runs import stamps
-from dnn_topology.runs.ledger import Manifest
 from dnn_topology.runs.run import Run, listed
-from dnn_topology.runs.settings import TrainSettings
+from dnn_topology.settings import TrainSettings
+from dnn_topology.work import stamps
+from dnn_topology.work.ledger import Manifest
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from dnn_topology.cli import main
-from dnn_topology.runs.settings import Resources
 from dnn_topology.runs.study.folder import StudyFolder
 from dnn_topology.runs.study.grid import Study, read_study
+from dnn_topology.settings import Resources
 from tests.runs.study.test_local import finished, longer, run, started, wait_for
 
 distributed = pytest.importorskip("distributed")

@@ -15,9 +15,9 @@ import pytest
 
 from dnn_topology.runs.measuring import measure_epochs
 from dnn_topology.runs.run import Run
-from dnn_topology.runs.settings import Resources
 from dnn_topology.runs.study.folder import StudyFolder
 from dnn_topology.runs.study.grid import Study
+from dnn_topology.settings import Resources
 
 
 def started(toml: Path, results: Path, *options: str) -> subprocess.Popen[str]:

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from dnn_topology.homology.diagrams import Diagrams
-from dnn_topology.isolate import Failure
-from dnn_topology.runs.ledger import Outcomes
-from dnn_topology.runs.settings import Resources
 from dnn_topology.runs.study.cell import Cell, CellResult
 from dnn_topology.runs.study.folder import StudyFolder, counts_by, expected_seconds
 from dnn_topology.runs.study.grid import Study
+from dnn_topology.settings import Resources
+from dnn_topology.work.isolate import Failure
+from dnn_topology.work.ledger import Outcomes
 
 DIAGRAMS = Diagrams([np.array([[0, 0.1]])], max_epsilon=0.4)
 
@@ -51,7 +51,7 @@ class Runner:
 
 def run_study(study: Study, folder: StudyFolder, runner: Runner, *, retry_failed: bool = False) -> Outcomes[Cell]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dnn_topology.runs.ledger.work_through", runner)
+        patch.setattr("dnn_topology.work.ledger.work_through", runner)
         return folder.finish(study, Resources(), retry_failed=retry_failed)
 
 

@@ -17,9 +17,8 @@ import numpy as np
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.pipeline import Snapshot, measured_graphs
 from dnn_topology.runs.run import Run
-from dnn_topology.runs.settings import RunMeasureSettings, TrainSettings
 from dnn_topology.runs.study.features import network_features
-from dnn_topology.settings import Compute
+from dnn_topology.settings import Compute, RunMeasureSettings, TrainSettings
 
 if TYPE_CHECKING:
     from torch import nn

@@ -14,17 +14,17 @@ import numpy as np
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.diagrams import Diagrams
-from dnn_topology.runs.ledger import Ledger, Outcomes, Work
 from dnn_topology.runs.run import Run
-from dnn_topology.runs.stamps import SETTINGS
 from dnn_topology.runs.study.cell import Cell, CellResult, Row, run_cell
+from dnn_topology.work.ledger import Ledger, Outcomes, Work
+from dnn_topology.work.stamps import SETTINGS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dnn_topology.isolate import Failure
-    from dnn_topology.runs.settings import Resources
     from dnn_topology.runs.study.grid import Study
+    from dnn_topology.settings import Resources
+    from dnn_topology.work.isolate import Failure
 
 
 @dataclass(frozen=True)

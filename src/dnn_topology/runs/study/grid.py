@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_type, nearest
-from dnn_topology.runs.settings import RunMeasureSettings, TrainSettings
 from dnn_topology.runs.study.cell import Cell
+from dnn_topology.settings import RunMeasureSettings, TrainSettings
 from dnn_topology.store import read_toml
 
 NOT_VARIED = {"trial", "weights"}  # of a training on disk alone

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
-from dnn_topology.isolate import Failure, isolated
-from dnn_topology.runs.settings import Resources, use_threads
+from dnn_topology.settings import Resources
+from dnn_topology.work.isolate import Failure, isolated
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -36,7 +36,7 @@ def work_through(
         DnnTopologyError: A task that is done in this process cannot be, or there is no reaching the cluster.
     """
     if resources.scheduler is not None:
-        from dnn_topology.runs.cluster import on_cluster
+        from dnn_topology.work.cluster import on_cluster
 
         yield from on_cluster(work, tasks, scheduler=resources.scheduler, say=say)
     elif resources.isolated or min(resources.jobs, len(tasks)) > 1:
@@ -45,3 +45,14 @@ def work_through(
     else:
         for task in tasks:
             yield task, work(task)
+
+
+def use_threads(threads: int | None) -> None:
+    """Set the number of threads of torch and of the libraries under NumPy and SciPy; None leaves their choice."""
+    if threads is None:
+        return
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)

@@ -8,8 +8,8 @@ import pytest
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.runs import stamps
-from dnn_topology.runs.settings import RunMeasureSettings, TrainSettings
+from dnn_topology.settings import RunMeasureSettings, TrainSettings
+from dnn_topology.work import stamps
 
 
 def claim(folder: Path, settings: Mapping[str, Any], *, defaults: Mapping[str, Any] | None = None) -> None:

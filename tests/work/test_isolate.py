@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.isolate import Failure, isolated
+from dnn_topology.work.isolate import Failure, isolated
 
 
 def act(task: str) -> str | int:

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.isolate import Failure, attempt
-from dnn_topology.runs.settings import use_threads
+from dnn_topology.work.isolate import Failure, attempt
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -78,6 +77,8 @@ def on_cluster(
 
 def work_alone(work: Callable[[Task], Result], task: Task) -> Result | Failure:
     """Do one task on a worker, on one thread and alone in its process."""
+    from dnn_topology.work.workers import use_threads
+
     with ONE_AT_A_TIME:
         use_threads(1)
         return attempt(work, task)

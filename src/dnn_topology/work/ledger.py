@@ -7,7 +7,6 @@ seen and its task done again; `<TASK>.failed.json` says why a task has no result
 
 from __future__ import annotations
 
-import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -18,9 +17,9 @@ from typing import Any, Generic, TypeVar
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.isolate import Failure
-from dnn_topology.runs.settings import Resources
-from dnn_topology.runs.workers import work_through
+from dnn_topology.settings import Resources
+from dnn_topology.work.isolate import Failure
+from dnn_topology.work.workers import work_through
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -105,8 +104,8 @@ class Manifest:
             status = path.stat()
             if not isinstance(known, dict) or status.st_size != known["size"]:
                 return False
-            return bool(status.st_mtime_ns == known["time"] or _digest(path) == known["digest"])
-        except (OSError, KeyError):
+            return bool(status.st_mtime_ns == known["time"] or store.digest_of(path) == known["digest"])
+        except (OSError, KeyError, DnnTopologyError):
             return False
 
 
@@ -246,10 +245,4 @@ class Ledger(Generic[Task, Result]):
 def _about(path: Path) -> dict[str, Any]:
     """Return what tells whether a file is still the same."""
     status = path.stat()
-    return {"size": status.st_size, "time": status.st_mtime_ns, "digest": _digest(path)}
-
-
-def _digest(path: Path) -> str:
-    """Return a digest of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    return {"size": status.st_size, "time": status.st_mtime_ns, "digest": store.digest_of(path)}

@@ -1,16 +1,10 @@
-"""What is measured of a network: options that travel together, written once.
-
-The keywords of `measure`, the flags of the command line, the grid of a study and the settings that a folder of results
-is stamped with are all made from these fields. Nothing heavy is imported here: `--help` reads this file.
-"""
+"""What is measured of a network."""
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from dnn_topology._checks import (
     DnnTopologyError,
@@ -29,6 +23,7 @@ Constant = Literal["drop", "isolate"]
 SampleMethod = Literal["uniform", "importance", "kmeans"]
 Essential = Literal["count", "drop", "clip"]
 
+MIN_PERSISTENCE = 0.02  # in ε, as in both papers: what pictures and tables leave out
 # The options that mean something for each type of graph; another one is refused rather than passed over.
 GRAPH_OPTIONS: Mapping[GraphType, frozenset[str]] = {
     "functional": frozenset({"metric"}),
@@ -36,7 +31,6 @@ GRAPH_OPTIONS: Mapping[GraphType, frozenset[str]] = {
     "partitioned": frozenset({"metric", "partition", "split", "threshold", "subsplit"}),
     "per-sample": frozenset({"n_samples", "select_nodes"}),
 }
-Function = TypeVar("Function", bound=Callable[..., Any])
 CORRELATIONS = ("pearson", "spearman", "distance-correlation")  # metrics whose distances are at most 1
 OF_SOME_GRAPHS = ("partition", "split", "subsplit", "threshold", "n_samples", "select_nodes", "metric")
 
@@ -171,90 +165,18 @@ class MeasureSettings:
 
 
 @dataclass(frozen=True)
-class Compute:
-    """What computing may use; none of it changes a result.
+class RunMeasureSettings(MeasureSettings):
+    """What is measured of a run's epochs: inputs are drawn, seeded, from one split of its data.
 
     Attributes:
-        engine: What computes persistence ('auto' decides, `dnn-topology engines` lists).
-        threads: Threads to use (default: one per core).
-        memory_limit: Refuse what would take more, in GiB (default: 80 % of what is free).
-
-    Raises:
-        DnnTopologyError: A number is not positive.
+        metric: Of two signals: pearson, spearman, distance-correlation, or your own package.module:function from
+            signals (n_samples, n) to distances (n, n).
+        n_inputs: Number of inputs that the graph is built from.
+        min_persistence: In pictures and tables, only cavities that live longer than this (ε) count.
+        graph_split: Inputs of the graph: 'train', or 'test' as in the original, which then looks at test data.
     """
 
-    engine: str = "auto"
-    threads: int | None = None
-    memory_limit: float | None = None
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        if self.threads is not None:
-            check_at_least("threads", self.threads, 1)
-        if self.memory_limit is not None and not self.memory_limit > 0:
-            raise DnnTopologyError(f"memory_limit must be positive, found {self.memory_limit}")
-
-    @property
-    def of_persistence(self) -> dict[str, Any]:
-        """The options of `persistence`."""
-        return {"engine": self.engine, "threads": self.threads, "memory_limit": self.memory_limit}
-
-
-def takes_settings(*kinds: type) -> Callable[[Function], Function]:
-    """Return a decorator that writes the fields of settings into a function's signature and docstring.
-
-    Args:
-        *kinds: The dataclasses whose fields the function takes as `**options`.
-
-    Returns:
-        The decorator. In the docstring, the line that documents `**options` gives way to the fields' own.
-    """
-
-    def decorate(function: Function) -> Function:
-        signature = inspect.signature(function)
-        kept = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-        of_kinds = [option for kind in kinds for option in fields(kind)]
-        made = [
-            inspect.Parameter(
-                option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.type
-            )
-            for option in of_kinds
-            if option.name not in signature.parameters
-        ]
-        function.__signature__ = signature.replace(parameters=[*kept, *made])  # type: ignore[attr-defined]
-        about = {name: text for kind in kinds for name, text in _attributes(kind).items()}
-        lines = (function.__doc__ or "").splitlines()
-        places = [place for place, line in enumerate(lines) if line.strip().startswith("**options:")]
-        if places:
-            entries = (f"        {name}: " + text.replace("\n", "\n    ") for name, text in about.items())
-            lines[places[0] : places[0] + 1] = "\n".join(entries).splitlines()
-        function.__doc__ = "\n".join(lines)
-        return function
-
-    return decorate
-
-
-def settings_of(options: Mapping[str, Any], kind: type[Any]) -> Any:
-    """Return settings made of those options that are its fields, a list of layers as a tuple."""
-    known = {option.name for option in fields(kind)}
-    taken = {name: value for name, value in options.items() if name in known}
-    if isinstance(taken.get("layers"), list):
-        taken["layers"] = tuple(taken["layers"])
-    return kind(**taken)
-
-
-def documented(kind: type) -> str:
-    """Return the documentation of a class of settings with that of the fields that it has from its base."""
-    own, base = inspect.cleandoc(kind.__doc__ or ""), kind.__mro__[1]
-    if base is object:
-        return own
-    attributes = {**_attributes(base), **_attributes(kind)}
-    lines = "\n".join(f"    {name}: {text}" for name, text in attributes.items())
-    return f"{own.splitlines()[0]}\n\nAttributes:\n{lines}\n"
-
-
-def _attributes(kind: type) -> dict[str, str]:
-    """Return what a class's docstring says of each attribute, with the line breaks that are there."""
-    section = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")[2].split("\n\n", 1)[0]
-    entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, flags=re.MULTILINE)
-    return dict(entries)
+    metric: str = "pearson"
+    n_inputs: int = 1000
+    min_persistence: float = MIN_PERSISTENCE
+    graph_split: Literal["train", "test"] = "train"

@@ -1,0 +1,30 @@
+"""Options that travel together, written once.
+
+The keywords of `measure`, the flags of the command line, the grid of a study and the settings that a folder of results
+is stamped with are all made from these fields. Nothing heavy is imported here: `--help` reads this room.
+"""
+
+from __future__ import annotations
+
+from dnn_topology.settings.computing import Compute, Resources
+from dnn_topology.settings.detecting import DetectSettings
+from dnn_topology.settings.keywords import documented, settings_of, takes_settings
+from dnn_topology.settings.measuring import MIN_PERSISTENCE, Essential, MeasureSettings, Nodes, RunMeasureSettings
+from dnn_topology.settings.pictures import PictureSettings
+from dnn_topology.settings.training import TrainSettings
+
+__all__ = [
+    "MIN_PERSISTENCE",
+    "Compute",
+    "DetectSettings",
+    "Essential",
+    "MeasureSettings",
+    "Nodes",
+    "PictureSettings",
+    "Resources",
+    "RunMeasureSettings",
+    "TrainSettings",
+    "documented",
+    "settings_of",
+    "takes_settings",
+]

@@ -1,0 +1,24 @@
+"""How pictures are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dnn_topology._checks import check_types
+
+
+@dataclass(frozen=True)
+class PictureSettings:
+    """How pictures are drawn.
+
+    Attributes:
+        filtration: Axis of Betti curves: 'nominal' (ε) or 'density', the share of pairs joined.
+        smooth: Smooth Betti curves as the original does.
+    """
+
+    filtration: Literal["nominal", "density"] = "nominal"
+    smooth: bool = False
+
+    def __post_init__(self) -> None:
+        check_types(self)

@@ -1,0 +1,58 @@
+"""What is trained, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, check_types
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What is trained, and how. The number of epochs may grow later.
+
+    Attributes:
+        net: Network: a name that `dnn-topology nets` lists, torchvision:NAME, or package.module:factory of your own.
+        dataset: Data set: a name that `dnn-topology datasets` lists, folder:PATH, or npz:PATH.
+        trial: Number that tells trainings of the same kind apart.
+        seed: Seed of everything random (default: the trial's number).
+        lr: Initial learning rate.
+        batch_size: Images per step of training.
+        data_subset: Share of the training images that is used, at random.
+        binarize_labels: Set this class against an equally large sample of the others (-1: no).
+        permute_labels: Share of the training labels that is permuted, once and for all.
+        weights: Digest of the file of initial weights, if there is one.
+        weight_decay: Pull of the weights to 0.
+        train_size: Number of training images that is used, at random (0: all).
+        width: Multiply the widths of a small network's hidden layers.
+        depth: Number of a perceptron's hidden layers.
+        dropout: Share of a small network's units dropped in training.
+
+    Raises:
+        DnnTopologyError: A value is out of range.
+    """
+
+    net: str = "lenet"
+    dataset: str = "mnist-5k"
+    trial: int = 0
+    seed: int = 0
+    lr: float = 0.01
+    batch_size: int = 128
+    data_subset: float = 1.0
+    binarize_labels: int = -1
+    permute_labels: float = 0.0
+    weights: str | None = None
+    weight_decay: float = 5e-4
+    train_size: int = 0
+    width: float | None = None
+    depth: int | None = None
+    dropout: float | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name, least in (("trial", 0), ("seed", 0), ("batch_size", 1), ("train_size", 0), ("weight_decay", 0)):
+            check_at_least(name, getattr(self, name), least)
+        check_fraction("permute_labels", self.permute_labels)
+        check_fraction("data_subset", self.data_subset)
+        if not self.lr > 0:
+            raise DnnTopologyError(f"lr must be positive, found {self.lr}")

@@ -142,3 +142,15 @@ def check_distances(distances: NDArray[np.float64]) -> None:
             f"`distances` must be 0 on the diagonal: found {diagonal[at_node]} at node {at_node}; "
             "pass distances, not similarities"
         )
+
+
+def check_whole(name: str, value: object, least: int) -> int:
+    """Return a whole number that reaches its smallest sensible value.
+
+    Raises:
+        DnnTopologyError: It is none, or too small.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise DnnTopologyError(f"{name} must be a whole number, found {value!r}")
+    check_at_least(name, int(value), least)
+    return int(value)

@@ -7,6 +7,7 @@ import math
 import types
 from collections.abc import Callable, Iterable
 from functools import cache
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -219,8 +220,6 @@ def _is(found: Any, hint: Any) -> bool:
 
 def _is_number(found: Any) -> bool:
     """Return whether a value is a real number, NumPy's included and bool excluded."""
-    from numbers import Real
-
     return isinstance(found, Real) and not isinstance(found, bool)
 
 
@@ -232,3 +231,15 @@ def _words(hint: Any) -> str:
         return f"a tuple of {_words(get_args(hint)[0]).removeprefix('a ')}s"
     names = {str: "a text", int: "a whole number", float: "a finite number", bool: "True or False", Path: "a path"}
     return names.get(hint, "None" if hint in {None, type(None)} else "a function")
+
+
+def check_whole(name: str, value: object, least: int) -> int:
+    """Return a whole number that reaches its smallest sensible value.
+
+    Raises:
+        DnnTopologyError: It is none, or too small.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise DnnTopologyError(f"{name} must be a whole number, found {value!r}")
+    check_at_least(name, int(value), least)
+    return int(value)

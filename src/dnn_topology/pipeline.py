@@ -23,7 +23,7 @@ from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.persistence import persistence
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.recording.activations import Activations, record
-from dnn_topology.recording.inputs import draw as take_batches
+from dnn_topology.recording.inputs import take_batches
 from dnn_topology.recording.layers import OUTPUT
 from dnn_topology.recording.state_dicts import StateDict, load_weights
 from dnn_topology.settings import Compute, MeasureSettings, settings_of, takes_settings

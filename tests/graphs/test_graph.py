@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.graphs.graph import FunctionalGraph, functional_graph
+from dnn_topology.graphs.graph import FunctionalGraph, functional_graph, varying_neurons
 from dnn_topology.recording.activations import Activations
 from tests.oracles import oracle_distances
 from tests.strategies import distance_matrices, signals
@@ -164,3 +164,20 @@ def test_large_but_finite_activations_are_accepted() -> None:
 def test_a_vector_is_refused() -> None:
     with pytest.raises(DnnTopologyError, match=r"\(n_samples, n_neurons\), found shape \(5,\)"):
         functional_graph(np.ones(5))
+
+
+@pytest.mark.parametrize("level", [1e-30, 0.3, -5.0, 1e20])
+def test_a_neuron_that_varies_by_roundings_alone_is_constant(level: float) -> None:
+    rounded = np.full(50, level, dtype=np.float32)
+    rounded[7] = np.nextafter(rounded[7], np.float32(np.inf))
+    values = np.column_stack([rounded, np.linspace(0, 1, 50, dtype=np.float32)])
+    assert varying_neurons(values).tolist() == [1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, np.int64])
+def test_a_neuron_that_varies_by_more_than_roundings_is_not_constant(dtype: type) -> None:
+    assert varying_neurons((1000 + np.arange(50)[:, None]).astype(dtype)).tolist() == [0]
+
+
+def test_a_small_change_of_a_large_number_counts_in_double_precision() -> None:
+    assert varying_neurons(1e6 + 1e-3 * np.arange(50.0)[:, None]).tolist() == [0]

@@ -151,7 +151,7 @@ def test_pickled_code_is_never_run(tmp_path: Path) -> None:
             return (Path.touch, (tmp_path / "exploded",))
 
     torch.save({"epoch": 0, "model": Bomb()}, tmp_path / "w.pt")
-    with pytest.raises(DnnTopologyError, match="is damaged"):
+    with pytest.raises(DnnTopologyError, match="more than tensors and plain values"):
         load_weights(tmp_path / "w.pt", build_net("lenet"))
     assert not (tmp_path / "exploded").exists()
 

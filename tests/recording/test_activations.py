@@ -266,10 +266,11 @@ def test_a_layer_that_is_never_called_is_refused() -> None:
         record(model, [inputs()], layers=["1", "spare"])
 
 
-def test_an_output_without_a_dimension_of_samples_is_refused() -> None:
-    model = nn.LSTM(4, 6, batch_first=True)  # its states are (layers, batch, features)
-    with pytest.raises(DnnTopologyError, match=r"layer 'output.1.0' returned 1 rows for a batch of 10"):
-        record(model, [inputs(10, 5, 4)])
+def test_states_that_do_not_begin_with_the_samples_are_turned_round() -> None:
+    model = nn.LSTM(4, 6, num_layers=2, batch_first=True)  # its states are (layers, batch, features)
+    x = inputs(10, 5, 4)
+    found = record(model, [x], layers=["output.1.0"]).values
+    np.testing.assert_allclose(found, model(x)[1][0].transpose(0, 1).flatten(1).detach(), rtol=1e-5, atol=1e-6)
 
 
 def test_a_layer_whose_width_changes_between_batches_is_refused() -> None:

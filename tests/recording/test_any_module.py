@@ -116,9 +116,10 @@ def test_layers_that_were_named_are_all_kept_even_if_they_are_the_same() -> None
     assert widths(dt.record(model, [randn(4, 6)], layers=["1", "output"])) == {"1": 4, "output": 4}
 
 
-def test_a_layer_that_is_not_called_is_passed_over_by_default_and_an_error_by_name() -> None:
+def test_a_layer_that_is_not_called_is_reported_by_default_and_an_error_by_name() -> None:
     model = Calling(lambda self, x: self.used(x) * 2, used=nn.Linear(6, 5), idle=nn.Linear(5, 4))
-    assert widths(dt.record(model, [randn(4, 6)])) == {"used": 5, "output": 5}
+    with pytest.warns(UserWarning, match="'idle' would be recorded by default and were never called"):
+        assert widths(dt.record(model, [randn(4, 6)])) == {"used": 5, "output": 5}
     with pytest.raises(dt.DnnTopologyError, match="'idle' was not called"):
         dt.record(model, [randn(4, 6)], layers=["used", "idle"])
 
@@ -149,11 +150,17 @@ def test_of_a_recurrent_network_its_states_over_time_are_recorded(kind: Any) -> 
     torch.testing.assert_close(layer(found, "rnn.0"), model.rnn(x)[0].mean(dim=1).detach())  # type: ignore[operator]
 
 
-def test_time_before_samples_is_an_error_even_with_as_many_steps_as_samples() -> None:
+@pytest.mark.parametrize("n_steps", [5, 8])
+def test_time_before_samples_is_turned_round_even_with_as_many_steps_as_samples(n_steps: int) -> None:
     model = Calling(lambda self, x: self.rnn(x.transpose(0, 1))[0][-1], rnn=nn.LSTM(6, 4))
+    x = randn(5, n_steps, 6)
+    found = layer(dt.record(model, [x]), "rnn.0").reshape(5, n_steps, 4)
+    torch.testing.assert_close(found, model.rnn(x.transpose(0, 1))[0].transpose(0, 1).detach())  # type: ignore[operator]
+
+
+def test_a_model_whose_inputs_have_time_before_samples_is_refused() -> None:
     with pytest.raises(dt.DnnTopologyError, match="batch_first=True"):
-        dt.record(model, [randn(5, 5, 6)])
-    assert widths(dt.record(model, [randn(5, 5, 6)], layers=["output"])) == {"output": 4}
+        dt.record(Calling(lambda self, x: self.rnn(x)[0][-1], rnn=nn.LSTM(6, 4)), [randn(5, 5, 6)], layers=["output"])
 
 
 # torch's own, of the model called without being recorded, whose fused layers use nested tensors

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from dnn_topology.graphs.metrics import Metric
     from dnn_topology.recording.activations import Activations
 
+ROUNDINGS = 4  # within which the values of a neuron are one and the same
+
 
 NO_EDGES = Edges(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0))
 
@@ -266,6 +268,9 @@ def _edges(
 def varying_neurons(values: NDArray[np.floating], neurons: pd.DataFrame | None = None) -> NDArray[np.intp]:
     """Return which neurons change from sample to sample, and so have correlations.
 
+    One whose values differ by at most four roundings of the largest of them, in its own precision, does not: torch
+    rounds the same sum otherwise in batches of other sizes.
+
     Args:
         values: (n_samples, n_neurons), real.
         neurons: Their table, for the message.
@@ -277,7 +282,11 @@ def varying_neurons(values: NDArray[np.floating], neurons: pd.DataFrame | None =
         DnnTopologyError: An activation is NaN or infinite.
     """
     _check_finite(values, neurons)
-    return np.flatnonzero(values.max(axis=0) > values.min(axis=0)) if values.shape[1] else np.empty(0, np.intp)
+    if not values.shape[1]:
+        return np.empty(0, np.intp)
+    highest, lowest = values.max(axis=0).astype(np.float64), values.min(axis=0).astype(np.float64)
+    precision = np.finfo(values.dtype).eps if values.dtype == np.float32 else np.finfo(np.float64).eps
+    return np.flatnonzero(highest - lowest > ROUNDINGS * precision * np.maximum(np.abs(highest), np.abs(lowest)))
 
 
 def _check_finite(values: NDArray[np.floating], neurons: pd.DataFrame | None) -> None:

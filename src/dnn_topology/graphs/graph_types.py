@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_fraction
-from dnn_topology.graphs.graph import FunctionalGraph, functional_graph
+from dnn_topology.graphs.graph import FunctionalGraph, functional_graph, varying_neurons
 from dnn_topology.graphs.groups import (
     chosen_neurons,
     chunk_groups,
@@ -216,4 +216,4 @@ class GraphKind:
 
 def _all_constant(activations: Activations) -> bool:
     """Return whether no neuron changes from input to input."""
-    return not np.ptp(activations.values, axis=0).any()
+    return not len(varying_neurons(activations.values, activations.neurons))

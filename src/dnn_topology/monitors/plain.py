@@ -11,7 +11,7 @@ import pandas as pd
 
 from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.pipeline import Measurement, measure
-from dnn_topology.recording.inputs import draw
+from dnn_topology.recording.inputs import take_batches
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,7 +64,7 @@ class TopologyMonitor:
         check_at_least("every", every, 1)
         inspect.signature(measure).bind(None, None, **options)  # a mistyped option fails now, not after an epoch
         self.measurements: dict[int, Measurement] = {}
-        self._batches = draw(batches, max_samples=max_samples, seed=seed)
+        self._batches = take_batches(batches, max_samples=max_samples, seed=seed)
         self._every = every
         self._options = {"max_samples": max_samples, "seed": seed, **options}
         self._on_measure = on_measure

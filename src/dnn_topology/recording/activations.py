@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,14 @@ import torch
 from torch import nn
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice
+from dnn_topology._checks import DnnTopologyError, check_choice, check_whole
 from dnn_topology.recording.hooks import Tape, hooked
-from dnn_topology.recording.inputs import batch_size, forward_arguments
-from dnn_topology.recording.layers import Layer, check_names, default_layers, unwrapped
-from dnn_topology.recording.listing import meant_layers
-from dnn_topology.recording.restoring import borrowed, seeded
+from dnn_topology.recording.inputs import as_batches, batch_size, forward_arguments, rows_of
+from dnn_topology.recording.layers import Layer, check_names, check_samples_first, declared_layers, unwrapped
+from dnn_topology.recording.listing import default_names, meant_layers
+from dnn_topology.recording.probing import OTHER, Probe, probe
+from dnn_topology.recording.random_states import seeded
+from dnn_topology.recording.restoring import borrowed
 from dnn_topology.recording.signals import NODES, Nodes, token_mask
 
 if TYPE_CHECKING:
@@ -34,10 +37,14 @@ class Activations:
         values: (n_samples, n_neurons), float32.
         neurons: One row per neuron: `layer` (categorical, in the order of the forward pass) and `index`, the
             place within the layer's flattened output (for nodes="channel": the channel, for "feature": the feature).
+        layers: One row per recorded layer, in that order: `layer`, `kind` (the class of the module, or "function"),
+            `stage` ("after activation" or "before activation", that is the output of a layer of weights; else
+            "other") and `neurons`, their number. None where it is not known.
     """
 
     values: NDArray[np.float32]
     neurons: pd.DataFrame
+    layers: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != len(self.neurons):
@@ -59,29 +66,36 @@ def record(
 ) -> Activations:
     """Run a model over some inputs and keep the output of each neuron on each of them.
 
-    One forward pass per batch, in eval mode and without gradients. The model's outputs do not change, and its
-    mode, its device and torch's random state are left as they were found, even after an exception. A
-    (Distributed)DataParallel or compiled model is recorded on the module inside it.
+    One forward pass per batch, in eval mode and without gradients, after two on a few samples that show which layers
+    there are and which dimension of their outputs is the samples. The model's outputs do not change, and its mode, its
+    device and every random state that can be reached (torch's, NumPy's, Python's, those of loaders, samplers and data
+    sets) are left as they were found, even after an exception. (Distributed)DataParallel and compiled modules are
+    recorded as the module inside. Threads take turns.
 
     Args:
         model: Any module.
-        batches: Any iterable, such as a DataLoader. A batch is a tensor, a mapping, which is passed as keyword
-            arguments, or a sequence whose first item is one of these (what follows are labels and is ignored).
+        batches: Any iterable of batches, such as a DataLoader; or samples: a tensor or NumPy array, along its first
+            axis, or a map-style Dataset, which are taken in their order, 256 at a time. A batch is a tensor or an
+            array; a mapping, which is passed as keyword arguments; or a sequence of the inputs that the model's forward
+            pass requires: one tensor, mapping or packed sequence, several tensors, or these in a sequence of their own.
+            What follows them are labels and is ignored.
         layers: Names of modules (as in `named_modules`) whose outputs are the neurons; "output" is the model's own.
             A function that a module calls is named as by torch.fx: "relu", "block.add", "block.relu_1", …. In a
             glob, such as "features.*", `*` stays within one level and `**` does not; it means what `list_layers` lists.
             Default: what the model declares in an attribute `node_layers`, a sequence of names or a mapping from
             "unit" and "channel" to one, as the named networks do; else every activation module and recurrent network
-            (else every Linear and convolution) that is called, and the output. A module called n times in a forward
+            (else every Linear and convolution) that is called, and the output; where activations that are called as
+            functions make more than these, all activations in place of them. A module called n times in a forward
             pass gives n layers, "name", "name@2", …; one that returns several tensors, in a tuple, a mapping or a
-            dataclass, gives "name.key" or "name.0", "name.1", …, and can be named so, to take one of them.
+            dataclass, gives "name.key" or "name.0", "name.1", …, and can be named so, to take one of them. If one of
+            the model's own modules is called "output", that is meant by it, and the model's output is "output_".
         nodes: "unit": every scalar of the output is a neuron; "channel": every entry of dimension 1 is, averaged over
             all dimensions after it, as suits images; "feature": every entry of the last dimension is, averaged over
             all dimensions between the first and the last, as suits sequences of tokens. If the batch is a mapping
             with an `attention_mask` (n_samples, n_tokens), only tokens that it marks are averaged.
         max_samples: The first so many samples are used; None for all.
-        seed: torch's random state while the batches are drawn, so that a shuffling loader gives the same ones
-            every time.
+        seed: Of every random state that can be reached, while batches are taken and the model runs, so that a loader
+            that shuffles and augments gives the same ones every time.
         device: Where to run; by default where the model is.
         out: A `.npy` file to write the signals to, batch by batch, for when they are too many for memory
             (4 · samples · neurons bytes). They are then read from it piecewise, and memory is bounded by one batch.
@@ -91,8 +105,13 @@ def record(
         are mapped from that file, which has to stay.
 
     Raises:
-        DnnTopologyError: A layer does not exist or was not called; nothing was given; an output is not a
-            tensor with one entry per sample, or changes its shape between batches; the model has no weights yet.
+        DnnTopologyError: A layer does not exist, was not called, or lies where no hook reaches (in TorchScript or a
+            program of torch.export); nothing was given; an output is not a tensor with one entry per sample, or changes
+            its shape between batches; the model has no weights yet; an argument is of a wrong type.
+
+    Warns:
+        UserWarning: Layers chosen by default were never called; or inputs may differ between two recordings, because
+            they come from workers that run already or from a generator without a state.
 
     Example:
         >>> import torch
@@ -103,30 +122,38 @@ def record(
         >>> acts.neurons["layer"].tolist()
         ['1', '1', '1', 'output', 'output']
     """
+    if not isinstance(nodes, str):
+        raise DnnTopologyError(f"nodes must be one of {', '.join(NODES)}, found {nodes!r}")
     check_choice("nodes", nodes, NODES)
     if max_samples is not None:
-        check_at_least("max_samples", max_samples, 1)
+        check_whole("max_samples", max_samples, 1)
+    check_whole("seed", seed, 0)
     model = unwrapped(model)
-    names = default_layers(model, nodes) if layers is None else check_names(layers)
+    names = None if layers is None else check_names(layers)
+    batches = as_batches(batches)
+    tape = Tape(nodes, by_default=names is None and declared_layers(model, nodes) is None)
     chosen: dict[str, Layer] = {}
-    tape = Tape(nodes, by_default=layers is None and not hasattr(model, "node_layers"))
     chunks: list[NDArray[np.float32]] = []
     widths: dict[str, int] = {}
     n_samples = 0
     rows = contextlib.nullcontext(chunks.append) if out is None else store.growing_array(Path(out))
     listening = contextlib.ExitStack()
-    with borrowed(model, device) as (home, dtype), seeded(seed, batches, home), listening, rows as keep:
+    with borrowed(model, device) as (home, dtype), seeded(seed, (batches, model), home), listening, rows as keep:
         for batch in batches:
-            args, kwargs = forward_arguments(batch, home, dtype)
+            args, kwargs = forward_arguments(batch, home, dtype, model)
             size = batch_size(args, kwargs)
-            if not chosen:  # what some names mean shows when the model runs
-                chosen = meant_layers(model, names, args, kwargs)
+            if not size:
+                continue
+            mask = _mask(model, kwargs) if nodes == "feature" else None
+            if not chosen:  # what some names mean, and where the samples are, shows when the model runs
+                calls = probe(model, args, kwargs, home)
+                chosen = _chosen(model, names, nodes, calls)
+                tape.tensors, tape.certain = {each.layer: each for each in calls.tensors}, calls.certain
                 listening.enter_context(hooked(model, chosen, tape))
-            tape.start(_mask(model, kwargs) if nodes == "feature" else None)
-            model(*args, **kwargs)
-            found = tape.by_layer(chosen, size)
-            _check_widths({name: part.shape[1] for name, part in found.items()}, widths)
-            chunk = torch.cat(list(found.values()), dim=1).numpy()
+            _run(model, args, kwargs, tape, size=size, mask=mask)
+            tape.check_called(chosen)
+            _check_widths({name: part.shape[1] for name, part in tape.parts.items()}, widths)
+            chunk = torch.cat(list(tape.parts.values()), dim=1)[:size].numpy()
             chunk = chunk if max_samples is None else chunk[: max_samples - n_samples]
             keep(chunk)
             n_samples += len(chunk)
@@ -134,8 +161,68 @@ def record(
                 break
     if not n_samples:
         raise DnnTopologyError("there is no input to record: `batches` is empty")
+    _report_idle([name for name in chosen if name not in tape.called])
     values = _stacked(chunks, n_samples) if out is None else np.load(out, mmap_mode="r")
-    return Activations(values, _neuron_table(widths))
+    return Activations(values, _neuron_table(widths), _layer_table(widths, tape))
+
+
+def _chosen(model: nn.Module, names: Sequence[str] | None, nodes: Nodes, calls: Probe) -> dict[str, Layer]:
+    """Return the layers to record, by default or by name."""
+    names = default_names(model, nodes, calls) if names is None else names
+    chosen = meant_layers(model, names, calls)
+    if not calls.certain:
+        check_samples_first(model, [*chosen])
+    return chosen
+
+
+def _run(
+    model: nn.Module,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    tape: Tape,
+    *,
+    size: int,
+    mask: torch.Tensor | None,
+) -> None:
+    """Run a hooked model on a batch; a lone sample runs beside itself, because torch rounds one row otherwise.
+
+    Raises:
+        DnnTopologyError: As for `record`; or the model does not take complex numbers.
+        RuntimeError: As the model raises it.
+    """
+    if size == 1:
+        twice = [0, 0]
+        try:
+            tape.start(2, None if mask is None else mask[twice])
+            model(*rows_of(tuple(args), twice, size), **rows_of(dict(kwargs), twice, size))
+        except DnnTopologyError:
+            raise
+        except Exception:  # whatever a model says that takes single samples alone
+            tape.start(1, mask)
+        else:
+            return
+    tape.start(size, mask)
+    try:
+        model(*args, **kwargs)
+    except RuntimeError as error:
+        if not any(isinstance(item, torch.Tensor) and item.is_complex() for item in (*args, *kwargs.values())):
+            raise
+        raise DnnTopologyError(
+            "the inputs are complex numbers, which the model does not take: give their real part or absolute value"
+        ) from error
+
+
+def _report_idle(idle: Sequence[str]) -> None:
+    """Warn of layers that were chosen by default and never called, if hooks could have heard them."""
+    # torch's attention uses the weights of this one without calling it.
+    idle = [name for name in idle if name.rpartition(".")[2] != "out_proj"]
+    if idle:
+        more = f" and {len(idle) - 3} more" if len(idle) > 3 else ""
+        warnings.warn(
+            f"{', '.join(map(repr, idle[:3]))}{more} would be recorded by default and were never called, so they are "
+            "left out: name layers= to choose others",
+            stacklevel=3,
+        )
 
 
 def _mask(model: nn.Module, inputs: Mapping[str, Any]) -> torch.Tensor | None:
@@ -154,18 +241,18 @@ def _mask(model: nn.Module, inputs: Mapping[str, Any]) -> torch.Tensor | None:
     return mask
 
 
-def _check_widths(found: Mapping[str, int], widths: dict[str, int]) -> None:
+def _check_widths(returned: Mapping[str, int], widths: dict[str, int]) -> None:
     """Remember the layers' widths in `widths` on the first batch, and hold every later batch against them.
 
     Raises:
         DnnTopologyError: The width of a layer, or the order of calls, changed.
     """
     if not widths:
-        widths.update(found)
-    if list(found.items()) != list(widths.items()):
-        changed = [name for name in {**widths, **found} if widths.get(name) != found.get(name)] or list(found)
+        widths.update(returned)
+    if list(returned.items()) != list(widths.items()):
+        changed = [name for name in {**widths, **returned} if widths.get(name) != returned.get(name)] or list(returned)
         raise DnnTopologyError(
-            f"layer {changed[0]!r} has {found.get(changed[0], 0)} neurons in this batch and had "
+            f"layer {changed[0]!r} has {returned.get(changed[0], 0)} neurons in this batch and had "
             f"{widths.get(changed[0], 0)} before: give inputs of one size, or average: nodes='channel' for images, "
             "nodes='feature' for tokens"
         )
@@ -189,5 +276,18 @@ def _neuron_table(layers: Mapping[str, int]) -> pd.DataFrame:
         {
             "layer": pd.Categorical.from_codes(np.repeat(np.arange(len(widths)), widths), pd.Index(list(layers))),
             "index": np.concatenate([np.arange(width) for width in widths]),
+        }
+    )
+
+
+def _layer_table(widths: Mapping[str, int], tape: Tape) -> pd.DataFrame:
+    """Return the table (layer, kind, stage, neurons) of all recorded layers."""
+    known = [tape.tensors.get(name) for name in widths]
+    return pd.DataFrame(
+        {
+            "layer": list(widths),
+            "kind": [each.kind if each else OTHER for each in known],
+            "stage": [each.stage if each else OTHER for each in known],
+            "neurons": list(widths.values()),
         }
     )

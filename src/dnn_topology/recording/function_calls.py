@@ -15,8 +15,18 @@ from typing import Any
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
+
+from dnn_topology.recording.layers import heard_modules
 
 Pause = Callable[[], contextlib.AbstractContextManager[None]]
+
+
+def hear(module: nn.Module, hook: Callable[..., Any], *, always_call: bool = False) -> RemovableHandle:
+    """Register a forward hook, on a TorchScript module too, which calls them but offers no way to add one."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return nn.Module.register_forward_hook(module, hook, always_call=always_call)
+    return module.register_forward_hook(hook, always_call=always_call)
 
 
 @contextlib.contextmanager
@@ -33,9 +43,9 @@ def function_calls(model: nn.Module, take: Callable[[str, Any], None]) -> Iterat
     calls = _Calls(take)
     handles = []
     try:
-        for name, module in model.named_modules():
-            handles.append(module.register_forward_pre_hook(calls.entering(name)))
-            handles.append(module.register_forward_hook(calls.leaving, always_call=True))
+        for name, module in heard_modules(model):
+            handles.append(nn.Module.register_forward_pre_hook(module, calls.entering(name)))
+            handles.append(hear(module, calls.leaving, always_call=True))
         with calls:
             yield calls.paused
     finally:

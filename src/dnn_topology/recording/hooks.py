@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,9 +13,10 @@ import torch
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError, nearest
-from dnn_topology.recording.function_calls import function_calls
+from dnn_topology.recording.function_calls import function_calls, hear
 from dnn_topology.recording.layers import Layer
-from dnn_topology.recording.signals import Nodes, leaves, signals
+from dnn_topology.recording.probing import CalledTensor
+from dnn_topology.recording.signals import Nodes, identity, leaves, signals
 
 
 @dataclass
@@ -24,67 +26,94 @@ class Tape:
     Attributes:
         nodes: What is a neuron.
         by_default: Whether nobody named the layers, so that one that repeats another or is not called is passed over.
+        tensors: What is known of the tensors that the model returns, by layer name.
+        certain: Whether that says where their samples lie.
         mask: Which tokens of the batch count.
-        calls: Layer name and signals of each tensor that it returned, by path, in the order of the calls.
+        size: Number of samples of the batch.
+        parts: Layer name and signals of each tensor, in the order of the calls.
+        times: How often each layer was called.
+        called: The layers that were called in any batch.
         seen: The tensors recorded, by identity and version, as long as they live.
     """
 
     nodes: Nodes
     by_default: bool
+    tensors: Mapping[str, CalledTensor] = field(default_factory=dict)
+    certain: bool = False
     mask: torch.Tensor | None = None
-    calls: list[tuple[str, dict[str, torch.Tensor]]] = field(default_factory=list)
+    size: int = 0
+    parts: dict[str, torch.Tensor] = field(default_factory=dict)
+    times: Counter[str] = field(default_factory=Counter)
+    called: set[str] = field(default_factory=set)
     seen: weakref.WeakValueDictionary[tuple[int, int], torch.Tensor] = field(
         default_factory=weakref.WeakValueDictionary
     )
 
-    def start(self, mask: torch.Tensor | None) -> None:
+    def start(self, size: int, mask: torch.Tensor | None) -> None:
         """Forget the last batch."""
-        self.mask = mask
-        self.calls.clear()
+        self.size, self.mask = size, mask
+        self.parts.clear()
+        self.times.clear()
         self.seen.clear()
 
     def keep(self, name: str, layer: Layer, output: Any) -> None:
         """Write down what a layer returned.
 
         Raises:
-            DnnTopologyError: As for `signals`; or the layer does not return the tensor that it was named for.
+            DnnTopologyError: As for `signals`; the layer does not return the tensor that it was named for; or a tensor
+                has no dimension of samples, or tokens in place of channels.
         """
-        found = dict(leaves(output))
-        taken = {path: leaf for path, leaf in found.items() if layer.takes(path)}
+        returned = dict(leaves(output))
+        taken = {path: leaf for path, leaf in returned.items() if layer.takes(path)}
         if layer.path and not taken:
-            known = [layer.module_name + path for path in found]
+            known = [layer.module_name + path for path in returned]
             raise DnnTopologyError(f"the model has no layer {name!r}: {nearest(name, [layer.module_name, *known])}")
         if not taken:
-            raise DnnTopologyError(f"layer {name!r} returned no floating-point tensor of samples: leave it out")
+            what = f" (but {output.dtype})" if isinstance(output, torch.Tensor) else ""
+            raise DnnTopologyError(
+                f"layer {name!r} returned no floating-point tensor of samples{what}: leave it out"
+                + (", or let the model return its absolute value" if "complex" in what else "")
+            )
         if self.by_default:
-            taken = {path: leaf for path, leaf in taken.items() if self.seen.get(_identity(leaf)) is not leaf}
-        self.seen.update({_identity(leaf): leaf for leaf in taken.values()})
-        self.calls.append(
-            (name, {path: signals(leaf, nodes=self.nodes, mask=self.mask, layer=name) for path, leaf in taken.items()})
-        )
+            taken = {path: leaf for path, leaf in taken.items() if self.seen.get(identity(leaf)) is not leaf}
+        self.seen.update({identity(leaf): leaf for leaf in taken.values()})
+        self.times[name] += 1
+        self.called.add(name)
+        label = layer.module_name + (f"@{self.times[name]}" if self.times[name] > 1 else "")
+        for path, leaf in taken.items():
+            self.parts[label + path] = signals(
+                self._samples_first(label + path, leaf), nodes=self.nodes, mask=self.mask, layer=label + path
+            )
 
-    def by_layer(self, layers: Mapping[str, Layer], size: int) -> dict[str, torch.Tensor]:
-        """Return the signals of the batch by layer name, in the order of the calls.
+    def check_called(self, layers: Mapping[str, Layer]) -> None:
+        """Check that every layer that was named was called in this batch.
 
         Raises:
-            DnnTopologyError: A layer that was named was not called, or one returned no first dimension of samples.
+            DnnTopologyError: One was not.
         """
-        found: dict[str, torch.Tensor] = {}
-        times = dict.fromkeys(layers, 0)
-        for name, parts in self.calls:
-            times[name] += 1
-            label = layers[name].module_name + (f"@{times[name]}" if times[name] > 1 else "")
-            for path, part in parts.items():
-                if len(part) != size:
-                    raise DnnTopologyError(
-                        f"layer {label + path!r} returned {len(part)} rows for a batch of {size}: the first dimension "
-                        "of its output must be the samples; leave it out"
-                    )
-                found[label + path] = part
-        idle = [name for name, count in times.items() if not count]
+        idle = [name for name in layers if not self.times[name]]
         if idle and not self.by_default:
             raise DnnTopologyError(f"layer {idle[0]!r} was not called in the forward pass: leave it out")
-        return found
+
+    def _samples_first(self, label: str, leaf: torch.Tensor) -> torch.Tensor:
+        """Return a tensor with its dimension of samples first.
+
+        Raises:
+            DnnTopologyError: It has none, or has tokens where channels are asked for.
+        """
+        about = self.tensors.get(label)
+        axis = about.axis if about is not None and self.certain else 0
+        if axis is None or leaf.ndim <= axis or leaf.shape[axis] != self.size:
+            raise DnnTopologyError(
+                f"layer {label!r} returned {len(leaf)} rows for a batch of {self.size}: the first dimension of its "
+                "output must be the samples (in torch's sequence layers: batch_first=True); leave it out"
+            )
+        if self.nodes == "channel" and about is not None and about.tokens:
+            raise DnnTopologyError(
+                f"layer {label!r} has tokens or places, not channels, in the dimension after the samples (output "
+                f"{tuple(leaf.shape)}): use nodes='feature'"
+            )
+        return leaf if axis == 0 else leaf.movedim(axis, 0)
 
 
 @contextlib.contextmanager
@@ -108,13 +137,8 @@ def hooked(model: nn.Module, layers: Mapping[str, Layer], tape: Tape) -> Iterato
         try:
             for name, layer in layers.items():
                 if layer.module is not None:
-                    handles.append(layer.module.register_forward_hook(keep(name, layer)))
+                    handles.append(hear(layer.module, keep(name, layer)))
             yield
         finally:
             for handle in handles:
                 handle.remove()
-
-
-def _identity(tensor: torch.Tensor) -> tuple[int, int]:
-    """Return what stays the same until a tensor is changed in place, as a following in-place ReLU does."""
-    return id(tensor), 0 if tensor.is_inference() else tensor._version

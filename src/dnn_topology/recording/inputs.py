@@ -1,77 +1,261 @@
-"""Batches of any common form, as the arguments of a model's forward pass."""
+"""Inputs of any common form: as batches, and as the arguments of a model's forward pass."""
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
+from torch import nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from dnn_topology._checks import DnnTopologyError, check_at_least
-from dnn_topology.recording.restoring import seeded
+from dnn_topology._checks import DnnTopologyError, check_whole
+from dnn_topology.recording.random_states import seeded
+
+BATCH = 256  # samples of a bare tensor, array or data set that are passed at once
+LABELS = {"label", "labels", "target", "targets", "y"}  # keys that are passed over where a model does not take them
 
 
-def draw(batches: Iterable[Any], *, max_samples: int | None = 1000, seed: int = 0) -> list[Any]:
+def as_batches(batches: Any) -> Iterable[Any]:
+    """Return what a user gave as an iterable of batches.
+
+    A bare tensor or NumPy array holds samples along its first axis, and a map-style `Dataset` gives one at a time:
+    they are taken in their order, in batches of 256. Everything else is an iterable of batches.
+
+    Raises:
+        DnnTopologyError: It is no iterable, or a single batch.
+    """
+    if isinstance(batches, np.ndarray):
+        batches = _tensor(batches)
+    if isinstance(batches, torch.Tensor):
+        if not batches.ndim:
+            raise DnnTopologyError("`batches` must hold samples along its first axis, found a single number")
+        return list(torch.split(batches, BATCH))
+    if isinstance(batches, Dataset) and not isinstance(batches, IterableDataset):
+        return DataLoader(batches, batch_size=BATCH)
+    if isinstance(batches, (Mapping, PackedSequence)) and not isinstance(batches, Dataset):
+        raise DnnTopologyError("`batches` is a single batch, a mapping or a packed sequence: pass [batch]")
+    if _is_pair(batches):
+        raise DnnTopologyError("`batches` looks like one pair (inputs, labels): pass [(inputs, labels)]")
+    if isinstance(batches, (str, bytes)) or not (isinstance(batches, Iterable) or hasattr(batches, "__getitem__")):
+        raise DnnTopologyError(
+            "`batches` must be a tensor, an array, a data set or an iterable of batches such as a DataLoader, found "
+            f"{type(batches).__name__}"
+        )
+    return batches  # type: ignore[no-any-return]
+
+
+def take_batches(batches: Iterable[Any], *, max_samples: int | None = 1000, seed: int = 0) -> list[Any]:
     """Take as many batches as `record` would, to record the same inputs again and again.
 
     Args:
         batches: As for `record`.
         max_samples: Batches are taken until they hold so many samples; None for all.
-        seed: As for `record`; torch's random state is left as it was.
+        seed: As for `record`; every random state is left as it was.
 
     Returns:
         The batches.
 
     Raises:
         DnnTopologyError: There is none, or one is none of the kinds that `record` takes.
+
+    Example:
+        >>> [len(batch) for batch in take_batches(torch.zeros(300, 2), max_samples=None)]
+        [256, 44]
     """
     if max_samples is not None:
-        check_at_least("max_samples", max_samples, 1)
-    drawn: list[Any] = []
+        check_whole("max_samples", max_samples, 1)
+    check_whole("seed", seed, 0)
+    taken: list[Any] = []
     n_samples = 0
+    batches = as_batches(batches)
     with seeded(seed, batches, torch.device("cpu")):
         for batch in batches:
-            drawn.append(batch)
+            taken.append(batch)
             n_samples += batch_size(*forward_arguments(batch, None, None))
             if max_samples is not None and n_samples >= max_samples:
                 break
     if not n_samples:
         raise DnnTopologyError("there is no input to record: `batches` is empty")
-    return drawn
+    return taken
+
+
+draw = take_batches  # its name until 0.3
 
 
 def forward_arguments(
-    batch: Any, device: torch.device | None, dtype: torch.dtype | None
-) -> tuple[tuple[torch.Tensor, ...], dict[str, Any]]:
+    batch: Any, device: torch.device | None, dtype: torch.dtype | None, model: nn.Module | None = None
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return a batch as the arguments of the model's forward pass, in its precision and on its device.
 
+    Args:
+        batch: A tensor, an array, a mapping (keyword arguments), or a sequence: of as many inputs as the model's
+            forward pass requires, or of one input or a sequence of inputs, with labels after it that are passed over.
+        device: Where the inputs must be; None for where they are.
+        dtype: The floating-point type that they must have; None for their own.
+        model: Whose forward pass it is; by default one that takes a single input.
+
+    Returns:
+        Positional arguments, and keyword arguments.
+
     Raises:
-        DnnTopologyError: The batch is none of the kinds that `record` takes.
+        DnnTopologyError: The batch is none of these, or is not what the model takes.
     """
-
-    def ready(item: Any) -> Any:
-        if not isinstance(item, torch.Tensor):
-            return item
-        return item.to(device, dtype if item.is_floating_point() else None)
-
-    first = batch[0] if isinstance(batch, Sequence) and batch else batch
+    put = partial(_ready, device=device, dtype=dtype)
+    required, most = _positional(model)
+    sequence = isinstance(batch, Sequence) and not isinstance(batch, (str, bytes, PackedSequence))
+    first = batch[0] if sequence and len(batch) else batch
     if isinstance(first, Mapping):
-        return (), {str(key): ready(item) for key, item in first.items()}
-    if not isinstance(first, torch.Tensor):
+        return (), {str(key): put(item) for key, item in _accepted(first, model).items()}
+    if required > 1 and _is_input(first):
+        inputs = batch if sequence else [batch]
+        if len(inputs) < required:
+            raise DnnTopologyError(
+                f"{_called(model)} takes {required} inputs, and a batch holds {len(inputs)}: give tuples of all of them"
+            )
+        return tuple(put(item) for item in inputs[:required]), {}
+    if isinstance(first, (tuple, list)) and not isinstance(first, PackedSequence) and first and _is_input(first[0]):
+        if len(first) > most:  # one argument that is a pair
+            return (put(first),), {}
+        return tuple(put(item) for item in first), {}
+    if not _is_input(first):
         raise DnnTopologyError(
-            f"a batch must be a tensor, a mapping, or a sequence that starts with one, found {type(batch).__name__}"
+            "a batch must be a tensor, an array, a mapping, or a sequence that starts with one, found "
+            f"{type(batch).__name__}" + ("" if first is batch else f" that starts with {type(first).__name__}")
         )
-    return (ready(first),), {}
+    return (put(first),), {}
 
 
-def batch_size(args: Sequence[torch.Tensor], kwargs: Mapping[str, Any]) -> int:
+def _ready(item: Any, device: torch.device | None, dtype: torch.dtype | None) -> Any:
+    """Return an argument with all tensors and arrays in it as tensors on a device, floating-point ones of a type."""
+    if isinstance(item, np.ndarray):
+        item = _tensor(item)
+    if isinstance(item, torch.Tensor):
+        return item.to(device, dtype if item.is_floating_point() else None)
+    if isinstance(item, PackedSequence):
+        return PackedSequence(
+            _ready(item.data, device, dtype), item.batch_sizes, *(_ready(each, device, None) for each in item[2:])
+        )
+    if type(item) in {tuple, list}:
+        return type(item)(_ready(each, device, dtype) for each in item)
+    return {key: _ready(value, device, dtype) for key, value in item.items()} if type(item) is dict else item
+
+
+def batch_size(args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
     """Return the number of samples in a batch.
 
     Raises:
         DnnTopologyError: No argument is a tensor with a dimension for samples.
     """
     for item in itertools.chain(args, kwargs.values()):
+        if isinstance(item, PackedSequence):
+            return int(item.batch_sizes[0])
         if isinstance(item, torch.Tensor) and item.ndim:
             return len(item)
+        if isinstance(item, (tuple, list)) and item and _is_input(item[0]):
+            return batch_size(item, {})
     raise DnnTopologyError("a batch holds no tensor with a first dimension of samples")
+
+
+def rows_of(item: Any, rows: Sequence[int], size: int) -> Any:
+    """Return some rows of a batch, in this order, wherever in it there are as many as the batch has samples.
+
+    Args:
+        item: Arguments of a forward pass, or anything in them.
+        rows: Places within the batch.
+        size: Number of its samples.
+
+    Returns:
+        The same with those rows; what has another length is left as it is.
+    """
+    if isinstance(item, torch.Tensor):
+        return item[torch.as_tensor(rows, device=item.device)] if item.ndim and len(item) == size else item
+    if isinstance(item, PackedSequence):
+        values, lengths = pad_packed_sequence(item, batch_first=True)
+        chosen = torch.as_tensor(rows)
+        return pack_padded_sequence(values[chosen], lengths[chosen], batch_first=True, enforce_sorted=False)
+    if isinstance(item, Mapping):
+        return {key: rows_of(value, rows, size) for key, value in item.items()}
+    if type(item) in {tuple, list}:
+        return type(item)(rows_of(value, rows, size) for value in item)
+    return item
+
+
+def _tensor(array: Any) -> torch.Tensor:
+    """Return an array as a tensor.
+
+    Raises:
+        DnnTopologyError: Its values are of a type that torch does not have.
+    """
+    try:
+        return torch.from_numpy(np.ascontiguousarray(array))
+    except TypeError as error:
+        raise DnnTopologyError(
+            f"inputs of the type {array.dtype} are no numbers that torch has: convert them, as by .astype('float32')"
+        ) from error
+
+
+def _is_input(item: Any) -> bool:
+    """Tell whether something is an input of a model by itself."""
+    return isinstance(item, (torch.Tensor, np.ndarray, PackedSequence))
+
+
+def _is_pair(batches: Any) -> bool:
+    """Tell whether something is inputs and their labels, rather than two batches."""
+    if not isinstance(batches, tuple) or len(batches) != 2 or not all(map(_is_input, batches)):
+        return False
+    if any(isinstance(item, PackedSequence) for item in batches):
+        return True
+    inputs, labels = batches
+    return inputs.ndim > 1 and labels.ndim == 1 and len(inputs) == len(labels)
+
+
+def _positional(model: nn.Module | None) -> tuple[int, float]:
+    """Return how many positional arguments a model's forward pass requires, and how many it takes at most."""
+    parameters = _parameters(model)
+    if parameters is None:
+        return 1, 1
+    most = sum(1.0 for each in parameters if each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD})
+    required = sum(
+        each.default is each.empty
+        for each in parameters
+        if each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD}
+    )
+    return required, float("inf") if any(each.kind is each.VAR_POSITIONAL for each in parameters) else most
+
+
+def _parameters(model: nn.Module | None) -> list[inspect.Parameter] | None:
+    """Return the parameters of a model's forward pass; None if they are not known."""
+    try:
+        return None if model is None else [*inspect.signature(model.forward).parameters.values()]
+    except (TypeError, ValueError):
+        return None
+
+
+def _accepted(batch: Mapping[Any, Any], model: nn.Module | None) -> Mapping[Any, Any]:
+    """Return the items of a batch that are arguments of the model, labels that are none being passed over.
+
+    Raises:
+        DnnTopologyError: Something else is no argument either.
+    """
+    parameters = _parameters(model)
+    if parameters is None or any(each.kind is each.VAR_KEYWORD for each in parameters):
+        return batch
+    known = [each.name for each in parameters if each.kind not in {each.POSITIONAL_ONLY, each.VAR_POSITIONAL}]
+    wrong = [key for key in batch if str(key) not in known and str(key).lower() not in LABELS]
+    if wrong:
+        raise DnnTopologyError(
+            f"a batch has the key {str(wrong[0])!r}, which {_called(model)} does not take (it takes "
+            f"{', '.join(known) or 'no names'}): rename it, leave it out, or pass the inputs alone"
+        )
+    return {key: item for key, item in batch.items() if str(key) in known}
+
+
+def _called(model: nn.Module | None) -> str:
+    """Return the name of a model's forward pass, for messages."""
+    return f"{type(model).__name__}.forward"

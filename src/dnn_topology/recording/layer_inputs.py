@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,10 @@ import torch
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.recording.inputs import forward_arguments
-from dnn_topology.recording.layers import unwrapped
-from dnn_topology.recording.restoring import borrowed, seeded
+from dnn_topology.recording.inputs import as_batches, forward_arguments
+from dnn_topology.recording.layers import heard_modules, unwrapped
+from dnn_topology.recording.random_states import seeded
+from dnn_topology.recording.restoring import borrowed
 from dnn_topology.recording.weights import LINEAR, layer_weight, weight_matrix
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def weighted_layers(
         [('0', (2, 3), (5, 3)), ('2', (1, 2), (5, 2))]
     """
     model = unwrapped(model)
-    modules = {name: module for name, module in model.named_modules() if isinstance(module, LINEAR)}
+    batches = as_batches(batches)
     heard: dict[str, list[NDArray[np.float32]]] = {}
     shapes: dict[str, tuple[int, ...]] = {}
     fresh: set[str] = set()
@@ -80,18 +82,18 @@ def weighted_layers(
 
         return keep
 
-    handles = []
-    try:
+    with (
+        borrowed(model, device) as (home, dtype),
+        seeded(seed, (batches, model), home),
+        contextlib.ExitStack() as stack,
+    ):
+        modules = {name: module for name, module in heard_modules(model) if isinstance(module, LINEAR)}
         for name, module in modules.items():
-            handles.append(module.register_forward_pre_hook(hook(name)))
-        with borrowed(model, device) as (home, dtype), seeded(seed, batches, home):
-            for batch in batches:
-                args, kwargs = forward_arguments(batch, home, dtype)
-                fresh.update(modules)
-                model(*args, **kwargs)
-    finally:
-        for handle in handles:
-            handle.remove()
+            stack.callback(module.register_forward_pre_hook(hook(name)).remove)
+        for batch in batches:
+            args, kwargs = forward_arguments(batch, home, dtype, model)
+            fresh.update(modules)
+            model(*args, **kwargs)
     if not heard:
         raise DnnTopologyError("the model called no Linear layer and no convolution, or there was no input")
     return [

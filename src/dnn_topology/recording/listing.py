@@ -1,39 +1,48 @@
-"""What can be recorded in a model, how many neurons each layer gives, and which layers a glob means."""
+"""What can be recorded in a model, how many neurons each layer gives, and which layers names and globs mean."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-import torch
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError, nearest
-from dnn_topology.recording.function_calls import function_calls
-from dnn_topology.recording.inputs import batch_size, forward_arguments
-from dnn_topology.recording.layers import OUTPUT, Layer, check_names, choose_layers, module_of, named, unwrapped
+from dnn_topology.recording.inputs import forward_arguments
+from dnn_topology.recording.layers import (
+    Layer,
+    check_hearable,
+    check_names,
+    choose_layers,
+    declared_layers,
+    default_layers,
+    module_of,
+    named,
+    unwrapped,
+)
+from dnn_topology.recording.probing import FUNCTION, CalledTensor, Probe, probe
 from dnn_topology.recording.restoring import borrowed
-from dnn_topology.recording.signals import leaves
 
 EVERYTHING = "**"
+COLUMNS = ["layer", "kind", "shape", "unit", "channel", "feature"]
 
 
 def list_layers(model: nn.Module, inputs: Any, *, layers: Sequence[str] = (EVERYTHING,)) -> pd.DataFrame:
-    """Run a model once and list the outputs that `record` could keep, in the order of the forward pass.
+    """Run a model on a few samples and list the outputs that `record` could keep, in the order of the forward pass.
 
     Args:
         model: Any module; it is left as it was found.
-        inputs: One batch; see `record`.
-        layers: Names and globs; see `record`.
+        inputs: One batch: a tensor, an array, a mapping or a tuple, as in `record`'s `batches`.
+        layers: Names of modules and functions, and globs in which `*` stays within one level and `**` does not.
 
     Returns:
         One row per tensor: `layer` (its name; "name@2" is the second call of the module "name", with which it is
-        recorded), `kind` (the class of the module, or "function"), `shape` (of one sample, a tuple), `unit` and
-        `channel` (how many neurons it gives).
+        recorded), `kind` (the class of the module, or "function"), `shape` (of one sample, a tuple), and how many
+        neurons each choice of `nodes` gives: `unit`, `channel` (0 where it is refused, because the dimension after the
+        samples holds tokens) and `feature`.
 
     Raises:
         DnnTopologyError: A name means nothing in the model.
@@ -46,23 +55,47 @@ def list_layers(model: nn.Module, inputs: Any, *, layers: Sequence[str] = (EVERY
     """
     model = unwrapped(model)
     with borrowed(model, None) as (home, dtype):
-        args, kwargs = forward_arguments(inputs, home, dtype)
-        rows = _rows(model, args, kwargs)
-    chosen = _meant(model, check_names(layers), rows)
-    kept = [row for row in rows if any(_belongs(row, layer) for layer in chosen.values())]
-    return pd.DataFrame(kept, columns=["layer", "kind", "shape", "unit", "channel"])
+        args, kwargs = forward_arguments(inputs, home, dtype, model)
+        calls = probe(model, args, kwargs, home)
+        chosen = meant_layers(model, check_names(layers), calls)
+    rows = [
+        {**vars(tensor), "shape": tensor.shape, **_counts(tensor)}
+        for tensor in calls.of_samples
+        if any(tensor.name == layer.module_name and layer.takes(tensor.path) for layer in chosen.values())
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def meant_layers(
-    model: nn.Module, names: Sequence[str], args: Sequence[torch.Tensor], kwargs: Mapping[str, Any]
-) -> dict[str, Layer]:
-    """Return the layers that names and globs mean, running the model on a batch if modules' names do not tell.
+def default_names(model: nn.Module, nodes: str, calls: Probe) -> list[str]:
+    """Return the layers that `record` takes by default in a model of which it is known what it calls.
+
+    They are what the model declares; else its activation modules (else its layers of weights) and its output. Where the
+    model calls more activations than that, as functions, they are all of the activations called.
+
+    Raises:
+        DnnTopologyError: No layer can be heard inside a part of the model.
+    """
+    names = default_layers(model, nodes)
+    if declared_layers(model, nodes) is not None:
+        return names
+    check_hearable(model)
+    heard = [tensor for tensor in calls.tensors if tensor.activation]
+    if any(tensor.kind == FUNCTION for tensor in heard):
+        known = named(model)
+        by_module = {name if name in known else name.removesuffix(".0"): name for name in names[:-1]}
+        own = {tensor.layer for tensor in calls.tensors if tensor.name in by_module}
+        if len(own) < len({tensor.layer for tensor in heard}):
+            return list(dict.fromkeys([*(by_module.get(tensor.name, tensor.name) for tensor in heard), names[-1]]))
+    return names
+
+
+def meant_layers(model: nn.Module, names: Sequence[str], calls: Probe) -> dict[str, Layer]:
+    """Return the layers that names and globs mean.
 
     Args:
         model: A borrowed model.
         names: Names of modules, "output", names of function calls, and globs of them all.
-        args: Positional arguments of its forward pass.
-        kwargs: Keyword arguments of its forward pass.
+        calls: What the model calls.
 
     Returns:
         Name → layer.
@@ -70,64 +103,18 @@ def meant_layers(
     Raises:
         DnnTopologyError: One means nothing.
     """
-    known = named(model)
-    # What ends in a number, as in "rnn.0", is one of a module's tensors: no function is called so.
-    if all(name in known or (module_of(known, name) and name.rpartition(".")[2].isdecimal()) for name in names):
-        return choose_layers(model, names)
-    return _meant(model, names, _rows(model, args, kwargs))
-
-
-def _rows(model: nn.Module, args: Sequence[torch.Tensor], kwargs: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a row for every tensor of samples that a borrowed model computes."""
-    size = batch_size(args, kwargs)
-    times: Counter[str] = Counter()
-    rows: list[dict[str, Any]] = []
-
-    def take(name: str, output: Any, kind: str = "function") -> None:
-        times[name] += 1
-        label = name if times[name] == 1 else f"{name}@{times[name]}"
-        for path, part in leaves(output):
-            if len(part) == size:
-                shape = tuple(part.shape[1:])
-                row = {"layer": label + path, "name": name, "path": path, "kind": kind, "shape": shape}
-                rows.append({**row, "unit": math.prod(shape), "channel": math.prod(shape[:1])})
-
-    def hook(name: str) -> Any:
-        def heard(module: nn.Module, args: Any, output: Any) -> None:  # noqa: ARG001  # the signature is torch's
-            with paused():
-                take(name, output, type(module).__name__)
-
-        return heard
-
-    handles = []
-    with function_calls(model, take) as paused:
-        try:
-            for name, module in [*list(model.named_modules())[1:], (OUTPUT, model)]:
-                handles.append(module.register_forward_hook(hook(name)))
-            model(*args, **kwargs)
-        finally:
-            for handle in handles:
-                handle.remove()
-    return rows
-
-
-def _meant(model: nn.Module, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, Layer]:
-    """Return the layers that names and globs mean among those that were called.
-
-    Raises:
-        DnnTopologyError: One means nothing.
-    """
-    functions = {str(row["name"]): Layer(str(row["name"]), None, "") for row in rows if row["kind"] == "function"}
+    rows = calls.of_samples
+    functions = {row.name: Layer(row.name, None, "") for row in rows if row.kind == FUNCTION}
     known = named(model)
     plain: list[str] = []
     chosen: dict[str, Layer] = {}
     for name in names:
         if "*" in name:
-            found = dict.fromkeys(str(row["name"]) for row in rows if re.fullmatch(_regex(name), str(row["name"])))
-            if not found:
-                raise DnnTopologyError(f"no layer matches {name!r}: `dnn-topology layers` lists what there is")
-            plain += [each for each in found if each in known]
-            chosen |= {each: functions[each] for each in found if each not in known}
+            matching = dict.fromkeys(row.name for row in rows if re.fullmatch(_regex(name), row.name))
+            if not matching:
+                raise DnnTopologyError(f"no layer matches {name!r}: `list_layers` lists what there is")
+            plain += [each for each in matching if each in known]
+            chosen |= {each: functions[each] for each in matching if each not in known}
         elif name in functions and name not in known:
             chosen[name] = functions[name]
         elif module_of(known, name):
@@ -137,9 +124,14 @@ def _meant(model: nn.Module, names: Sequence[str], rows: Sequence[Mapping[str, A
     return chosen | choose_layers(model, list(dict.fromkeys(plain))) if plain else chosen
 
 
-def _belongs(row: Mapping[str, Any], layer: Layer) -> bool:
-    """Tell whether a row of the list is of a layer."""
-    return row["name"] == layer.module_name and layer.takes(str(row["path"]))
+def _counts(tensor: CalledTensor) -> Mapping[str, int]:
+    """Return how many neurons a tensor gives, by choice of nodes."""
+    shape = tensor.shape
+    return {
+        "unit": math.prod(shape),
+        "channel": 0 if tensor.tokens else math.prod(shape[:1]),
+        "feature": math.prod(shape[-1:]),
+    }
 
 
 def _regex(glob: str) -> str:

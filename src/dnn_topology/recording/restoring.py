@@ -1,72 +1,160 @@
-"""Using what belongs to the user, a model and torch's random state, and giving it back as it was found."""
+"""Using a model that belongs to the user, and giving it back as it was found."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator
-from typing import Any
+import os
+import threading
+from collections.abc import Iterator
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.recording.layers import WRAPPERS, inner_module
+from dnn_topology.recording.random_states import seeded
+
+__all__ = ["borrowed", "seeded"]
+
+# Recordings take turns: threads share a model's mode, and all models random states and torch's fused attention.
+_turn = threading.RLock()
+
+
+def _forget_turn() -> None:
+    """Give a forked process, in which no other thread lives on, a lock that nobody holds."""
+    global _turn  # noqa: PLW0603
+    _turn = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_turn)
 
 
 @contextlib.contextmanager
-def borrowed(model: nn.Module, device: torch.device | str | None) -> Iterator[tuple[torch.device, torch.dtype | None]]:
-    """Put the model into eval mode on a device, and give everything back as it was found.
+def borrowed(
+    model: nn.Module, device: torch.device | str | None, *, gradients: bool = False
+) -> Iterator[tuple[torch.device, torch.dtype | None]]:
+    """Put the model into eval mode on a device, with all its modules in reach, and give everything back as it was.
+
+    One thread at a time is inside. Modules that are wrapped (compiled, data parallel) take their wrapper's place.
+
+    Args:
+        model: Any module.
+        device: Where it is to run; None for where it is.
+        gradients: Whether autograd is on.
 
     Yields:
         The device and the floating-point type (None without parameters) that inputs must have.
 
     Raises:
-        DnnTopologyError: The model has no values, or is to be moved but spread over several devices.
+        DnnTopologyError: The model has no values, or is to be moved but spread over several devices, or there is no
+            such device.
     """
-    places = [tensor.device for tensor in itertools.chain(model.parameters(), model.buffers())]
+    with contextlib.ExitStack() as restoring:
+        restoring.enter_context(_turn)
+        restoring.enter_context(_wrappers_removed(model))
+        places = [tensor.device for tensor in itertools.chain(model.parameters(), model.buffers())]
+        _check_values(model, places)
+        origin = places[0] if places else torch.device("cpu")
+        home = origin if device is None else usable_device(device)
+        if home != origin and len(set(places)) > 1:
+            raise DnnTopologyError(
+                f"the model is spread over {', '.join(sorted({str(place) for place in places}))}, so that it cannot be "
+                f"put back from device {str(home)!r}: leave `device` out"
+            )
+        restoring.enter_context(torch.enable_grad() if gradients else torch.no_grad())
+        restoring.enter_context(_uncompiled())
+        restoring.enter_context(_evaluating(model))
+        if home != origin:
+            restoring.callback(model.to, origin)
+            model.to(home)
+        yield home, next((t.dtype for t in model.parameters() if t.is_floating_point()), None)
+
+
+def usable_device(device: torch.device | str) -> torch.device:
+    """Return a device by name.
+
+    Raises:
+        DnnTopologyError: It is no name of a device, or this machine has none.
+    """
+    try:
+        wanted = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise DnnTopologyError(f"device must name a device such as 'cpu' or 'cuda:0', found {device!r}") from error
+    counts = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    n_devices = counts.get(wanted.type)
+    if n_devices is not None and (wanted.index or 0) >= n_devices:
+        raise DnnTopologyError(f"device={str(device)!r} is not here: torch sees {n_devices} such; leave device out")
+    return wanted
+
+
+def _check_values(model: nn.Module, places: list[torch.device]) -> None:
+    """Refuse a model whose weights have no values.
+
+    Raises:
+        DnnTopologyError: Some are on the device 'meta', or wait for a first pass.
+    """
     if any(place.type == "meta" for place in places):
         raise DnnTopologyError("the model is on the device 'meta', where weights have no values: load them first")
-    found = places[0] if places else torch.device("cpu")
-    home = found if device is None else torch.device(device)
-    if home != found and len(set(places)) > 1:
-        raise DnnTopologyError(
-            f"the model is spread over {', '.join(sorted({str(place) for place in places}))}, so that it cannot be put "
-            f"back from device {str(home)!r}: leave `device` out"
-        )
-    dtype = next((t.dtype for t in model.parameters() if t.is_floating_point()), None)
-    training = {module: module.training for module in model.modules()}
-    # torch's fused encoder layers hide their inner modules, and nested tensors, from hooks.
-    fused = torch.backends.mha.get_fastpath_enabled()
-    with torch.no_grad():
-        try:
-            torch.backends.mha.set_fastpath_enabled(False)
-            model.eval()
-            if home != found:
-                model.to(home)
-            yield home, dtype
-        finally:
-            torch.backends.mha.set_fastpath_enabled(fused)
-            for module, mode in training.items():
-                module.training = mode
-            if home != found:
-                model.to(found)
+    for name, tensor in itertools.chain(model.named_parameters(), model.named_buffers()):
+        if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
+            raise DnnTopologyError(
+                f"the model has no weights yet: {name!r} of a lazy module is made in its first pass, so run the model "
+                "once on a batch before recording it"
+            )
 
 
 @contextlib.contextmanager
-def seeded(seed: int, batches: Iterable[Any], device: torch.device) -> Iterator[None]:
-    """Seed the random states that a loader and a model on a device use, and put them back."""
-    own = getattr(batches, "generator", None)  # a DataLoader may shuffle by a generator of its own
-    own = own if isinstance(own, torch.Generator) else torch.Generator()
-    state = own.get_state()
-    cuda = device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if cuda else []):
-        try:
-            # Not torch.manual_seed, which would seed every other device too, for good.
-            torch.default_generator.manual_seed(seed)
-            if cuda:
-                with torch.cuda.device(device):
-                    torch.cuda.manual_seed(seed)
-            own.manual_seed(seed)
-            yield
-        finally:
-            own.set_state(state)
+def _wrappers_removed(model: nn.Module) -> Iterator[None]:
+    """Put the modules inside compiled and data parallel ones in their place, so that hooks and names reach them."""
+    with contextlib.ExitStack() as restoring:
+        for parent in [*model.modules()]:
+            for name, child in [*parent._modules.items()]:
+                if (
+                    isinstance(child, nn.Module)
+                    and inner_module(child) is not None
+                    and not isinstance(parent, WRAPPERS)
+                ):
+                    restoring.callback(parent._modules.__setitem__, name, child)
+                    parent._modules[name] = _innermost(child)
+        yield
+
+
+def _innermost(module: nn.Module) -> nn.Module:
+    """Return the module inside all wrappers around it."""
+    while (inner := inner_module(module)) is not None:
+        module = inner
+    return module
+
+
+@contextlib.contextmanager
+def _uncompiled() -> Iterator[None]:
+    """Run what torch.compile compiled as it was written: a compiled function or module calls no hook inside."""
+    if not hasattr(torch.compiler, "set_stance"):  # before torch 2.6
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+@contextlib.contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model into eval mode, and each of its modules back into its own."""
+    modes = {module: module.training for module in model.modules()}
+    # torch's fused encoder layers hide their inner modules, and nested tensors, from hooks.
+    fused = torch.backends.mha.get_fastpath_enabled()
+    # What a `train` of the user's own does on the way into eval mode, it undoes on the way back.
+    overridden = any(not type(module).train.__module__.startswith("torch.") for module in modes)
+    try:
+        torch.backends.mha.set_fastpath_enabled(False)
+        with contextlib.suppress(NotImplementedError):  # a program of torch.export has one mode for ever
+            model.eval()
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+        if overridden and modes[model]:
+            model.train()
+        for module, mode in modes.items():
+            module.training = mode

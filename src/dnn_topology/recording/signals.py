@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import torch
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from dnn_topology._checks import DnnTopologyError
 
@@ -17,11 +18,17 @@ NODES: tuple[Nodes, ...] = ("unit", "channel", "feature")
 def leaves(output: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:
     """Yield the floating-point tensors inside a module's output, each with its path ("" for a bare tensor).
 
-    Tensors without any dimension, such as a loss, say nothing about single samples and are left out.
+    Tensors without any dimension, such as a loss, say nothing about single samples and are left out. Quantised ones
+    are read as the numbers that they stand for, and packed sequences are padded, with their lengths beside them.
     """
     if isinstance(output, torch.Tensor):
+        output = output.dequantize() if output.is_quantized else output
         if output.is_floating_point() and output.ndim:
             yield path, output
+    elif isinstance(output, PackedSequence):
+        padded, lengths = pad_packed_sequence(output, batch_first=True)
+        padded.sequence_lengths = lengths  # type: ignore[attr-defined]
+        yield from leaves(padded, path)
     elif isinstance(output, Mapping):
         for key, item in output.items():
             yield from leaves(item, f"{path}.{key}")
@@ -33,12 +40,17 @@ def leaves(output: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:
             yield from leaves(getattr(output, part.name), f"{path}.{part.name}")
 
 
+def identity(tensor: torch.Tensor) -> tuple[int, int]:
+    """Return what stays the same until a tensor is changed in place, as a following in-place ReLU does."""
+    return id(tensor), 0 if tensor.is_inference() else tensor._version
+
+
 def signals(output: torch.Tensor, *, nodes: Nodes, mask: torch.Tensor | None, layer: str) -> torch.Tensor:
     """Return what the neurons of one layer answered.
 
     Args:
         output: (n_samples, …), any floating-point type.
-        nodes: What is a neuron; see `record`.
+        nodes: What is a neuron: every scalar, every entry of dimension 1, or every entry of the last dimension.
         mask: (n_samples, n_tokens), bool: which tokens count in an average over tokens; None for all.
         layer: Its name, for messages.
 
@@ -47,19 +59,28 @@ def signals(output: torch.Tensor, *, nodes: Nodes, mask: torch.Tensor | None, la
         the output that was seen here.
 
     Raises:
-        DnnTopologyError: There is a mask, and the layer's tokens are not those of the mask.
+        DnnTopologyError: There is a mask, and the layer's tokens are not those of the mask; or the samples differ in
+            length and are not averaged.
     """
-    found = output.detach()
-    if found.ndim > 2 and nodes == "channel":
-        found = found.float().flatten(2).mean(dim=2)
-    elif found.ndim > 2 and nodes == "feature":
-        found = found.float()
+    lengths = getattr(output, "sequence_lengths", None)
+    if lengths is not None:
+        if nodes != "feature":
+            raise DnnTopologyError(
+                f"layer {layer!r} returns a packed sequence, whose samples have different lengths: average over them "
+                "with nodes='feature', or leave it out"
+            )
+        mask = torch.arange(output.shape[1])[None] < lengths[:, None]
+    values = output.detach()
+    if values.ndim > 2 and nodes == "channel":
+        values = values.float().flatten(2).mean(dim=2)
+    elif values.ndim > 2 and nodes == "feature":
+        values = values.float()
         # An output of other rows has no dimension of samples, which is reported where the rows are counted.
-        if mask is not None and len(mask) == len(found):
-            found = _mean_of_tokens(found, mask, layer)
-        if found.ndim > 2:
-            found = found.flatten(1, -2).mean(dim=1)
-    flat = found.flatten(1) if found.ndim > 1 else found[:, None]
+        if mask is not None and len(mask) == len(values):
+            values = _mean_of_tokens(values, mask, layer)
+        if values.ndim > 2:
+            values = values.flatten(1, -2).mean(dim=1)
+    flat = values.flatten(1) if values.ndim > 1 else values[:, None]
     return flat.to("cpu", torch.float32, copy=True)
 
 

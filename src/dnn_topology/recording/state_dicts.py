@@ -2,40 +2,67 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import io
+import pathlib
+import re
+import types
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.recording.checkpoint_forms import put_weights
 
 StateDict = dict[str, Any]
+INDEX = ".index.json"  # ends the name of the file that says which weights are in which of several others
+SCALAR = np.float64(0).__reduce__()[0]  # makes a NumPy number again
+# Plain values that lie beside weights in people's checkpoints; making one runs no code of the file's.
+PLAIN_VALUES: list[Any] = [
+    np.dtype,
+    *(type(np.dtype(name)) for name in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")),
+    *((SCALAR, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),  # as NumPy 1 and 2 call it
+    argparse.Namespace,
+    types.SimpleNamespace,
+    defaultdict,
+    dict,
+    pathlib.PosixPath,
+    pathlib.WindowsPath,
+    pathlib.PurePosixPath,
+]
 
 
-def load_weights(path: Path, model: nn.Module) -> None:
-    """Put weights from a file into a model: those that `save_weights` wrote, or somebody else's state dict.
+def load_weights(path: str | Path, model: nn.Module) -> None:
+    """Put weights from a file into a model: those that `save_weights` wrote, or somebody else's.
 
     Args:
-        path: A file of torch.save, which may hold the state dict under "model", "state_dict" or "net", or of
-            safetensors (*.safetensors). Nothing but tensors and plain values is read. The prefix "module." that
-            DataParallel leaves is passed over.
-        model: The network.
+        path: A file of torch.save or of safetensors (*.safetensors), or the index of several of either
+            (*.index.json). It holds a state dict, alone or under a key such as "state_dict", "model_state_dict",
+            "model" or "net", beside an optimizer, hyperparameters or numbers. Prefixes such as "module.",
+            "_orig_mod." and "model." are passed over. Nothing but tensors and plain values is read.
+        model: The network; where the file does not fit, it is left as it was.
 
     Raises:
-        DnnTopologyError: The file is missing or damaged, or fits another network.
+        DnnTopologyError: The file is missing or cannot be read so, or fits another network.
     """
-    content = read_state(path)
-    state = next(
-        (content[key] for key in ("model", "state_dict", "net") if isinstance(content.get(key), dict)), content
+    path = Path(path)
+    content = read_state(
+        path, remedy="give the whole file, or save the state dict alone: torch.save(model.state_dict(), path)"
     )
+    part = re.fullmatch(r"(.+)-\d+-of-\d+(\.\w+)", path.name)
+    index = path.with_name(f"{part[1]}{part[2]}{INDEX}") if part else None
     try:
-        model.load_state_dict({name.removeprefix("module."): tensor for name, tensor in state.items()})
-    except (RuntimeError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise DnnTopologyError(f"{path} does not fit this network: {reason[:200]}") from error
+        put_weights(content, model, source=str(path))
+    except DnnTopologyError as error:
+        if index is None or not index.exists():
+            raise
+        raise DnnTopologyError(f"{error}; it is one of several parts: give their index {index.name}") from error
 
 
 def write_state(path: Path, content: dict[str, Any]) -> None:
@@ -45,31 +72,64 @@ def write_state(path: Path, content: dict[str, Any]) -> None:
     store.write_bytes(path, buffer.getbuffer())
 
 
-def read_state(path: Path) -> dict[str, Any]:
+def read_state(path: str | Path, *, remedy: str = "delete it and run again") -> dict[str, Any]:
     """Read a file of tensors and plain values, never pickled code.
 
+    Args:
+        path: The file.
+        remedy: What is to be done about one that cannot be read, for messages.
+
+    Returns:
+        What is in it.
+
     Raises:
-        DnnTopologyError: The file is missing or damaged.
+        DnnTopologyError: The file is missing, cannot be read, or holds more than that.
     """
+    path = Path(path)
     with store.readable_errors("read", path), path.open("rb"):
         pass
     try:
-        content = _safetensors(path) if path.suffix == ".safetensors" else _tensors(path)
+        content = _shards(path) if path.name.endswith(INDEX) else _read_one(path)
     except DnnTopologyError:
         raise
     except Exception as error:  # torch raises anything from EOFError to UnpicklingError on a damaged file
-        raise DnnTopologyError(
-            f"{path} is damaged, or holds more than tensors and plain values ({type(error).__name__}); delete it and "
-            "run again, or save the state dict alone"
-        ) from error
+        foreign = re.search(r"(?:GLOBAL|global:?) ([\w.]+\.[\w.]+)", str(error))
+        what = (
+            f"holds more than tensors and plain values ({foreign[1]}), and reading that could run code"
+            if foreign
+            else f"is damaged, or holds more than tensors and plain values ({type(error).__name__})"
+        )
+        raise DnnTopologyError(f"{path} {what}: {remedy}") from error
     if not isinstance(content, dict):
         raise DnnTopologyError(f"{path} holds no state dict: found {type(content).__name__}")
     return content
 
 
-def _tensors(path: Path) -> Any:
-    """Read a file of torch.save."""
-    return torch.load(path, map_location="cpu", weights_only=True)
+def _read_one(path: Path) -> Any:
+    """Read one file of torch.save or safetensors."""
+    if path.suffix == ".safetensors":
+        return _safetensors(path)
+    # torch 2.4 allows nothing more than its own list for the time of a call.
+    allowed = getattr(torch.serialization, "safe_globals", lambda _: contextlib.nullcontext())
+    with allowed(PLAIN_VALUES):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _shards(path: Path) -> dict[str, Any]:
+    """Read the files that an index names, which lie beside it.
+
+    Raises:
+        DnnTopologyError: The index names none, or one elsewhere, or one is missing.
+    """
+    names = store.read_json(path).get("weight_map")
+    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
+        raise DnnTopologyError(f"{path} is no index of weights: expected a weight_map from names to files")
+    content: dict[str, Any] = {}
+    for name in dict.fromkeys(names.values()):
+        if Path(name).name != name:
+            raise DnnTopologyError(f"{path} names {name!r}, which is no file beside it")
+        content |= read_state(path.with_name(name), remedy="give the whole file")
+    return content
 
 
 def _safetensors(path: Path) -> Any:

@@ -35,7 +35,7 @@ def real_signals() -> NDArray[np.float32]:
     from dnn_topology.nets.zoo import build_net
     from dnn_topology.recording.activations import record
 
-    data = load_data("digits")
+    data = load_data("digits", shape=(1, 28, 28))
     net = build_net("lenet_300_100")
     train(net, data, epochs=1, lr=0.05)
     return record(net, batches(sample(data.train, 300))).values

@@ -24,7 +24,7 @@ def torch_random_state() -> Iterator[None]:
 @pytest.fixture
 def digits() -> DataLoader[tuple[torch.Tensor, ...]]:
     """Sixty real digits of 28×28 in shuffled batches of 20."""
-    images, labels = sample(load_data("digits").train, 60).tensors
+    images, labels = sample(load_data("digits", shape=(1, 28, 28)).train, 60).tensors
     return DataLoader(TensorDataset(images.flatten(1), labels), batch_size=20, shuffle=True)
 
 

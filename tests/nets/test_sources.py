@@ -26,9 +26,10 @@ from scipy.io import savemat
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.nets._torchvision import torchvision
 from dnn_topology.nets.data import DataSet, load_data
-from dnn_topology.nets.data import images as images_module
+from dnn_topology.nets.data import pixels as pixels_module
 from dnn_topology.nets.data.downloaded import DOWNLOADS
-from dnn_topology.nets.data.images import Files, Form
+from dnn_topology.nets.data.forms import Form
+from dnn_topology.nets.data.pixels import Files
 
 RNG = np.random.default_rng(0)
 GREY = ("mnist", "fashion_mnist", "kmnist")
@@ -219,6 +220,22 @@ def test_files_that_torchvision_put_there_are_used(
     assert not server.asked
 
 
+@pytest.mark.parametrize("writable", [True, False])
+def test_an_archive_that_is_there_is_unpacked_beside_itself_or_in_the_cache(
+    writable: bool, tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish("cifar10", server, monkeypatch)
+    (tmp_path / "data").mkdir()
+    archive = torchvision("datasets").CIFAR10.filename
+    (tmp_path / "data" / archive).write_bytes((server.folder / archive).read_bytes())
+    monkeypatch.setattr("os.access", lambda *_: writable)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for _ in range(2):
+        assert len(own_form("cifar10", tmp_path / "data").train) == 12
+    assert not server.asked
+    assert ([path.name for path in (tmp_path / "data").iterdir()] == [archive]) != writable
+
+
 def image(path: Path, array: NDArray[np.uint8]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(array).save(path)
@@ -231,7 +248,6 @@ def animals(tmp_path: Path) -> Path:
         for place in range(count):
             image(tmp_path / "animals" / part / "cat" / f"{place}.png", np.full((10, 10, 3), 20, np.uint8))
             image(tmp_path / "animals" / part / "dog" / f"{place}.JPG", np.full((10, 16, 3), 200, np.uint8))
-    (tmp_path / "animals" / "train" / "cat" / "notes.txt").write_text("no image")
     return tmp_path / "animals"
 
 
@@ -250,15 +266,15 @@ def test_an_image_covers_its_shape_and_is_cropped_to_the_centre() -> None:
 
 
 def test_a_large_folder_is_decoded_as_it_is_used(animals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images_module, "CACHE_BYTES", 400)  # one image of 10×10 and no more
+    monkeypatch.setattr(pixels_module, "CACHE_BYTES", 400)  # one image of 10×10 and no more
     opened = list[Path]()
-    decode = images_module.decoded
+    decode = pixels_module.decoded
 
     def seen(path: Path) -> torch.Tensor:
         opened.append(path)
         return decode(path)
 
-    monkeypatch.setattr(images_module, "decoded", seen)
+    monkeypatch.setattr(pixels_module, "decoded", seen)
     cats = Files(sorted((animals / "train" / "cat").glob("*.png")))
     assert not opened
     cats.take(torch.tensor([0, 1, 0, 1]))
@@ -324,7 +340,9 @@ def test_arrays_are_read_in_every_usual_order(
 
 
 def test_arrays_are_normalised_by_their_own_training_values(tmp_path: Path) -> None:
-    images = own_form(arrays(tmp_path, x_train=RNG.normal(5, 3, (6, 9, 9, 3))), tmp_path).train.tensors[0]
+    images = own_form(
+        arrays(tmp_path, x_train=RNG.normal(5, 3, (6, 9, 9, 3)), x_test=np.zeros((3, 9, 9, 3))), tmp_path
+    ).train.tensors[0]
     assert torch.allclose(images.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-5)
     assert torch.allclose(images.std(dim=(0, 2, 3)), torch.ones(3), atol=1e-5)
 
@@ -338,6 +356,10 @@ def test_arrays_are_normalised_by_their_own_training_values(tmp_path: Path) -> N
         ({"y_test": np.array([0, 1, 3])}, "y_test .* has class 3, which y_train lacks"),
         ({"x_test": pixels(3, 9, 9)}, r"images for training are \(3, 9, 9\) and for testing \(1, 9, 9\)"),
         ({"x_train": np.full((6, 9, 9), np.nan)}, "x_train .* must hold finite numbers"),
+        ({"x_train": np.full((6, 9, 9, 3), 1e300)}, r"x_train .* holds numbers as large as 1e\+300, which float32 has"),
+        ({"x_test": np.zeros((3, 9, 9, 3))}, "for training are uint8 and for testing float64, .*give them one type"),
+        ({"y_train": np.zeros(6, int), "y_test": np.zeros(3, int)}, "y_train .* has one class alone, 0"),
+        ({"y_train": np.arange(6) - 1}, "must hold one whole number from 0 .* from -1 to 4"),
         ({"x_train": pixels(6, 9, 9, 2)}, "with 1 or 3 channels"),
     ],
 )

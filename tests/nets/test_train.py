@@ -18,7 +18,7 @@ from dnn_topology.recording.state_dicts import load_weights
 
 @pytest.fixture(scope="module")
 def data() -> DataSet:
-    whole = load_data("digits")
+    whole = load_data("digits", shape=(1, 28, 28))
     return replace(whole, train=sample(whole.train, 400))
 
 

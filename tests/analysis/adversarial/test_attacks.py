@@ -18,7 +18,7 @@ pytest.importorskip("foolbox")
 
 @pytest.fixture(scope="module")
 def data() -> DataSet:
-    return load_data("digits")
+    return load_data("digits", shape=(1, 28, 28))
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ DETECTORS = ("softmax", "inputs", "uncertainty", "profile", "profile+noise")
 
 @pytest.fixture(scope="module")
 def data() -> DataSet:
-    return load_data("digits")
+    return load_data("digits", shape=(1, 28, 28))
 
 
 @pytest.fixture(scope="module")

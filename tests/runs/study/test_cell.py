@@ -41,7 +41,7 @@ def test_its_topology_is_that_of_training_inputs_in_several_draws(study: Study) 
     result = run_cell(cell)
     net = build_net("mlp", seed=1, width=0.1)
     net.load_state_dict(result.weights[2].model)
-    data = load_data("digits", train_size=60, seed=1)
+    data = load_data("digits", shape=(1, 28, 28), train_size=60, seed=1)
     expected = [
         measure(net, batches(sample(data.train, 30, seed=1 + draw)), max_dim=1, max_epsilon=0.4).diagrams
         for draw in (0, 1)

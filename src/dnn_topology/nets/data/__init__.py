@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, nearest
-from dnn_topology.nets.data import embedded, files
-from dnn_topology.nets.data.downloaded import DOWNLOADS
-from dnn_topology.nets.data.images import FittedImages, Form, Samples, Shape
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction
+from dnn_topology.nets.data.forms import FittedImages, Form, Normalisation, Normalise, Samples, Shape, form_of
 from dnn_topology.nets.data.labels import Split, binarized, permuted, subset
 from dnn_topology.nets.data.loading import batches, sample
-from dnn_topology.nets.data.source import Raw, Source
+from dnn_topology.nets.data.names import DATA_SETS, Asked, check_name, named, resolved, understood
+from dnn_topology.nets.data.pixels import tensor_digest
+from dnn_topology.nets.data.source import default_data_dir
 
 __all__ = [
     "DATA_SETS",
     "DataSet",
     "FittedImages",
+    "Normalisation",
+    "Normalise",
     "Samples",
     "Shape",
     "batches",
@@ -31,39 +33,6 @@ __all__ = [
     "sample",
 ]
 
-ENDING = re.compile(r"(?P<name>.+)_(?P<colour>gray|color)(?P<size>\d+)?")
-
-_ABOUT = {
-    "mnist": "MNIST: handwritten digits, 60,000 to train, 10,000 to test",
-    "fashion_mnist": "Fashion-MNIST: clothes, 60,000 to train, 10,000 to test",
-    "kmnist": "KMNIST: Japanese characters, 60,000 to train, 10,000 to test",
-    "emnist": "EMNIST, balanced: letters and digits, 112,800 to train, 18,800 to test",
-    "cifar10": "CIFAR-10: small photographs, 50,000 to train, 10,000 to test",
-    "cifar100": "CIFAR-100: the same with 100 classes",
-    "svhn": "SVHN: house numbers, 73,257 to train, 26,032 to test",
-}
-DATA_SETS = {
-    source.name: source
-    for source in (
-        Source("mnist-5k", "5,000 MNIST images, 4,000 to train", "comes with the package", embedded.mnist_5k),
-        Source("digits", "1,797 digits of 8×8, 1,437 to train", "comes with the package", embedded.digits),
-        Source("mnist1d", "MNIST-1D: 5,000 sequences of 40 numbers, 4,000 to train", "generated", embedded.mnist1d),
-        *(Source(each.name, _ABOUT[each.name], "downloaded once", each) for each in DOWNLOADS),
-        Source(
-            "tiny-imagenet",
-            "200 classes, 100,000 photographs of 64×64 to train, 10,000 to test",
-            "your copy, in --data-dir",
-            files.tiny_imagenet,
-            ("imagenet",),
-        ),
-        Source(
-            "folder:", "a folder with train/ and test/ or val/, one folder per class in each", "yours", files.folder
-        ),
-        Source("npz:", "a file with x_train, y_train, x_test, y_test", "yours", files.arrays),
-    )
-}
-_NAMES = {name: source for source in DATA_SETS.values() for name in (source.name, *source.aliases)}
-
 
 @dataclass(frozen=True)
 class DataSet:
@@ -72,15 +41,21 @@ class DataSet:
     Attributes:
         name: As on the command line.
         train: Images (n, channels, height, width), float32, normalised, and labels (n,), int64, taken out by lists of
-            places: `images, labels = data.train[[0, 5]]`.
+            places: `images, labels = data.train[[0, 5]]`. All at once they are `data.train.tensors`, which are kept:
+            what is changed in them is what is trained on from then on.
         test: The same. Used to report accuracy, never to decide anything.
         n_classes: Number of classes.
+        source: The name with its path made absolute: it means the same data from every folder.
+        normalisation: Mean and standard deviation of the pixels, one per channel of the images: images · std + mean
+            are pixels in [0, 1]. None where nobody knows. This is what `attack` and `fit_detectors` want of `data`.
     """
 
     name: str
     train: Samples
     test: Samples
     n_classes: int
+    source: str = ""
+    normalisation: Normalisation | None = None
 
     @property
     def shape(self) -> Shape:
@@ -88,34 +63,51 @@ class DataSet:
         channels, height, width = self.train[[0]][0].shape[1:]
         return int(channels), int(height), int(width)
 
+    @cached_property
+    def digest(self) -> str:
+        """What tells the images and labels of both parts, as they were read, from others; computed once.
+
+        Images of files are told apart by the files' content, whatever form they are made into. Changes made later in
+        `train.tensors` are not in it.
+        """
+        return "-".join(
+            getattr(part, "digest", None) or tensor_digest(*part.tensors) for part in (self.train, self.test)
+        )
+
 
 def load_data(
-    name: str,
+    name: str | Path,
     *,
-    shape: Shape | Callable[..., Shape] = (1, 28, 28),
+    shape: Shape | Callable[..., Shape] | None = None,
     data_dir: str | Path | None = None,
     data_subset: float = 1.0,
     train_size: int = 0,
     binarize_labels: int = -1,
     permute_labels: float = 0.0,
+    normalise: Normalise = "data",
     seed: int = 0,
 ) -> DataSet:
-    """Load a data set in the form that a network expects.
+    """Load a data set, as it is or in the form that a network expects.
 
     The changes are made in this order, each once, so that every epoch sees the same data.
 
     Args:
-        name: One of `DATA_SETS`, "folder:PATH" or "npz:PATH"; an ending such as _gray28, _color32 or _gray asks for
-            that form of its images.
+        name: One of `DATA_SETS`, "folder:PATH", "npz:PATH" or a path; an ending such as _gray28, _color32 or _gray asks
+            for that form of its images.
         shape: (channels, height, width) that the network expects, or what chooses it, such as `Network.shape_for`: it
             is called with the shape that the data set has or was asked for, and `exact`, whether its size was asked
-            for. Images are made grey or coloured, and resized bilinearly.
-        data_dir: Where downloads are kept; by default the user's cache folder.
+            for. Images are made grey or coloured, and resized bilinearly. None: the data set's own form, or the one
+            that its name asks for.
+        data_dir: Where downloads are kept; by default the user's cache folder. A folder of torchvision's own, as with
+            ./data/MNIST/raw in it, is understood too, packed files included.
         data_subset: Share of the training images that is kept, drawn at random; 0 keeps all, as in the original.
         train_size: Number of training images that is kept instead, drawn at random; 0 keeps all.
         binarize_labels: A class c: its images get label 1, an equally large random sample of the others label 0, and
             the rest is left out, in both splits. Negative: no change.
         permute_labels: Share of the *training labels* that is permuted among one another, to be memorised.
+        normalise: "data" subtracts the data set's own mean and divides by its standard deviation; "none" leaves pixels
+            in [0, 1]; (mean, std), numbers or one per channel, or "0.5,0.25" as text, are those that a network of
+            one's own was trained with.
         seed: Seed of the three draws.
 
     Returns:
@@ -128,12 +120,25 @@ def load_data(
     Example:
         >>> data = load_data("digits", permute_labels=0.5)
         >>> len(data.train), len(data.test), data.shape
-        (1437, 360, (1, 28, 28))
+        (1437, 360, (1, 8, 8))
+        >>> load_data("digits_gray28", normalise=(0.5, 0.25)).normalisation
+        ((0.5,), (0.25,))
     """
+    for argument, number in (
+        ("data_subset", data_subset),
+        ("train_size", train_size),
+        ("binarize_labels", binarize_labels),
+        ("permute_labels", permute_labels),
+        ("seed", seed),
+    ):
+        _check_number(argument, number, whole=argument not in {"data_subset", "permute_labels"})
     check_fraction("data_subset", data_subset)
     check_fraction("permute_labels", permute_labels)
-    raw, asked = _found(name, default_data_dir() if data_dir is None else Path(data_dir).expanduser())
-    form = Form(_agreed(name, raw.shape, asked, shape), raw.mean, raw.std)
+    check_at_least("seed", seed, 0)
+    name = named(name)
+    source, path, asked = understood(name)
+    raw = source.load(_folder(data_dir) if path is None else path)
+    form = form_of(_agreed(name, raw.shape, asked, shape), (raw.mean, raw.std), normalise)
     if binarize_labels >= raw.n_classes:
         raise DnnTopologyError(
             f"binarize_labels must name a class of {name}, 0 to {raw.n_classes - 1}, found {binarize_labels}"
@@ -146,7 +151,33 @@ def load_data(
         train, test, n_classes = binarized(train, binarize_labels, rng), binarized(test, binarize_labels, rng), 2
     if permute_labels:
         train = permuted(train, permute_labels, rng)
-    return DataSet(name, _fitted(train, form), _fitted(test, form), n_classes)
+    return DataSet(
+        name, _fitted(train, form), _fitted(test, form), n_classes, resolved(name), _normalisation(form, raw.shape)
+    )
+
+
+def _check_number(name: str, found: Any, *, whole: bool) -> None:
+    """Check that an argument is a number.
+
+    Raises:
+        DnnTopologyError: It is not, or not a whole one.
+    """
+    numbers = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    if not isinstance(found, numbers) or isinstance(found, bool):
+        raise DnnTopologyError(f"{name} must be a {'whole ' if whole else ''}number, found {found!r}"[:300])
+
+
+def _folder(data_dir: Any) -> Path:
+    """Return the folder of downloads.
+
+    Raises:
+        DnnTopologyError: It is neither a text nor a path.
+    """
+    if data_dir is None:
+        return default_data_dir()
+    if not isinstance(data_dir, (str, Path)):
+        raise DnnTopologyError(f"data_dir must be a folder, as a text or a path, found {data_dir!r}"[:300])
+    return Path(data_dir).expanduser()
 
 
 def _n_kept(n_images: int, share: float, train_size: int, name: str) -> int:
@@ -168,82 +199,44 @@ def _n_kept(n_images: int, share: float, train_size: int, name: str) -> int:
     return max(1, round(share * n_images))
 
 
-def default_data_dir() -> Path:
-    """Return the folder of downloaded data sets: `dnn-topology` in the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dnn-topology"
-
-
-Asked = tuple[int | None, int | None]  # channels and size
-
-
-def _found(name: str, data_dir: Path) -> tuple[Raw, Asked]:
-    """Return a data set as its source gives it, and the channels and the size that its name asks for.
-
-    Raises:
-        DnnTopologyError: There is none of that name, or it cannot be read.
-    """
-    source, path, asked = _source(name)
-    return source.load(data_dir if path is None else path), asked
-
-
-def check_name(name: str) -> None:
-    """Check that there is a data set of a name, without reading it.
-
-    Raises:
-        DnnTopologyError: There is none; the message names the nearest.
-    """
-    _source(name)
-
-
-def _source(name: str) -> tuple[Source, Path | None, Asked]:
-    """Return where a data set comes from, the path in its name, and the channels and the size that it asks for.
-
-    Raises:
-        DnnTopologyError: There is none of that name.
-    """
-    kind, colon, path = name.partition(":")
-    if colon:
-        if f"{kind}:" not in DATA_SETS:
-            raise DnnTopologyError(f"unknown kind of data {kind!r}: {nearest(kind, ('folder', 'npz'))}")
-        return DATA_SETS[f"{kind}:"], Path(path).expanduser(), (None, None)
-    if name in _NAMES:
-        return _NAMES[name], None, (None, None)
-    ending = ENDING.fullmatch(name)
-    if ending is None or ending["name"] not in _NAMES:
-        known = [each for each in _NAMES if not each.endswith(":")]
-        raise DnnTopologyError(f"unknown dataset {name!r}: {nearest(name, known)}; folder:PATH and npz:PATH go too")
-    size = int(ending["size"]) if ending["size"] else None
-    return _NAMES[ending["name"]], None, (1 if ending["colour"] == "gray" else 3, size)
-
-
-def _agreed(name: str, own: Shape, asked: Asked, shape: Shape | Callable[..., Shape]) -> Shape:
+def _agreed(name: str, own: Shape, asked: Asked, shape: Any) -> Shape:
     """Return the shape of images that data set and network agree upon.
 
     Raises:
-        DnnTopologyError: The name of the data set asks for another shape than the network takes, or sequences would
-            have to become images.
+        DnnTopologyError: The name of the data set asks for another shape than the network takes, the shape is none, or
+            sequences would have to become images.
     """
     channels, size = asked
     wished = (channels or own[0], size or own[1], size or own[2])
-    chosen = shape(wished, exact=size is not None) if callable(shape) else shape
-    if (channels and chosen[0] != channels) or (size and chosen[1:] != (size, size)):
+    chosen = shape(wished, exact=size is not None) if callable(shape) else wished if shape is None else shape
+    if not isinstance(chosen, (tuple, list)) or [type(side) for side in chosen] != [int] * 3 or min(chosen) < 1:
+        raise DnnTopologyError(
+            f"shape must be (channels, height, width), such as (1, 28, 28), or None for the data set's own, found "
+            f"{chosen!r}"[:300]
+        )
+    if (channels and chosen[0] != channels) or (size and tuple(chosen[1:]) != (size, size)):
         raise DnnTopologyError(
             f"the network takes images of {_shown(chosen)}, and {name} asks for {_shown(wished)}: name the data set "
             "without its ending, or another network"
         )
-    if own[1] == 1 and chosen != own:
+    if own[:2] == (1, 1) and tuple(chosen) != own:
         raise DnnTopologyError(
-            f"{name} holds sequences of {own[2]} numbers, which cannot become images of {_shown(chosen)}: take --net "
+            f"{name} holds sequences of {own[2]} numbers, which cannot become images of {_shown(chosen)}: take the net "
             "lenet_300_100, mlp or conv_1d, or a network of your own"
         )
-    return chosen
+    return chosen[0], chosen[1], chosen[2]
 
 
-def _shown(shape: Shape) -> str:
+def _shown(shape: Any) -> str:
     """Return a shape as text: 3×32×32."""
     return "×".join(map(str, shape))
 
 
 def _fitted(split: Split, form: Form) -> FittedImages:
-    """Return a split in the form that the network expects."""
-    return FittedImages(split.pixels, split.labels, split.places, form)
+    """Return a split in the form that the network expects; its labels may be changed without harm to others."""
+    return FittedImages(split.pixels, split.labels.clone(), split.places, form)
+
+
+def _normalisation(form: Form, own: Shape) -> Normalisation | None:
+    """Return how the images are normalised; None for what cannot be made into them, as the first use will say."""
+    return form.normalisation() if form.shape[0] == own[0] or 1 in {form.shape[0], own[0]} else None

@@ -1,27 +1,32 @@
 """Data sets that torchvision downloads once, checks, and reads.
 
 A download happens in a folder of its own, which takes its final name when it is complete; one that was interrupted
-goes on with the bytes that are still missing. What is in the cache is therefore whole.
+goes on with the files that are still missing. What is in the cache is therefore whole. Packed files that somebody
+already has are read where they lie, or unpacked into the cache, never fetched again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.nets._torchvision import torchvision
-from dnn_topology.nets.data.images import Shape, Stack
+from dnn_topology.nets.data.forms import Shape
+from dnn_topology.nets.data.idx import packed_files, read_packed
 from dnn_topology.nets.data.labels import Split
-from dnn_topology.nets.data.resuming import PARTIAL, resuming
-from dnn_topology.nets.data.source import Raw
+from dnn_topology.nets.data.pixels import Stack
+from dnn_topology.nets.data.source import Raw, default_data_dir
 
-KEPT = {".gz", ".zip", ".mat", PARTIAL}  # files whose checksum torchvision knows, and beginnings of them
-Read = Callable[[Any], tuple[torch.Tensor, torch.Tensor]]
+PACKED = {".gz", ".zip", ".mat"}  # files whose checksum torchvision knows
+Part = tuple[torch.Tensor, torch.Tensor]
+Read = Callable[[Any], Part]
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Download:
         """Read the data set, and download it first if need be.
 
         Args:
-            data_dir: The cache folder. Files that torchvision itself put there before are used too.
+            data_dir: The cache folder. What torchvision itself put there before, as in ./data/MNIST/raw, is used too.
 
         Returns:
             The data set.
@@ -65,16 +70,46 @@ class Download:
             try:
                 return self._raw(self._open(place, download=False))
             except RuntimeError as error:  # torchvision's way to say that something is missing or has another checksum
+                if (packed := self._packed(place)) is not None:
+                    return packed
                 if place == folder and folder.is_dir():
                     raise self._damaged(folder, error) from error
             except (OSError, ValueError, AssertionError, EOFError, IndexError) as error:
                 raise self._damaged(place, error) from error
         return self._raw(self._fetched(folder))
 
+    def _packed(self, place: Path) -> Raw | None:
+        """Read what lies packed in a folder; None if there is nothing."""
+        pairs = packed_files(place / self.kind / "raw")
+        if pairs is not None:
+            return self._of_parts([read_packed(pair) for pair in pairs])
+        archive = getattr(getattr(torchvision("datasets"), self.kind), "filename", None)
+        if archive is None or not (place / archive).is_file():
+            return None
+        # Unpacked beside itself where that can be written to, else in the user's cache.
+        home = place if os.access(place, os.W_OK) else default_data_dir() / self.name
+        if home != place:
+            if home.is_dir():
+                return self._raw(self._open(home, download=False))
+            partial = self._partial(home)
+            with store.readable_errors("write", partial):
+                partial.mkdir(parents=True, exist_ok=True)
+                if not (partial / archive).exists():
+                    (partial / archive).symlink_to((place / archive).resolve())
+            return self._raw(self._fetched(home))
+        try:
+            return self._raw(self._open(place, download=True))
+        except (OSError, RuntimeError, EOFError, ValueError) as error:
+            raise self._damaged(place, error) from error
+
     def _damaged(self, folder: Path, error: Exception) -> DnnTopologyError:
         return DnnTopologyError(
             f"{self.name} in {folder} is damaged or incomplete ({_line(error)}): delete it, and it is fetched again"
         )
+
+    def _partial(self, folder: Path) -> Path:
+        """Return the folder that a download happens in."""
+        return folder.with_name(f".{folder.name}.part")
 
     def _fetched(self, folder: Path) -> list[Any]:
         """Download into a folder beside the final one, which it becomes.
@@ -82,28 +117,30 @@ class Download:
         Raises:
             DnnTopologyError: Something could not be fetched.
         """
-        partial = folder.with_name(f".{folder.name}.part")
+        partial = self._partial(folder)
         try:
             partial.mkdir(parents=True, exist_ok=True)
             for path in list(partial.rglob("*")):
-                if path.is_file() and path.suffix not in KEPT:
+                if path.is_file() and path.suffix not in PACKED:
                     path.unlink()  # unpacking may have been interrupted, which no checksum would show
-            with resuming():
-                self._open(partial, download=True)
+            self._open(partial, download=True)
             partial.rename(folder)
             return self._open(folder, download=False)
         except (OSError, RuntimeError, EOFError, ValueError) as error:
             raise DnnTopologyError(
                 f"{self.name} could not be fetched into {folder} ({_line(error)}): check the network and the disk, "
-                "name a folder that has it (--data-dir), or use the embedded --dataset mnist-5k"
+                "name a folder that has it as data_dir, or take the embedded mnist-5k"
             ) from error
 
     def _open(self, folder: Path, *, download: bool) -> list[Any]:
         kind = getattr(torchvision("datasets"), self.kind)
         return [kind(str(folder), download=download, **split) for split in self.splits]
 
-    def _raw(self, found: list[Any]) -> Raw:
-        train, test = (Split.whole(Stack(pixels), torch.as_tensor(labels)) for pixels, labels in map(self.read, found))
+    def _raw(self, opened: list[Any]) -> Raw:
+        return self._of_parts([self.read(each) for each in opened])
+
+    def _of_parts(self, parts: Sequence[Part]) -> Raw:
+        train, test = (Split.whole(Stack(pixels), torch.as_tensor(labels)) for pixels, labels in parts)
         return Raw(train, test, self.shape, self.n_classes, self.mean, self.std)
 
 
@@ -112,20 +149,20 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _grey(found: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    return found.data[:, None], found.targets
+def _grey(opened: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    return opened.data[:, None], opened.targets
 
 
-def _transposed(found: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    return found.data.transpose(1, 2)[:, None].contiguous(), found.targets  # EMNIST's files hold columns
+def _transposed(opened: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    return opened.data.transpose(1, 2)[:, None].contiguous(), opened.targets  # EMNIST's files hold columns
 
 
-def _channels_last(found: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous(), found.targets
+def _channels_last(opened: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.from_numpy(opened.data).permute(0, 3, 1, 2).contiguous(), opened.targets
 
 
-def _channels_first(found: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.from_numpy(found.data), found.labels
+def _channels_first(opened: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.from_numpy(opened.data), opened.labels
 
 
 TRAIN_TEST = ({"train": True}, {"train": False})

@@ -13,8 +13,8 @@ import pandas as pd
 import torch
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.nets.data.images import Stack
 from dnn_topology.nets.data.labels import Split
+from dnn_topology.nets.data.pixels import Stack
 from dnn_topology.nets.data.source import Raw
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from dnn_topology.nets.data.images import Pixels
+from dnn_topology.nets.data.pixels import Pixels
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
 from dnn_topology._checks import check_at_least
-from dnn_topology.nets.data.images import Samples
+from dnn_topology.nets.data.forms import Samples
 
 
 def batches(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dnn_topology.nets.data.images import Shape
+from dnn_topology.nets.data.forms import Shape
 from dnn_topology.nets.data.labels import Split
 
 
@@ -48,3 +49,8 @@ class Source:
     origin: str
     load: Callable[[Path], Raw]
     aliases: tuple[str, ...] = ()
+
+
+def default_data_dir() -> Path:
+    """Return the folder of downloaded data sets: `dnn-topology` in the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dnn-topology"

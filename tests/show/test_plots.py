@@ -90,7 +90,7 @@ def test_the_originals_picture_is_its_curve_from_its_first_birth_on(golden: Path
         np.testing.assert_array_equal(line.get_xdata(), epsilon)
         np.testing.assert_array_equal(line.get_ydata(), curve)
         assert line.get_drawstyle() == "default"
-    assert "by the original" in ax.get_ylabel()
+    assert "as the original counts" in ax.get_ylabel()
     with pytest.raises(DnnTopologyError, match="unfiltered"):
         plot_betti_curves(epochs[1].filtered(), as_original=True)
     with pytest.raises(DnnTopologyError, match="leave out filtration='density'"):
@@ -229,6 +229,7 @@ def test_a_history_of_one_epoch_is_visible() -> None:
     ax = plot_history(TABLE[TABLE["epoch"] == 0], HISTORY[:1])
     for panel in drawn(ax).axes:
         assert all(line.get_marker() not in {"", "None"} for line in panel.get_lines())
+        assert [tick for tick in panel.get_xticks() if abs(tick) < 0.75] == [0]
 
 
 def test_a_table_without_its_columns_is_refused_by_name() -> None:

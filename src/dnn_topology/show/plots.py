@@ -102,7 +102,7 @@ def plot_betti_curves(
             ax.step(x, curve.beta, where="post", label=label, **style)
     ax.set_xlabel(SCALE if filtration == "nominal" else "edge density")
     ax.set_ylabel(
-        f"cavities of dimension {dim}, counted as by the original"
+        f"cavities of dim {dim}, as the original counts"
         if as_original
         else rf"Betti number $\beta_{dim}${filter_words(sources.values())}"
     )
@@ -137,7 +137,7 @@ def plot_diagram(diagrams: Sources, *, ax: Axes | None = None) -> Axes:
         '$H_0$ (2)'
     """
     sources = labelled(diagrams)
-    ax = axes_or_new(ax, square=True)
+    ax = axes_or_new(ax, square=True, beside=len(sources) > 1)
     end = max(source.max_epsilon for source in sources.values())
     top = 1.06 * end  # the line of the classes that never die
     epochs, alone = epochs_of(sources), len(sources) == 1

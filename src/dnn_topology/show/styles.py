@@ -22,16 +22,23 @@ GREY = "0.5"  # of what is drawn beside the data: readable on white and on black
 MANY = 8  # curves that a legend does not tell apart any more
 
 
-def axes_or_new(ax: Axes | None, *, square: bool = False) -> Axes:
-    """Return the axes given, or those of a new figure that no global list keeps alive."""
+def axes_or_new(ax: Axes | None, *, square: bool = False, beside: bool = False) -> Axes:
+    """Return the axes given, or those of a new figure that no global list keeps alive.
+
+    Args:
+        ax: The axes given, or None.
+        square: Whether new ones are square.
+        beside: Whether a square needs room for a legend or a bar at its right.
+    """
     if ax is not None:
         return ax
-    return Figure(figsize=(4.8, 4.8) if square else (6.4, 4.0), layout="constrained").add_subplot()
+    size = ((6.8 if beside else 4.8), 4.8) if square else (6.4, 4.0)
+    return Figure(figsize=size, layout="constrained").add_subplot(box_aspect=1 if square else None)
 
 
 def palette(ax: Axes | None = None) -> Colormap:
     """Return the colours of lines from the first to the last: away from the axes' background, ever further."""
-    ends = (0.35, 1.0) if ax is not None and is_dark(ax) else (0.85, 0.0)
+    ends = (0.5, 1.0) if ax is not None and is_dark(ax) else (0.85, 0.0)
     return LinearSegmentedColormap.from_list("epochs", colormaps["cividis"](np.linspace(*ends, 256)))
 
 
@@ -83,7 +90,10 @@ def legend_above(ax: Axes, *args: Any, **options: Any) -> None:
 def epoch_axis(ax: Axes) -> None:
     """Label the horizontal axis as one of epochs, with ticks at whole numbers."""
     ax.set_xlabel("epoch")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    low, high = ax.get_xlim()
+    if high - low < 1:  # a single epoch, which would get ticks at fractions
+        ax.set_xlim(round((low + high) / 2) - 0.75, round((low + high) / 2) + 0.75)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def tidy(ax: Axes, *, right: bool = False) -> Axes:

@@ -58,7 +58,7 @@ from .recording.listing import list_layers as list_layers
 
 # pictures
 from .show.early_stopping import plot_early_stopping as plot_early_stopping
+from .show.history import plot_history as plot_history
 from .show.plots import plot_barcode as plot_barcode
 from .show.plots import plot_betti_curves as plot_betti_curves
 from .show.plots import plot_diagram as plot_diagram
-from .show.plots import plot_history as plot_history

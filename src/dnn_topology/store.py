@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import math
 import os
 import platform
 import re
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 FORMAT = 1  # of every file written here; raised when an older reader would misread a newer file
 PARTIAL = ".partial-"  # start of the name of a file that is being written
 STALE = 3600.0  # seconds after which such a file of another machine is what a killed process left
+MOST_UNPACKED = 2**28  # bytes of arrays in a small file that are believed
+MOST_EXPANDED = 200  # times a file's own size that are believed of a large one
+CHUNK = 2**20  # bytes unpacked at a time
 
 
 @contextlib.contextmanager
@@ -176,8 +180,17 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     write_bytes(path, buffer.getbuffer())
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def read_arrays(path: Path, *, remedy: str = "delete it and run again") -> dict[str, NDArray[Any]]:
     """Read all arrays of an npz, without pickle.
+
+    What its headers announce is compared with the size of the file before anything is unpacked.
+
+    Args:
+        path: The file.
+        remedy: What to do where it is none, for the message.
+
+    Returns:
+        Name → array.
 
     Raises:
         DnnTopologyError: The file is missing, damaged, or would need pickle.
@@ -185,11 +198,52 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     with readable_errors("read", path):
         content = path.read_bytes()
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, zipfile.BadZipFile, EOFError, KeyError, AttributeError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
-        # not what numpy says, which advises to load it unsafely
-        raise DnnTopologyError(f"{path} is damaged ({type(error).__name__}); delete it and run again") from error
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            announced = sum(member.file_size for member in members)
+            if announced > max(MOST_UNPACKED, MOST_EXPANDED * len(content)):
+                raise DnnTopologyError(
+                    f"{path} announces {announced} bytes of arrays, and has {len(content)}: it is no file of numbers; "
+                    f"{remedy}"
+                )
+            return {member.filename.removesuffix(".npy"): _array(archive, member) for member in members}
+    except DnnTopologyError:
+        raise
+    except Exception as error:  # zipfile, zlib and NumPy's header parser raise what they like on a damaged file
+        reason = str(error) if isinstance(error, _UnreadableError) else type(error).__name__
+        raise DnnTopologyError(f"{path} is damaged ({reason}); {remedy}") from error
+
+
+class _UnreadableError(Exception):
+    """Why a member of an archive is no array."""
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    """Return the array of one member of an npz.
+
+    Raises:
+        _UnreadableError: It is encrypted, packed in another way than `numpy.savez` does, would need pickle, or is not
+            as long as its header says.
+    """
+    if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} or member.flag_bits & 1:
+        raise _UnreadableError(f"{member.filename} is encrypted or packed in a way that NumPy does not use")
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, fortran, dtype = header[version](file)
+        if dtype.hasobject:
+            raise _UnreadableError(f"{member.filename} needs pickle, which may run code")
+        n_bytes = math.prod(shape) * dtype.itemsize
+        if n_bytes != member.file_size - file.tell() or any(length < 0 for length in shape):
+            raise _UnreadableError(f"{member.filename} is not as long as its header says")
+        content = np.empty(n_bytes, np.uint8)
+        for start in range(0, n_bytes, CHUNK):
+            part = file.read(min(CHUNK, n_bytes - start))
+            content[start : start + len(part)] = np.frombuffer(part, np.uint8)
+        if file.read(1):  # which also compares the checksum
+            raise _UnreadableError(f"{member.filename} is longer than its header says")
+    array: NDArray[Any] = content.view(dtype) if dtype.itemsize else np.zeros(math.prod(shape), dtype)
+    return array.reshape(shape, order="F" if fortran else "C")
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 
@@ -115,3 +116,49 @@ def test_a_damaged_or_foreign_file_is_refused(content: bytes, message: str, tmp_
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DnnTopologyError, match="cannot read"):
         read_dipha(tmp_path / "none.out")
+
+
+WITH_GRAPH = Diagrams(
+    [np.array([[0.0, 0.1], [0.0, np.inf]]), np.array([[0.1, 0.2]]), np.empty((0, 2))],
+    0.3,
+    4,
+    np.array([[0.0, 0.0], [0.1, 0.5], [0.2, 1.0], [0.3, 1.0]]),
+)
+
+
+def test_empty_dimensions_are_kept_where_they_are_asked_for(tmp_path: Path) -> None:
+    write_dipha(WITH_GRAPH, tmp_path / "other.out")
+    assert read_dipha(tmp_path / "other.out", max_epsilon=0.3).max_dim == 1
+    assert read_dipha(tmp_path / "other.out", max_epsilon=0.3, max_dim=2) == WITH_GRAPH
+    assert len(read_dipha(tmp_path / "other.out", max_epsilon=0.3, max_dim=0)) == 1
+
+
+@pytest.mark.parametrize("ours", ["epoch3.npz", "trial1/eps0.3/epoch3.npz"])
+def test_what_the_format_does_not_say_comes_from_the_npz_of_the_same_points(ours: str, tmp_path: Path) -> None:
+    path = tmp_path / "adj_epc3_trl1_0.3.bin.out"
+    write_dipha(WITH_GRAPH, path)
+    WITH_GRAPH.save(tmp_path / ours)
+    found = read_dipha(path)
+    pd.testing.assert_frame_equal(summarize(found), summarize(WITH_GRAPH))
+    assert (found.max_dim, found.n_nodes) == (2, 4)
+
+
+def test_an_npz_of_other_points_or_a_damaged_one_says_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "adj_epc3_trl1_0.3.bin.out"
+    write_dipha(WITH_GRAPH, path)
+    Diagrams([np.array([[0.0, 0.2]])], 0.3, 4).save(tmp_path / "epoch3.npz")
+    assert (read_dipha(path).max_dim, read_dipha(path).n_nodes) == (1, None)
+    (tmp_path / "epoch3.npz").write_bytes(b"no archive")
+    assert (read_dipha(path).max_dim, read_dipha(path).n_nodes) == (1, None)
+
+
+@pytest.mark.parametrize("epoch", [1, 50])
+def test_a_shorter_end_cuts_the_originals_results(epoch: int, golden: Path) -> None:
+    path = golden / f"adj_epc{epoch}_trl0_0.3.bin.out"
+    assert read_dipha(path, max_epsilon=0.2) == read_dipha(path).cut(max_epsilon=0.2)
+
+
+def test_a_file_that_does_not_say_where_it_ends_asks_for_it(tmp_path: Path) -> None:
+    write_dipha(Diagrams([np.array([[0.0, 0.0]])], 0.3), tmp_path / "a.out")
+    with pytest.raises(DnnTopologyError, match="name it with max_epsilon="):
+        read_dipha(tmp_path / "a.out")

@@ -3,14 +3,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
+import matplotlib.style
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -18,8 +22,11 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import read_dipha
+from dnn_topology.homology.original_curve import original_curve
 from dnn_topology.homology.persistence import persistence
-from dnn_topology.show.plots import plot_barcode, plot_betti_curves, plot_diagram, plot_history
+from dnn_topology.homology.summaries import summarize
+from dnn_topology.show.history import plot_history
+from dnn_topology.show.plots import plot_barcode, plot_betti_curves, plot_diagram
 
 INF = float("inf")
 SIMPLE = Diagrams([np.array([[0.0, 0.1], [0.0, INF]]), np.array([[0.1, 0.2], [0.15, INF]])], 0.3)
@@ -54,12 +61,40 @@ def test_every_epoch_is_one_labelled_curve_with_its_exact_steps(golden: Path) ->
 
 def test_smoothing_draws_a_moving_average_over_a_tenth(golden: Path) -> None:
     diagrams = read_dipha(golden / "adj_epc50_trl0_0.3.bin.out").filtered(essential="drop")
-    (line,) = plot_betti_curves({"": diagrams}, smooth=True).get_lines()
-    beta = diagrams.betti_curve(1).beta
+    (line,) = plot_betti_curves(diagrams, smooth=True).get_lines()
+    epsilon, beta = diagrams.betti_curve(1)
     size = len(beta) // 10
     middle = len(beta) // 2
     window = beta[middle - size // 2 : middle - size // 2 + size]
-    assert np.asarray(line.get_ydata())[middle] == pytest.approx(window.mean())
+    drawn = dict(zip(np.asarray(line.get_xdata()), np.asarray(line.get_ydata()), strict=True))
+    assert drawn[epsilon[middle]] == pytest.approx(window.mean())
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2])
+def test_smoothing_starts_at_the_first_birth_and_does_not_fall_at_the_end(dim: int, golden: Path) -> None:
+    diagrams = read_dipha(golden / "adj_epc50_trl0_0.3.bin.out").filtered()
+    (line,) = plot_betti_curves(diagrams, dim=dim, smooth=True).get_lines()
+    x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+    beta = diagrams.betti_curve(dim).beta
+    size = len(beta) // 10
+    assert (x[0], x[-1]) == (diagrams[dim][:, 0].min(), 0.3)
+    assert beta[-size:].min() <= y[-1] <= beta[-size:].max()
+    assert y[0] <= beta[:size].max()
+
+
+def test_the_originals_picture_is_its_curve_from_its_first_birth_on(golden: Path) -> None:
+    epochs = {epoch: read_dipha(golden / f"adj_epc{epoch}_trl0_0.3.bin.out") for epoch in (1, 50)}
+    ax = plot_betti_curves(epochs, as_original=True)
+    for line, diagrams in zip(ax.get_lines(), epochs.values(), strict=True):
+        epsilon, curve = original_curve(diagrams, 1)
+        np.testing.assert_array_equal(line.get_xdata(), epsilon)
+        np.testing.assert_array_equal(line.get_ydata(), curve)
+        assert line.get_drawstyle() == "default"
+    assert "as the original counts" in ax.get_ylabel()
+    with pytest.raises(DnnTopologyError, match="unfiltered"):
+        plot_betti_curves(epochs[1].filtered(), as_original=True)
+    with pytest.raises(DnnTopologyError, match="leave out filtration='density'"):
+        plot_betti_curves(epochs, as_original=True, filtration="density")
 
 
 def test_the_density_axis_is_the_same_curve_over_the_share_of_joined_pairs(real_graph: FunctionalGraph) -> None:
@@ -94,23 +129,135 @@ def test_a_barcode_has_one_bar_per_cavity_and_ends_essential_ones_at_the_end() -
     assert [bar.tolist() for bar in essential] == [[[0.15, 1], [0.3, 1]]]
 
 
-def test_the_history_shows_three_readings_beside_two_accuracies() -> None:
-    ax = plot_history(TABLE, HISTORY)
+@dataclass
+class Measured:
+    """What a measurement is to a picture."""
+
+    diagrams: Diagrams
+
+
+def first_point(ax: Axes) -> list[float]:
+    """Where the first line starts."""
+    return [float(np.asarray(values)[0]) for values in ax.get_lines()[0].get_data()]
+
+
+@pytest.mark.parametrize("plot", [plot_betti_curves, plot_diagram, plot_history])
+def test_pictures_take_diagrams_a_measurement_or_several_of_them(plot: Callable[..., Axes]) -> None:
+    for source in (SIMPLE, Measured(SIMPLE)):
+        alone = first_point(plot(source))
+        for several in ({"": source}, {0: source}, [source, source], iter([source])):
+            assert first_point(plot(several)) == alone
+
+
+@pytest.mark.parametrize("plot", [plot_betti_curves, plot_diagram, plot_history])
+@pytest.mark.parametrize("wrong", [None, "run", np.zeros((3, 2)), {"a": None}, {}, []])
+def test_what_is_no_diagrams_is_refused_in_one_line(plot: Callable[..., Axes], wrong: object) -> None:
+    with pytest.raises(DnnTopologyError, match=r"expected diagrams or a measurement, found|no curve to draw"):
+        plot(wrong)
+
+
+def test_from_eight_epochs_on_a_bar_says_which_colour_is_which() -> None:
+    for plot in (plot_betti_curves, plot_diagram):
+        seven, eight = (plot({f"epoch {5 * k}": SIMPLE for k in range(n)}) for n in (7, 8))
+        assert [len(ax.get_figure().axes) for ax in (seven, eight)] == [1, 2]  # type: ignore[union-attr]
+        bar = eight.get_figure().axes[1]  # type: ignore[union-attr]
+        assert (bar.get_ylabel(), bar.get_ylim()) == ("epoch", (0, 35))
+    lines = plot_betti_curves({5 * k: SIMPLE for k in range(8)}).get_lines()
+    assert {str(line.get_linestyle()) for line in lines} == {"-"}
+    assert len({line.get_color() for line in lines}) == 8
+
+
+def drawn(ax: Axes) -> Figure:
+    """The figure of some axes, laid out."""
     figure = ax.get_figure()
-    assert figure is not None
-    left, right = figure.axes
-    assert [line.get_ydata().tolist() for line in left.get_lines()] == [[0.03, 0.04], [0.2, 0.25], [0.2, 0.3]]  # type: ignore[union-attr]
-    assert [line.get_ydata().tolist() for line in right.get_lines()] == [[0.1, 0.9], [0.1, 0.8]]  # type: ignore[union-attr]
+    assert isinstance(figure, Figure)
+    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
+    return figure
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: plot_betti_curves(dict.fromkeys(range(7), SIMPLE)),
+        lambda: plot_betti_curves({f"a long label {k}": SIMPLE for k in range(12)}),
+        lambda: plot_barcode(SIMPLE),
+        lambda: plot_diagram([SIMPLE] * 3),
+        lambda: plot_history(TABLE, HISTORY),
+    ],
+)
+def test_legends_lie_beside_the_data_and_inside_the_figure(make: Callable[[], Axes]) -> None:
+    figure = drawn(make())
+    ax = next(one for one in figure.axes if one.get_legend() is not None)
     legend = ax.get_legend()
     assert legend is not None
-    assert len(legend.get_texts()) == 5
-    assert "epoch" in ax.get_xlabel()
+    box = legend.get_window_extent()
+    assert not box.overlaps(ax.bbox.shrunk(0.99, 0.99))
+    assert figure.bbox.x0 - 1 <= box.x0 <= box.x1 <= figure.bbox.x1 + 1
+    assert figure.bbox.y0 - 1 <= box.y0 <= box.y1 <= figure.bbox.y1 + 1
 
 
-def test_the_history_without_accuracies_has_one_axis() -> None:
-    figure = plot_history(TABLE, dim=0).get_figure()
-    assert figure is not None
-    assert len(figure.axes) == 1
+def test_every_quantity_of_the_history_has_a_panel_of_its_own() -> None:
+    ax = plot_history(TABLE, HISTORY)
+    *quantities, accuracy = drawn(ax).axes
+    heights = [
+        [np.asarray(line.get_ydata()).tolist() for line in panel.get_lines()] for panel in (*quantities, accuracy)
+    ]
+    assert heights == [[[0.03, 0.04]], [[0.2, 0.25]], [[0.2, 0.3]], [[0.1, 0.9], [0.1, 0.8]]]
+    assert accuracy.get_xlabel() == "epoch"
+    assert ax is quantities[0]
+
+
+def test_the_history_without_accuracies_has_three_panels() -> None:
+    assert len(drawn(plot_history(TABLE, dim=0)).axes) == 3
+
+
+def test_the_history_of_epochs_is_that_of_their_table() -> None:
+    epochs = {3: SIMPLE, 7: SIMPLE.filtered(min_persistence=0.12)}
+    table = pd.concat([summarize(one).assign(epoch=epoch) for epoch, one in epochs.items()])
+    for found, expected in zip(drawn(plot_history(epochs)).axes, drawn(plot_history(table)).axes, strict=True):
+        np.testing.assert_array_equal(found.get_lines()[0].get_xydata(), expected.get_lines()[0].get_xydata())
+
+
+def test_epochs_stand_at_whole_numbers() -> None:
+    for last in (1, 3, 50):
+        table = TABLE.assign(epoch=TABLE["epoch"] * last)
+        for panel in drawn(plot_history(table, HISTORY)).axes:
+            assert all(float(tick).is_integer() for tick in panel.get_xticks())
+
+
+def test_a_history_of_one_epoch_is_visible() -> None:
+    ax = plot_history(TABLE[TABLE["epoch"] == 0], HISTORY[:1])
+    for panel in drawn(ax).axes:
+        assert all(line.get_marker() not in {"", "None"} for line in panel.get_lines())
+        assert [tick for tick in panel.get_xticks() if abs(tick) < 0.75] == [0]
+
+
+def test_a_table_without_its_columns_is_refused_by_name() -> None:
+    with pytest.raises(DnnTopologyError, match="has no column 'life'"):
+        plot_history(TABLE.drop(columns="life"))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: plot_betti_curves(dict.fromkeys(range(4), SIMPLE)),
+        lambda: plot_betti_curves(dict.fromkeys(range(9), SIMPLE)),
+        lambda: plot_diagram(SIMPLE),
+        lambda: plot_barcode(SIMPLE),
+        lambda: plot_history(TABLE, HISTORY),
+    ],
+)
+def test_everything_is_bright_on_a_dark_background(make: Callable[[], Axes]) -> None:
+    with mpl.rc_context({**mpl.style.library["dark_background"]}):
+        figure = drawn(make())
+    for ax in figure.axes:
+        colours: list[Any] = [line.get_color() for line in ax.get_lines()]
+        legend = ax.get_legend()
+        colours += [text.get_color() for text in ax.texts] + [ax.xaxis.label.get_color()]
+        colours += [text.get_color() for text in legend.get_texts()] if legend else []
+        for segments in ax.collections:
+            colours += list(segments.get_edgecolor()) if hasattr(segments, "get_segments") else []
+        assert all(np.dot([0.299, 0.587, 0.114], to_rgb(colour)) > 0.3 for colour in colours)
 
 
 def test_plots_draw_on_the_axes_given_and_return_them() -> None:

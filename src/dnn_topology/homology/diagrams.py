@@ -13,7 +13,7 @@ import numpy as np
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_max_epsilon
-from dnn_topology.graphs.checks import ROUND_OFF, check_scales
+from dnn_topology.graphs.checks import ROUND_OFF, check_count, check_scales, real_array
 from dnn_topology.homology.betti_curve import BettiCurve
 from dnn_topology.homology.filter_keywords import filter_keywords
 from dnn_topology.settings import MIN_PERSISTENCE, Essential
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 ESSENTIAL: tuple[Essential, ...] = ("count", "drop", "clip")
+REMEDY = "if a run left it there, delete it and run again; else save the diagrams again"
 FILTER = ("min_persistence", "essential", "n_essential")  # the fields of diagrams that say what they went through
 
 
@@ -67,7 +68,8 @@ class Diagrams:
             that are there.
 
     Raises:
-        DnnTopologyError: There is no dimension, a point is no (birth, death), or lies beyond max_epsilon.
+        DnnTopologyError: There is no dimension, a point is no (birth, death), or lies beyond max_epsilon; `density` is
+            no table.
 
     Example:
         >>> dgms = Diagrams([[(0, 0.1), (0, float("inf"))], [(0.1, 0.11), (0.1, 0.2)]], max_epsilon=0.3)
@@ -93,6 +95,10 @@ class Diagrams:
         object.__setattr__(self, "points", points)
         if not points:
             raise DnnTopologyError("diagrams need at least dimension 0, found none")
+        if self.n_nodes is not None:
+            check_count("n_nodes", self.n_nodes, 0)
+        if self.density is not None:
+            object.__setattr__(self, "density", _density_table(self.density, self.max_epsilon))
         alive = [int(np.isinf(p[:, 1]).sum()) for p in points] if self.n_essential is None else self.n_essential
         object.__setattr__(self, "n_essential", tuple(alive))
 
@@ -328,7 +334,7 @@ class Diagrams:
         Raises:
             DnnTopologyError: The file is missing, damaged, or not of this kind.
         """
-        arrays = store.read_arrays(Path(path))
+        arrays = store.read_arrays(Path(path), remedy=REMEDY)
         try:
             about = json.loads(str(arrays["about"]))
             n_dims = sum(name.startswith("H") for name in arrays)
@@ -337,11 +343,11 @@ class Diagrams:
                 about["max_epsilon"],
                 about["n_nodes"],
                 arrays.get("density"),
-                about["provenance"],
+                dict(about["provenance"]),
                 **{name: about["filter"][name] for name in FILTER if "filter" in about},
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise DnnTopologyError(f"{path} holds no diagrams ({error}); delete it and run again") from error
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise DnnTopologyError(f"{path} holds no diagrams ({error}); {REMEDY}") from error
 
 
 def check_filter(min_persistence: float, essential: str) -> None:
@@ -375,6 +381,23 @@ def _longer(points: NDArray[np.float64], end: float, least: float) -> NDArray[np
     return points[np.minimum(points[:, 1], end) - points[:, 0] > least]
 
 
+def _density_table(density: Any, end: float) -> NDArray[np.float64]:
+    """Return a table of densities as float64.
+
+    Raises:
+        DnnTopologyError: It is no table (ε, share) from 0 to the end.
+    """
+    table = real_array("density", density).astype(np.float64, copy=False)
+    if table.ndim != 2 or table.shape[1] != 2 or not len(table):
+        raise DnnTopologyError(f"`density` must be (m, 2), rows (ε, share), found shape {table.shape}")
+    scales, shares = table.T
+    if scales[0] != 0 or not (np.diff(scales) >= 0).all() or scales[-1] > end * (1 + ROUND_OFF):
+        raise DnnTopologyError(f"the scales in `density` must rise from 0 to at most max_epsilon={end:g}")
+    if not (np.diff(shares) >= 0).all() or not 0 <= shares[0] <= shares[-1] <= 1:
+        raise DnnTopologyError("the shares in `density` must lie in [0, 1] and not fall")
+    return table
+
+
 def _canonical(points: ArrayLike, dim: int, end: float) -> NDArray[np.float64]:
     """Return points as a read-only (k, 2) float64 array sorted by birth, then death.
 
@@ -382,12 +405,12 @@ def _canonical(points: ArrayLike, dim: int, end: float) -> NDArray[np.float64]:
         DnnTopologyError: The shape is wrong, a birth is not finite, a class dies before it is born, or one is born or
             dies after the end.
     """
-    array = np.array(points, dtype=np.float64)
+    array = np.array(real_array(f"points of dimension {dim}", points), dtype=np.float64)
     array = array.reshape(-1, 2) if array.size == 0 else array
     if array.ndim != 2 or array.shape[1] != 2:
         raise DnnTopologyError(f"points of dimension {dim} must be (k, 2), found shape {array.shape}")
-    if not np.isfinite(array[:, 0]).all() or not (array[:, 1] >= array[:, 0]).all():
-        raise DnnTopologyError(f"points of dimension {dim} must have a finite birth ≤ death")
+    if not ((array[:, 0] >= 0) & np.isfinite(array[:, 0]) & (array[:, 1] >= array[:, 0])).all():
+        raise DnnTopologyError(f"points of dimension {dim} must have a finite birth ≤ death, from 0 on")
     beyond = np.isfinite(array) & (array > end)
     if beyond.any():
         highest = float(array[beyond].max())

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.show.plots import axes_or_new, line_styles, tidy
 from dnn_topology.show.report import save_figure
+from dnn_topology.show.styles import axes_or_new, line_styles, tidy
 
 if TYPE_CHECKING:
     from pathlib import Path

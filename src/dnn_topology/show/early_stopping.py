@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.show.plots import axes_or_new, beside_accuracy, line_styles, tidy
+from dnn_topology.show.history import beside_accuracy
+from dnn_topology.show.styles import GREY, axes_or_new, epoch_axis, foreground, legend_above, line_styles, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,22 +43,23 @@ def plot_early_stopping(
     if table["value"].isna().all():
         raise DnnTopologyError(f"there is nothing to draw: {decision.reason}")
     ax = axes_or_new(ax)
-    (style,) = line_styles(1)
+    (style,) = line_styles(1, ax)
     label = NAMES[decision.rule.quantity]
     ax.plot(table["epoch"], table["value"], marker="o", markersize=3, label=label, **style)
     if "lower" in table:
         ax.fill_between(
-            table["epoch"], table["lower"], table["upper"], color="0.5", alpha=0.3, linewidth=0, label="90 % of draws"
+            table["epoch"], table["lower"], table["upper"], color=GREY, alpha=0.3, linewidth=0, label="90 % of draws"
         )
     for epoch, text, line in ((decision.chosen_epoch, "chosen", "-"), (decision.stop_epoch, "stopped", ":")):
         if epoch is not None:
-            ax.axvline(epoch, color="0.35", linestyle=line, linewidth=1.2, label=f"{text}: epoch {epoch}")
+            ax.axvline(epoch, color=foreground(ax), linestyle=line, linewidth=1.2, label=f"{text}: epoch {epoch}")
     unit = "share of pairs" if decision.rule.quantity == "density" else "ε"
-    ax.set(xlabel="epoch", ylabel=f"$H_1$ {label}, {unit}" if unit != "ε" else f"$H_1$ {label}, in ε")
+    ax.set_ylabel(f"$H_1$ {label}, {unit}" if unit != "ε" else f"$H_1$ {label}, in ε")
     ax.set_ylim(bottom=0)
+    epoch_axis(ax)
     lines, labels = ax.get_legend_handles_labels()
     if history is not None:
         more = beside_accuracy(ax, history)
         lines, labels = lines + more[0], labels + more[1]
-    ax.legend(lines, labels, frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=8)
+    legend_above(ax, lines, labels)
     return tidy(ax, right=history is not None)

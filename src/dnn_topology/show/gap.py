@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.show.plots import MARKERS, axes_or_new, line_styles, tidy
+from dnn_topology.show.styles import MARKERS, axes_or_new, line_styles, tidy
 
 if TYPE_CHECKING:
     import pandas as pd

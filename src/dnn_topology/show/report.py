@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dnn_topology import store
 from dnn_topology._checks import check_choice
-from dnn_topology.homology.filter_keywords import filter_keywords
-from dnn_topology.show.plots import Filtration, plot_barcode, plot_betti_curves, plot_diagram, plot_history
+from dnn_topology.show.history import plot_history
+from dnn_topology.show.plots import Filtration, plot_barcode, plot_betti_curves, plot_diagram
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 FORMATS = ("png", "svg", "pdf")
 
 
-@filter_keywords
 def draw_run(
     diagrams: Mapping[int, Diagrams],
     topology: pd.DataFrame,
@@ -29,6 +28,7 @@ def draw_run(
     *,
     filtration: Filtration = "nominal",
     smooth: bool = False,
+    as_original: bool = False,
     formats: Sequence[str] = ("png",),
 ) -> list[Path]:
     """Draw the Betti curves of every dimension, the history, and the last epoch's diagram and barcode.
@@ -38,8 +38,9 @@ def draw_run(
         topology: The table of the same epochs.
         history: The history of the training, or None.
         folder: Where the pictures go.
-        filtration: See `plot_betti_curves`.
-        smooth: See `plot_betti_curves`.
+        filtration: Of the Betti curves: "nominal" is over ε, "density" over the share of joined pairs.
+        smooth: Draw moving averages of the Betti curves.
+        as_original: Draw the original's curves, which needs unfiltered diagrams; see `plot_betti_curves`.
         formats: File formats.
 
     Returns:
@@ -47,13 +48,9 @@ def draw_run(
     """
     last, final = max(diagrams.items())
     dim = min(1, final.max_dim)  # loops, unless only components were computed
+    curves: dict[str, Any] = {"filtration": filtration, "smooth": smooth, "as_original": as_original}
     pictures = {
-        f"betti_curves_H{k}": plot_betti_curves(
-            epoch_labels(diagrams),
-            dim=k,
-            filtration=filtration,
-            smooth=smooth,
-        )
+        f"betti_curves_H{k}": plot_betti_curves(epoch_labels(diagrams), dim=k, **curves)
         for k in range(final.max_dim + 1)
     }
     pictures[f"diagram_epoch{last}"] = plot_diagram(final)

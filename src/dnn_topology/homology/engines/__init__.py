@@ -56,6 +56,7 @@ class Engine(Protocol):
 
 AUTO = "auto"
 ENGINES = {
+    "morse": "Morse",
     "gudhi": "Gudhi",
     "redzed": "Redzed",
     "holos": "Holos",

@@ -54,6 +54,7 @@ LISTED_BYTES = 24  # of a simplex below the highest dimension, all of which are 
 COLLAPSE_PER_TRIANGLE = (0.35e-6, 0.10e-6)  # seconds: of edges that stay, which are looked at again, and that go
 LEFT_AFTER_COLLAPSE = 1.5  # a share k of the edges leaves k to this power of the triangles
 COSTS = {
+    "morse": Cost(0.005, 0.5e-6, 0.02e-6, 0.6, 0.25, 100, 1),
     "gudhi": Cost(0.005, 0.5e-6, 0.65e-6, 0.0, 0, 40, 8),
     "holos": Cost(0.030, 0.8e-6, 0.40e-6, 0.6, 0, 250, 10),
     "redzed": Cost(0.050, 0.1e-6, 0.52e-6, 0.0, 20, 16, 10),

@@ -1,0 +1,79 @@
+"""Numba, in one place: which functions are compiled, where the machine code is kept, and whether it is there.
+
+With the environment variable NUMBA_DISABLE_JIT=1 every function of the engine runs as plain Python.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+logger = logging.getLogger(__name__)
+Function = TypeVar("Function", bound=Callable[..., Any])
+ENTRIES: dict[str, Any] = {}  # the compiled functions that Python calls, by name
+
+
+def kernel(function: Function) -> Function:
+    """Compile a function that other compiled functions call, without the interpreter's lock."""
+    compiled: Function = numba.njit(nogil=True, boundscheck=False)(function)
+    return compiled
+
+
+def entry(function: Function) -> Function:
+    """Compile a function that Python calls, and keep its machine code on disk for later processes."""
+    compiled = kernel(function)
+    if not numba.config.DISABLE_JIT:
+        ENTRIES[function.__name__] = compiled
+        _keep_on_disk(compiled)
+    return compiled
+
+
+def is_ready(name: str, n_none: int = 0) -> bool:
+    """Return whether the machine code of an entry is in this process or on disk.
+
+    Args:
+        name: Its name.
+        n_none: How many of its arguments are None, which tells the variants of one entry apart.
+    """
+    if numba.config.DISABLE_JIT:
+        return True
+    compiled = ENTRIES[name]
+    signatures = [*compiled.signatures, *_stored(compiled)]
+    return any(sum(isinstance(kind, numba.types.NoneType) for kind in kinds) == n_none for kinds in signatures)
+
+
+def _keep_on_disk(compiled: Any) -> None:
+    """Turn Numba's cache on: in NUMBA_CACHE_DIR, else beside the source, else in the user's cache folder.
+
+    Numba would take the machine code of a function for current while the file of that function is unchanged, though
+    a file of what it calls has changed; so the stamp here is of all files. Where no folder can be written, each process
+    compiles for itself.
+    """
+    try:
+        compiled.enable_caching()
+        compiled._cache._cache_file._source_stamp = _sources()
+    except (RuntimeError, OSError, AttributeError) as error:  # no folder; or another Numba, of other insides
+        logger.debug("machine code is not kept on disk: %s", error)
+
+
+def _stored(compiled: Any) -> list[tuple[Any, ...]]:
+    """Return for which types of arguments a function's machine code is on disk."""
+    try:
+        return [key[0] for key in compiled._cache._cache_file._load_index()]
+    except (OSError, AttributeError):  # there is no cache; or another Numba, of other insides
+        return []
+
+
+@cache
+def _sources() -> str:
+    """Return a digest of every file of this folder."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,117 @@
+"""From the graph to its bars: order, matching, flow, reduction, dimension by dimension."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dnn_topology.homology.engines.morse.arrivals import add_ways, match_names
+from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
+from dnn_topology.homology.engines.morse.reduction import Columns, joining, reduce_columns
+from dnn_topology.homology.engines.morse.stretches import match_and_flow
+from dnn_topology.homology.engines.morse.ways import Ways
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnn_topology.graphs.graph import FunctionalGraph
+
+
+class Level(NamedTuple):
+    """The reduced boundaries of the critical simplices of one dimension k + 1.
+
+    Attributes:
+        births: (n_rows,), int64. The edges at which classes of dimension k are born, rising: the last edges of the
+            critical k-simplices that give birth.
+        deaths: (n_columns,), int64. The last edges of the columns, rising.
+        positive: (n_critical,), bool. Which critical k-simplices give birth, so have a row.
+        columns: The columns; the class of row `lows` dies with a column.
+    """
+
+    births: NDArray[np.int64]
+    deaths: NDArray[np.int64]
+    positive: NDArray[np.bool_]
+    columns: Columns
+
+
+class Reduced(NamedTuple):
+    """All that was found out of a graph.
+
+    Attributes:
+        order: Its edges.
+        critical: (k, 4), int32, per dimension from 2. Critical simplices; see `Tables.triangles`.
+        joins: (n_joining,), int64. The edges at which components die, rising.
+        levels: One per dimension from 1.
+    """
+
+    order: Order
+    critical: list[NDArray[np.int32]]
+    joins: NDArray[np.int64]
+    levels: list[Level]
+
+
+def reduce_graph(graph: FunctionalGraph, *, max_dim: int, threads: int) -> Reduced:
+    """Compute all that the bars and their cycles can be read off.
+
+    Args:
+        graph: The graph.
+        max_dim: 0 to 3, the highest dimension.
+        threads: How many threads may be used.
+
+    Returns:
+        Order, matching and reduced columns.
+    """
+    order = sort(graph)
+    if max_dim == 0:
+        edges = np.arange(graph.n_edges)
+        return Reduced(order, [], edges[joining(order.n_vertices, order.links, edges)], [])
+    critical_simplices, ways = match_and_flow(order, rank_table(order), max_dim=max_dim, threads=threads)
+    edges = np.flatnonzero(order.links[:, 2] < 0)
+    negative = joining(order.n_vertices, order.links, edges)
+    joins, levels = edges[negative], []
+    codes = np.zeros(len(edges), np.int64)
+    for dim in range(1, max_dim + 1):
+        critical, there = critical_simplices[dim - 1], ways[dim - 1]
+        rows = _rows(there, edges, codes, ~negative)
+        n_rows = int(np.count_nonzero(~negative))
+        columns = reduce_columns(*add_ways(there, rows, n_rows), n_rows)
+        deaths = critical[:, 0].astype(np.int64)
+        levels.append(Level(edges[~negative], deaths, ~negative, columns))
+        edges, negative, codes = deaths, columns.lows >= 0, _codes(critical, dim, order.n_vertices)
+    return Reduced(order, critical_simplices, joins, levels)
+
+
+def _codes(critical: NDArray[np.int32], dim: int, n: int) -> NDArray[np.int64]:
+    """Return the codes of critical simplices of dimension dim + 1; see `descent`."""
+    if dim == 1:
+        return critical[:, 1].astype(np.int64)
+    beside = np.sort(critical[:, 1:3], axis=1).astype(np.int64)
+    return beside[:, 0] * n + beside[:, 1]
+
+
+def _rows(
+    ways: Ways, edges: NDArray[np.int64], codes: NDArray[np.int64], positive: NDArray[np.bool_]
+) -> NDArray[np.int32]:
+    """Return the row of each simplex on the way: -1 for a critical one without, -2 for one that is not critical."""
+    row_of = np.where(positive, np.cumsum(positive) - 1, -1).astype(np.int32)
+    rows = np.full(len(ways.names), -2, np.int32)
+    met = np.flatnonzero(ways.arrows[:, 0] == ways.arrows[:, 1])
+    by_name = np.lexsort((codes, edges))
+    wanted = met[np.lexsort((ways.names[met, 1], ways.names[met, 0]))]
+    rows[wanted] = match_names(edges[by_name], codes[by_name], ways.names[wanted], row_of[by_name])
+    return rows
+
+
+def bars(found: Reduced, n_nodes: int, *, max_dim: int) -> list[NDArray[np.float64]]:
+    """Return (k, 2) rows (birth, death) per dimension, in the lengths of edges; bars of length zero only in H0."""
+    lengths = found.order.lengths
+    deaths = np.concatenate([lengths[found.joins], np.full(n_nodes - len(found.joins), np.inf)])
+    diagrams = [np.column_stack([np.zeros(n_nodes), deaths])]
+    for level in found.levels[:max_dim]:
+        dies = level.columns.lows >= 0
+        ends = np.full(len(level.births), np.inf)
+        ends[level.columns.lows[dies]] = lengths[level.deaths[dies]]
+        points = np.column_stack([lengths[level.births], ends])
+        diagrams.append(points[points[:, 1] > points[:, 0]])
+    return diagrams

@@ -1,0 +1,208 @@
+"""All edges in their order, each with the matching of its link: which simplices are critical, and where others lead.
+
+Edges can be gone through in stretches that know nothing of each other, in threads of their own: each sets out with the
+neighbours that its first edge finds.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dnn_topology.homology.engines.morse.bits import ONE, SIX, ZERO, Int32s, Int64s, Whole, Words, bit
+from dnn_topology.homology.engines.morse.compiled import entry, kernel
+from dnn_topology.homology.engines.morse.matching import (
+    FOUR_SIMPLICES,
+    LOWERS,
+    RESTS,
+    TETRAHEDRA,
+    TRIANGLES,
+    match_lower_links,
+    match_pieces,
+    match_vertices,
+)
+from dnn_topology.homology.engines.morse.order import Order, n_words
+
+
+class Tables(NamedTuple):
+    """What one stretch of edges leaves besides the apexes, which go into `Order.links`.
+
+    Attributes:
+        rests: (n, 3), int32, from H2 on. Vertices that an apex does not reach, in the order in which they join, their
+            parents (-1 for a further root), and for H3 where the rows of their lower link begin in `lowers`. Where the
+            rows of an edge begin is the fourth column of `Order.links`.
+        lowers: (k, 2), int32, for H3. The same of lower links: vertices and parents.
+        triangles: (k, 4), int32. Critical simplices: the last edge, the vertices beside it in the order in which they
+            joined, then -1; sorted by edge.
+        tetrahedra: The same of dimension 3, from H2 on.
+        four_simplices: The same of dimension 4, for H3.
+    """
+
+    rests: Int32s
+    lowers: Int32s
+    triangles: Int32s
+    tetrahedra: Int32s
+    four_simplices: Int32s
+
+
+ASKED = {1: {TRIANGLES}, 2: {RESTS, TRIANGLES, TETRAHEDRA}, 3: {RESTS, LOWERS, TRIANGLES, TETRAHEDRA, FOUR_SIMPLICES}}
+WIDTHS = (3, 2, 4, 4, 4)
+
+
+def match_links(order: Order, stretch: tuple[int, int], max_dim: int) -> Tables:
+    """Match the links of the edges of one stretch; apexes and where rows begin are written into `order.links`.
+
+    Args:
+        order: The edges.
+        stretch: The first edge, and the first that is left out.
+        max_dim: 1, 2 or 3, the highest dimension whose homology is asked for: how deep links are matched.
+
+    Returns:
+        The tables, as long as they are filled.
+    """
+    begin, end = stretch
+    words = n_words(order.n_vertices)
+    adjacent = np.zeros((order.n_vertices, words), np.uint64)
+    sets = np.zeros((11, words), np.uint64)
+    connect(adjacent, order.links, 0, begin)
+    length = max(2 * order.n_vertices, end - begin)
+    asked = ASKED[max_dim]
+    tables = Tables(*(np.empty((length if k in asked else 1, width), np.int32) for k, width in enumerate(WIDTHS)))
+    used = np.zeros(len(WIDTHS), np.int64)
+    while True:
+        begin = _sweep(adjacent, sets, order.links, (begin, end), tables, used, max_dim)
+        if begin == end:
+            return Tables(*(table[: used[k]] for k, table in enumerate(tables)))
+        tables = Tables(*(np.concatenate([table, table]) if len(table) > 1 else table for table in tables))
+
+
+def _sweep(
+    adjacent: Words, sets: Words, links: Int32s, stretch: tuple[int, int], tables: Tables, used: Int64s, max_dim: int
+) -> int:
+    """Go on until the stretch ends or a table is full; return the edge to go on from."""
+    rests, lowers, triangles, tetrahedra, four_simplices = tables
+    work = (adjacent, sets, links, *stretch, used)
+    if max_dim == 1:
+        return int(sweep_pieces(*work, triangles))
+    if max_dim == 2:
+        return int(sweep_vertices(*work, rests, triangles, tetrahedra))
+    return int(sweep_lower_links(*work, rests, lowers, triangles, tetrahedra, four_simplices))
+
+
+@kernel
+def link(adjacent: Words, sets: Words, a: Whole, b: Whole) -> Whole:
+    """Put the common neighbours of a and b into row 0; return up to which word there are any."""
+    n = ZERO
+    for k in range(np.uint64(adjacent.shape[1])):
+        common = adjacent[a, k] & adjacent[b, k]
+        sets[0, k] = common
+        if common:
+            n = k + ONE
+    return n
+
+
+@kernel
+def join(adjacent: Words, a: Whole, b: Whole) -> None:
+    """Make a and b neighbours."""
+    adjacent[a, b >> SIX] |= bit(b)
+    adjacent[b, a >> SIX] |= bit(a)
+
+
+@entry
+def connect(adjacent: Words, links: Int32s, begin: Whole, end: Whole) -> None:
+    """Make the ends of some edges neighbours."""
+    for e in range(begin, end):
+        join(adjacent, np.uint64(links[e, 0]), np.uint64(links[e, 1]))
+
+
+@entry
+def sweep_pieces(
+    adjacent: Words, sets: Words, links: Int32s, begin: Whole, end: Whole, used: Int64s, triangles: Int32s
+) -> Whole:
+    """Match the links of some edges for H1: see `match_pieces`.
+
+    Args:
+        adjacent: The neighbours that edge `begin` finds; afterwards those that the next edge finds.
+        sets: Rows to work in.
+        links: Where the apexes are written to.
+        begin: The first edge.
+        end: The first edge that is left out.
+        used: How far the tables are filled.
+        triangles: The table; the others that `sweep_vertices` and `sweep_lower_links` fill are in `Tables`.
+
+    Returns:
+        `end`, or an edge before it for whose rows a table has no room: it is to be done again with larger ones.
+    """
+    for e in range(begin, end):
+        a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
+        n = link(adjacent, sets, a, b)
+        if n:
+            before = used[TRIANGLES]
+            links[e, 2] = match_pieces(adjacent, sets, n, e, triangles, used)
+            if used[TRIANGLES] > len(triangles):
+                used[TRIANGLES] = before
+                return e
+        join(adjacent, a, b)
+    return end
+
+
+@entry
+def sweep_vertices(
+    adjacent: Words,
+    sets: Words,
+    links: Int32s,
+    begin: Whole,
+    end: Whole,
+    used: Int64s,
+    rests: Int32s,
+    triangles: Int32s,
+    tetrahedra: Int32s,
+) -> Whole:
+    """Match the links of some edges for H2: see `match_vertices` and, for arguments and answer, `sweep_pieces`."""
+    before = np.zeros_like(used)
+    for e in range(begin, end):
+        a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
+        n = link(adjacent, sets, a, b)
+        links[e, 3] = used[RESTS]
+        if n:
+            before[:] = used
+            links[e, 2] = match_vertices(adjacent, sets, ZERO, n, e, np.int64(-1), rests, triangles, tetrahedra, used)
+            if used[RESTS] > len(rests) or used[TRIANGLES] > len(triangles) or used[TETRAHEDRA] > len(tetrahedra):
+                used[:] = before
+                return e
+        join(adjacent, a, b)
+    return end
+
+
+@entry
+def sweep_lower_links(
+    adjacent: Words,
+    sets: Words,
+    links: Int32s,
+    begin: Whole,
+    end: Whole,
+    used: Int64s,
+    rests: Int32s,
+    lowers: Int32s,
+    triangles: Int32s,
+    tetrahedra: Int32s,
+    four_simplices: Int32s,
+) -> Whole:
+    """Match the links of some edges for H3: see `match_lower_links` and, for arguments and answer, `sweep_pieces`."""
+    before = np.zeros_like(used)
+    for e in range(begin, end):
+        a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
+        n = link(adjacent, sets, a, b)
+        links[e, 3] = used[RESTS]
+        if n:
+            before[:] = used
+            links[e, 2] = match_lower_links(
+                adjacent, sets, n, e, rests, lowers, triangles, tetrahedra, four_simplices, used
+            )
+            is_full = used[RESTS] > len(rests) or used[LOWERS] > len(lowers) or used[TRIANGLES] > len(triangles)
+            if is_full or used[TETRAHEDRA] > len(tetrahedra) or used[FOUR_SIMPLICES] > len(four_simplices):
+                used[:] = before
+                return e
+        join(adjacent, a, b)
+    return end

@@ -271,7 +271,7 @@ def test_a_copy_of_a_run_is_a_run_of_its_own(finished: Run, tmp_path: Path) -> N
 def test_what_is_no_folder_of_a_run_is_refused_with_those_that_it_holds(finished: Run, tmp_path: Path) -> None:
     with pytest.raises(DnnTopologyError, match=r"is no folder of a run: it holds .*trial0; name one of them"):
         Run.open(finished.folder.parent)
-    with pytest.raises(DnnTopologyError, match=r"is no folder of a run: name the folder trial<T>"):
+    with pytest.raises(DnnTopologyError, match=r"is no folder of a run: name the folder trial0"):
         Run.open(tmp_path)
 
 

@@ -104,7 +104,7 @@ def in_flags(message: str, flags: Iterable[str]) -> str:
         plain = rf"(?<![\w`'/.-]){name}\b(?![\w'=/.-])"
         plain += "" if "_" in name else r"(?= must | does | takes | '|, found)"
         message = re.sub(plain, f"--{flag}", message)
-    return message
+    return message.rstrip()
 
 
 def _command(words: Sequence[str]) -> list[str]:

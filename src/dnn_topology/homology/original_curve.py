@@ -8,7 +8,8 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.settings import MIN_PERSISTENCE, Diagrams, HasDiagrams, diagrams_of
+from dnn_topology.homology.diagrams import Diagrams, HasDiagrams, diagrams_of
+from dnn_topology.settings import MIN_PERSISTENCE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,7 +16,7 @@ SRC = Path(dnn_topology.__file__).parent
 # A module imports from its own room and from rooms further up. Rooms in one line stand side by side and do not meet.
 LAYERS = (
     ("_version", "_checks"),
-    ("settings", "store"),
+    ("settings", "store", "progress"),
     ("recording",),
     ("graphs",),
     ("homology",),
@@ -41,7 +41,7 @@ HOMES = {
     "torchvision": ("nets",),
     "matplotlib": ("show",),
     "cyclopts": ("cli",),
-    "rich": ("cli",),
+    "rich": ("progress",),
     "gudhi": ("homology.engines",),
     "redzed_tda": ("homology.engines.redzed",),
     "holos_tda": ("homology.engines.holos",),

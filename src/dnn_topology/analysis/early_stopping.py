@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -89,6 +89,23 @@ class Decision:
         if self.stop_epoch is None:
             return f"{calm}; nothing says to stop"
         return f"{quantity} {happened} since epoch {self.chosen_epoch}, for {rule.patience} epochs or more"
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The decision and its rule, as JSON values."""
+        names = ("chosen_epoch", "stop_epoch", "reason")
+        return {**{name: getattr(self, name) for name in names}, "rule": asdict(self.rule)}
+
+    def of_all_epochs(self, values: Mapping[int, float], sureness: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return a table of all epochs, those after the stop included.
+
+        Args:
+            values: Epoch → value of the quantity.
+            sureness: What the rule makes of several draws of inputs, to stand beside.
+        """
+        table = pd.DataFrame({"epoch": values.keys(), "value": values.values()})
+        table = table.merge(self.table[["epoch", "lowest", "good"]], on="epoch", how="left")
+        return table if sureness is None else table.merge(sureness, on="epoch", how="left")
 
 
 @dataclass(frozen=True)

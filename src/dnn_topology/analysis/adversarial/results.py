@@ -112,7 +112,7 @@ class DetectResults:
             about["fooled"] = f"{arrays['fooled'].mean():.0%}"
             for detector in of_attack.index.unique("detector"):
                 numbers = {
-                    name: _interval(of_attack.loc[(detector, negative, positive)], score)
+                    name: _interval(of_attack.loc[cast(Any, (detector, negative, positive))], score)
                     for name, (negative, positive, score) in columns.items()
                 }
                 rows.append({**about, "detector": detector, **numbers})

@@ -14,7 +14,14 @@ import pandas as pd
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_at_least
-from dnn_topology.analysis.adversarial.detection import DEFAULT, KINDS, Scores, Watch, separations, watch
+from dnn_topology.analysis.adversarial.detection import (
+    DEFAULT,
+    KINDS,
+    FittedDetectors,
+    Scores,
+    compare_detectors,
+    fit_detectors,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -112,13 +119,13 @@ class Detecting:
         store.claim(folder, {**about, **settings}, results="*.npz")
 
     @cached_property
-    def watch(self) -> Watch:
+    def watch(self) -> FittedDetectors:
         """The fitted detectors."""
         from dnn_topology.nets.data import sample
 
         asked = self.detection
         clean = sample(self.data.train, asked.n_fit, seed=asked.seed).tensors[0]
-        return watch(
+        return fit_detectors(
             self.net,
             clean,
             detectors=asked.detectors,
@@ -270,7 +277,7 @@ class Results:
         return {kind: Scores.of_arrays(parts.get(kind, self.clean)) for kind in KINDS}
 
     def table(self, *, resamples: int = 500, detectors: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return one row per attack, strength, detector, pair of kinds and choice of inputs; see `separations`.
+        """Return one row per attack, strength, detector, pair of kinds and choice of inputs; see `compare_detectors`.
 
         Args:
             resamples: Of the bootstrap.
@@ -278,7 +285,7 @@ class Results:
         """
         tables = []
         for cell, arrays in self.cells.items():
-            found = separations(self.scores(cell), fooled=arrays["fooled"], resamples=resamples)
+            found = compare_detectors(self.scores(cell), fooled=arrays["fooled"], resamples=resamples)
             found.insert(0, "strength", cell[1])
             found.insert(0, "attack", cell[0])
             tables.append(found)

@@ -41,7 +41,7 @@ class Separation:
     n_positive: int
 
 
-def separation(negative: ArrayLike, positive: ArrayLike, /, *, resamples: int = 500, seed: int = 0) -> Separation:
+def compare_scores(negative: ArrayLike, positive: ArrayLike, /, *, resamples: int = 500, seed: int = 0) -> Separation:
     """Measure how well scores tell positives (higher) from negatives, with percentile bootstrap intervals.
 
     Args:
@@ -57,7 +57,7 @@ def separation(negative: ArrayLike, positive: ArrayLike, /, *, resamples: int = 
         DnnTopologyError: A kind has no score, or one is NaN.
 
     Example:
-        >>> found = separation([0.0, 0.1, 0.2], [0.15, 0.9, 1.0])
+        >>> found = compare_scores([0.0, 0.1, 0.2], [0.15, 0.9, 1.0])
         >>> round(found.auroc, 3), round(found.fpr95, 3)
         (0.889, 0.333)
     """

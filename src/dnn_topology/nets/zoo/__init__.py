@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, nearest
-from dnn_topology.nets.zoo import adapted, small
+from dnn_topology.nets.zoo import adapted, original, small
 from dnn_topology.nets.zoo.network import Network, Shape, shown
 from dnn_topology.nets.zoo.own import TORCHVISION, own_network, torchvision_network
 
 __all__ = ["NETWORKS", "Network", "Shape", "build_net", "check_options", "find_network"]
+
+MOST_WEIGHTS = 10**9  # of a network that is made wider or deeper: 4 GB, and three times that in training
+WIDEST, DEEPEST = 1000, 1000
 
 GRAY28, GRAY32, COLOR28, COLOR32 = (1, 28, 28), (1, 32, 32), (3, 28, 28), (3, 32, 32)
 WIDTH_DROPOUT = ("width", "dropout")
@@ -27,7 +31,17 @@ def _lenet(name: str, shape: Shape, n_nodes: tuple[int, int], n_classes: int | N
     """Return a LeNet for images of one shape."""
     about = "2 convolutions, 2 linear layers, dropout" + ("; one class against the rest" if n_classes else "")
     nodes = _same("conv1", "conv2", "fc1", "fc2")
-    return Network(name, about, small.lenet([50]), (shape,), n_nodes, nodes, n_classes=n_classes, options=WIDTH_DROPOUT)
+    return Network(
+        name,
+        about,
+        small.lenet([50]),
+        (shape,),
+        n_nodes,
+        nodes,
+        n_classes=n_classes,
+        options=WIDTH_DROPOUT,
+        renames=original.LENET,
+    )
 
 
 def _conv(n_nodes: tuple[int, int], *widths: int) -> Network:
@@ -42,7 +56,16 @@ def _conv(n_nodes: tuple[int, int], *widths: int) -> Network:
     }
     about = f"{depth} convolutions, 3 linear layers"
     shapes = (GRAY28, COLOR28, GRAY32, COLOR32)
-    return Network(f"conv_{depth}", about, small.conv(widths), shapes, n_nodes, nodes, options=WIDTH_DROPOUT)
+    return Network(
+        f"conv_{depth}",
+        about,
+        small.conv(widths),
+        shapes,
+        n_nodes,
+        nodes,
+        options=WIDTH_DROPOUT,
+        renames=original.LINEAR,
+    )
 
 
 def _vgg(depth: int) -> Network:
@@ -59,7 +82,16 @@ def _resnet(depth: int, n_nodes: tuple[int, int]) -> Network:
     nodes = _same("layer3", "layer4", "avgpool", "fc")
     build = adapted.adapted(f"resnet{depth}", adapted.resnet)
     aliases = ("resnet",) if depth == 18 else ()
-    return Network(f"resnet{depth}", f"residual network of {depth} layers", build, (COLOR32,), n_nodes, nodes, aliases)
+    return Network(
+        f"resnet{depth}",
+        f"residual network of {depth} layers",
+        build,
+        (COLOR32,),
+        n_nodes,
+        nodes,
+        aliases,
+        renames=original.RESNET,
+    )
 
 
 def _densenet(depth: int, n_nodes: tuple[int, int]) -> Network:
@@ -86,6 +118,7 @@ NETWORKS = {
             (410, 410),
             any_shape=True,
             options=("width", "depth", "dropout"),
+            renames=original.LINEAR,
         ),
         Network(
             "mlp",
@@ -95,6 +128,7 @@ NETWORKS = {
             (210, 210),
             any_shape=True,
             options=("width", "depth", "dropout"),
+            renames=original.LINEAR,
         ),
         Network(
             "lenetext",
@@ -104,6 +138,7 @@ NETWORKS = {
             (2094, 364),
             _same("conv1", "conv2", "fc1", "fc2", "fc3", "fc4"),
             options=WIDTH_DROPOUT,
+            renames=original.LENET,
         ),
         Network(
             "conv_1d",
@@ -220,6 +255,8 @@ def build_net(
     if shape not in network.shapes and not network.any_shape:
         taken = " or ".join(map(shown, network.shapes))
         raise DnnTopologyError(f"{name} takes images of {taken}, found {shown(shape)}")
+    if options:
+        _check_weights(network, n_classes, shape, options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = network.build(n_classes, shape, **options)
@@ -243,7 +280,29 @@ def check_options(name: str, **asked: float | None) -> dict[str, float]:
             )
     if "width" in options and not 0 < options["width"] < math.inf:
         raise DnnTopologyError(f"width must be positive and finite, found {options['width']}: 1 is the usual one")
-    check_at_least("depth", options.get("depth", 1), 1)
+    depth = options.get("depth", 1)
+    check_at_least("depth", depth, 1)
+    if depth != int(depth):
+        raise DnnTopologyError(f"depth must be a whole number, found {depth}")
+    for option, most in (("width", WIDEST), ("depth", DEEPEST)):
+        if options.get(option, 1) > most:
+            raise DnnTopologyError(f"{option} must be at most {most}, found {options[option]}: make it smaller")
     if not 0 <= options.get("dropout", 0) < 1:
         raise DnnTopologyError(f"dropout must lie in [0, 1), found {options['dropout']}")
     return options
+
+
+def _check_weights(network: Network, n_classes: int, shape: Shape, options: Mapping[str, float]) -> None:
+    """Check that a network that is varied has no more weights than memory is for, before it needs any.
+
+    Raises:
+        DnnTopologyError: It has more.
+    """
+    with torch.device("meta"):
+        n_weights = sum(weight.numel() for weight in network.build(n_classes, shape, **options).parameters())
+    if n_weights > MOST_WEIGHTS:
+        asked = ", ".join(f"{option}={value}" for option, value in options.items())
+        raise DnnTopologyError(
+            f"{network.name} with {asked} has {n_weights:.3g} weights, expected at most {MOST_WEIGHTS:.0e}: make it "
+            "smaller"
+        )

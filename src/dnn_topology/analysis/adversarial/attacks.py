@@ -133,8 +133,8 @@ def attack(
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
         >>> _ = nn.init.constant_(model[1].weight, 1.0), nn.init.constant_(model[1].bias[:1], -2.0)
         >>> _ = nn.init.constant_(model[1].weight[:1], 2.0), nn.init.constant_(model[1].bias[1:], 0.0)
-        >>> found = attack(model, torch.full((1, 1, 2, 2), 0.4), torch.tensor([1]), method="fgsm", strength=0.2)
-        >>> found.predicted.tolist(), found.predicted_adversarial.tolist(), found.adversarial.flatten().tolist()
+        >>> made = attack(model, torch.full((1, 1, 2, 2), 0.4), torch.tensor([1]), method="fgsm", strength=0.2)
+        >>> made.predicted.tolist(), made.predicted_adversarial.tolist(), made.adversarial.flatten().tolist()
         ([1], [0], [0.6..., 0.6..., 0.6..., 0.6...])
     """
     check_choice("attack", method, ATTACKS)
@@ -149,21 +149,12 @@ def attack(
     offset, scale = scaling(inputs, data, mean, std)
     pixels = pixels_of(inputs, offset, scale)
     norm = ATTACKS[method]
-    changes, noises, classes = [], [], []
     with borrowed(model, device) as (home, dtype), seeded(seed, (), home), _frozen(model):
         run = _Runner(_wrapped(model, (offset, scale), home, dtype), method, strength, steps)
-        for start in range(0, len(inputs), batch_size):
-            part = slice(start, start + batch_size)
-            before = pixels[part].to(home, dtype)
-            truth = labels[part].to(home)
-            _check_classes(run.model(before), truth)
-            change = (run.attacked(before, truth) - before).cpu().to(pixels.dtype)
-            changes.append(change)
-            noises.append(equal_noise(pixels[part], change, norm=norm))
-            shifted = (pixels[part] + each for each in (torch.zeros_like(change), change, noises[-1]))
-            classes.append([run.model(each.to(home, dtype)).argmax(dim=1).cpu() for each in shifted])
-    change, noise = torch.cat(changes), torch.cat(noises)
-    was, after, noisy = (torch.cat(found).numpy() for found in zip(*classes, strict=True))
+        starts = range(0, len(inputs), batch_size)
+        parts = [(pixels[start : start + batch_size], labels[start : start + batch_size]) for start in starts]
+        batches = [run.batch(*part, norm=norm, home=home, dtype=dtype) for part in parts]
+    change, noise, was, after, noisy = (torch.cat(results) for results in zip(*batches, strict=True))
     return Attacked(
         method,
         strength,
@@ -172,9 +163,9 @@ def attack(
         inputs + change / scale,
         inputs + noise / scale,
         labels.cpu().numpy(),
-        was,
-        after,
-        noisy,
+        was.numpy(),
+        after.numpy(),
+        noisy.numpy(),
         _sizes(change, noise),
     )
 
@@ -187,6 +178,18 @@ class _Runner:
     method: str
     strength: float | None
     steps: int
+
+    def batch(
+        self, pixels: torch.Tensor, labels: torch.Tensor, *, norm: str, home: torch.device, dtype: torch.dtype | None
+    ) -> tuple[torch.Tensor, ...]:
+        """Attack some pixels, and return change, noise, and the classes before, after and with noise, on the CPU."""
+        before, truth = pixels.to(home, dtype), labels.to(home)
+        _check_classes(self.model(before), truth)
+        change = (self.attacked(before, truth) - before).cpu().to(pixels.dtype)
+        noise = equal_noise(pixels, change, norm=norm)
+        shifted = (pixels + each for each in (torch.zeros_like(change), change, noise))
+        classes = [self.model(each.to(home, dtype)).argmax(dim=1).cpu() for each in shifted]
+        return change, noise, *classes
 
     def attacked(self, pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the adversarial pixels, within the strength and the box."""

@@ -53,13 +53,13 @@ def per_channel(name: str, values: Numbers, inputs: torch.Tensor) -> torch.Tenso
     Raises:
         DnnTopologyError: There is another number of them, or a standard deviation is not positive.
     """
-    found = torch.as_tensor(values, dtype=torch.float32).flatten()
+    numbers = torch.as_tensor(values, dtype=torch.float32).flatten()
     channels = inputs.shape[1]
-    if len(found) not in {1, channels}:
-        raise DnnTopologyError(f"{name} must be one number, or one per channel ({channels}), found {len(found)}")
-    if name == "std" and not (found > 0).all():
-        raise DnnTopologyError(f"std must be positive, found {found.tolist()}")
-    return found.expand(channels).view(1, -1, 1, 1)
+    if len(numbers) not in {1, channels}:
+        raise DnnTopologyError(f"{name} must be one number, or one per channel ({channels}), found {len(numbers)}")
+    if name == "std" and not (numbers > 0).all():
+        raise DnnTopologyError(f"std must be positive, found {numbers.tolist()}")
+    return numbers.expand(channels).view(1, -1, 1, 1)
 
 
 def pixels_of(inputs: torch.Tensor, offset: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:

@@ -105,7 +105,7 @@ class BatchDetector:
             raise DnnTopologyError(
                 "the detector has not been fitted: call `fit` with the signals of clean inputs first"
             )
-        curves = []
+        found = []
         for batch in batches:
             signals = np.asarray(batch)
             if len(signals) != self.batch_size:
@@ -115,8 +115,8 @@ class BatchDetector:
                 )
             graph = functional_graph(signals[:, self._nodes], max_epsilon=self.scales[-1])
             diagrams = persistence(graph, max_dim=self._dim)
-            curves.append(diagrams.betti_curve(self._dim, min_persistence=self._min_persistence).at(self.scales))
-        return np.array(curves, dtype=np.float64).reshape(-1, len(self.scales))
+            found.append(diagrams.betti_curve(self._dim, min_persistence=self._min_persistence).at(self.scales))
+        return np.array(found, dtype=np.float64).reshape(-1, len(self.scales))
 
     def _area(self, curves: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the area between each curve and the mean clean one, in ε."""

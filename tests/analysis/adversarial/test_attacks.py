@@ -8,7 +8,14 @@ import torch
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.adversarial.attacks import ATTACKS, Attacked, attack, equal_noise, noisy_inputs
+from dnn_topology.analysis.adversarial.attacks import (
+    ATTACKS,
+    Attacked,
+    _foolbox_attack,
+    attack,
+    equal_noise,
+    noisy_inputs,
+)
 from dnn_topology.nets.data import DataSet, load_data
 from dnn_topology.nets.train import train
 from dnn_topology.nets.zoo import build_net
@@ -89,6 +96,13 @@ def test_on_a_linear_model_pgd_comes_as_far_as_the_best_attack_whatever_its_step
     weights = next(model[1].parameters()).detach()
     best = harm(model, images, labels) + 0.1 * (weights[0] - weights[1]).abs().sum()
     assert harm(model, found.adversarial, labels).numpy() == pytest.approx(best.numpy(), abs=1e-4)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 40])
+def test_the_steps_of_pgd_reach_across_the_ball_from_any_start_whatever_their_number(steps: int) -> None:
+    carried_out = _foolbox_attack("pgd", steps)
+    assert carried_out.steps == steps
+    assert 2 <= steps * carried_out.rel_stepsize <= 2.5
 
 
 def test_deepfool_fools_and_its_noise_has_the_same_length(net: nn.Module, data: DataSet) -> None:

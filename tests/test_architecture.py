@@ -15,7 +15,7 @@ SRC = Path(dnn_topology.__file__).parent
 
 # A module imports from its own room and from rooms further up. Rooms in one line stand side by side and do not meet.
 LAYERS = (
-    ("_version", "_checks"),
+    ("_version", "_checks", "_renamed"),
     ("settings", "store", "progress"),
     ("recording",),
     ("graphs",),

@@ -17,7 +17,7 @@ import pandas as pd
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.adversarial.detection import DEFAULT, Watch, watch
+from dnn_topology.analysis.adversarial.detection import DEFAULT, FittedDetectors, fit_detectors
 from dnn_topology.analysis.adversarial.judging import check_names, expected_seconds, rightly_judged
 from dnn_topology.analysis.adversarial.results import Attack, DetectResults
 from dnn_topology.settings import DetectSettings
@@ -63,9 +63,6 @@ class Detection(Work[Attack, Arrays]):
         check_names(settings.attacks, settings.detectors or ())
         self.net, self.data, self.settings, self.device = net.to(device), data, settings, device
         self.names = DEFAULT if settings.detectors is None else tuple(dict.fromkeys(settings.detectors))
-        form = getattr(data.train, "form", None)
-        scale: tuple[list[float], list[float]] = ([0.0], [1.0]) if form is None else form.normalisation()
-        self._mean, self._std = scale
         of_all = {
             name: getattr(settings, name) for name in ("batch_sizes", "n_inputs", "n_fit", "noise", "seed", "layers")
         }
@@ -73,19 +70,18 @@ class Detection(Work[Attack, Arrays]):
         self.folder = stamps.home(folder.parent, folder.name, self._stamp, results="*.npz", defaults=self._stamp)
 
     @cached_property
-    def detectors(self) -> Watch:
+    def detectors(self) -> FittedDetectors:
         """The fitted detectors."""
         from dnn_topology.nets.data import sample
 
         settings = self.settings
-        return watch(
+        return fit_detectors(
             self.net,
             sample(self.data.train, settings.n_fit, seed=settings.seed).tensors[0],
             detectors=self.names,
             batch_sizes=[size for size in settings.batch_sizes if size],
             noise=settings.noise,
-            mean=self._mean,
-            std=self._std,
+            data=self.data,
             layers=settings.layers,
             seed=settings.seed,
             device=self.device,
@@ -202,8 +198,7 @@ class Detection(Work[Attack, Arrays]):
             labels,
             method=method,
             strength=strength,
-            mean=self._mean,
-            std=self._std,
+            data=self.data,
             seed=self.settings.seed,
             device=self.device,
         )

@@ -147,5 +147,5 @@ def _log_probabilities(outputs: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return logits, or what already are log-probabilities, as log-probabilities."""
     from scipy.special import log_softmax
 
-    found: NDArray[np.float64] = log_softmax(outputs.astype(np.float64), axis=1)
-    return found
+    logs: NDArray[np.float64] = log_softmax(outputs.astype(np.float64), axis=1)
+    return logs

@@ -102,7 +102,8 @@ def checked(name: str, model: nn.Module, n_classes: int, shape: Shape) -> nn.Mod
     training = model.training
     try:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            output = model.eval()(torch.zeros(2, *shape))
+            model.eval()  # of which a `train` of the user's own need not return the model
+            output = model(torch.zeros(2, *shape))
     except Exception as error:  # a foreign model may raise anything
         reason = " ".join(str(error).split())
         raise DnnTopologyError(

@@ -243,3 +243,15 @@ def check_whole(name: str, value: object, least: int) -> int:
         raise DnnTopologyError(f"{name} must be a whole number, found {value!r}")
     check_at_least(name, int(value), least)
     return int(value)
+
+
+def check_seed(seed: object) -> int:
+    """Return a seed that every generator takes.
+
+    Raises:
+        DnnTopologyError: It is no whole number, or lies outside [0, 2⁶³).
+    """
+    whole = check_whole("seed", seed, 0)
+    if whole >= 2**63:
+        raise DnnTopologyError(f"seed must be less than 2⁶³, found {whole}")
+    return whole

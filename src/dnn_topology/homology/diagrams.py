@@ -164,6 +164,26 @@ class Diagrams:
         """Whether the points went through a filter."""
         return self.min_persistence > 0 or self.essential != "count"
 
+    @property
+    def note(self) -> str:
+        """Why there is no cavity of dimension 1 or more, in one sentence; empty where there is one."""
+        n_edges = self.provenance.get("n_edges")
+        if self.max_dim == 0 or any(len(points) for points in self.points[1:]):
+            return ""
+        if self.n_nodes == 0:
+            return "there is no cavity: the graph has no node"
+        if n_edges == 0:
+            return (
+                f"there is no cavity: no two nodes are within d = 2 · max_epsilon = {2 * self.max_epsilon:g}; "
+                "raise max_epsilon"
+            )
+        if self.is_filtered:
+            alive = "" if self.essential == "count" else ", those alive at the end aside"
+            return f"there is no cavity that lives longer than min_persistence={self.min_persistence:g}{alive}"
+        edges = "the edges" if n_edges is None else f"{n_edges} edge{'s' * (n_edges != 1)}"
+        end = f"max_epsilon={self.max_epsilon:g}"
+        return f"there is no cavity: {edges} up to {end} close none; raise it, or take more nodes"
+
     def filtered(self, *, min_persistence: float = MIN_PERSISTENCE, essential: Essential = "count") -> Diagrams:
         """Return diagrams with only the points that live long enough, which know the filter that they went through.
 

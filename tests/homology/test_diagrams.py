@@ -282,7 +282,10 @@ def test_a_curve_says_where_it_is_highest() -> None:
     ("graph", "note"),
     [
         (FunctionalGraph.from_distances([[0, 5], [5, 0]], max_epsilon=0.3), "no two nodes are within d = .* = 0.6"),
-        (FunctionalGraph.from_distances([[0, 0.5], [0.5, 0]], max_epsilon=0.3), "1 edge up to max_epsilon=0.3 close none"),
+        (
+            FunctionalGraph.from_distances([[0, 0.5], [0.5, 0]], max_epsilon=0.3),
+            "1 edge up to max_epsilon=0.3 close none",
+        ),
     ],
 )
 def test_diagrams_without_a_cavity_say_why(graph: FunctionalGraph, note: str) -> None:

@@ -1,6 +1,6 @@
 """Which graphs are made of one recording: one of all neurons, one of groups, one per part, or one per input.
 
-Every kind answers with named graphs. The name is "" for a single graph, "part3" or "sample3" for one of several.
+Every type answers with named graphs. The name is "" for a single graph, "part3" or "sample3" for one of several.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PARTITIONS: tuple[Partition, ...] = ("chunks", "channels", "metis", "structure-m
 
 
 @dataclass(frozen=True)
-class GraphKind:
+class GraphSettings:
     """What the nodes are and which graphs are made of them.
 
     Attributes:
@@ -159,7 +159,7 @@ class GraphKind:
 
         Args:
             activations: The recording; of a per-sample graph its first `n_samples` inputs count.
-            groups: The fixed groups, if the kind has them.
+            groups: The fixed groups, if the type of graph has them.
             strengths: As for `divide`.
             max_epsilon: The largest scale of the filtration, half the largest distance of an edge.
             constant: Whether neurons that never change are dropped ("drop") or nodes without edges ("isolate"). A part
@@ -217,6 +217,9 @@ class GraphKind:
         return FunctionalGraph(
             none, none, np.empty(0), 0, options["max_epsilon"], nodes.neurons.iloc[:0], n_constant=n_constant
         )
+
+
+GraphKind = GraphSettings  # its name before
 
 
 def _all_constant(activations: Activations) -> bool:

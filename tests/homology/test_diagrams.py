@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
-from dnn_topology.homology.diagrams import ESSENTIAL, Diagrams
+from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.persistence import persistence
+from dnn_topology.homology.points import ESSENTIAL
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.settings import MIN_PERSISTENCE
 from tests.oracles import oracle_betti

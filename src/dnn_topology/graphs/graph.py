@@ -10,15 +10,10 @@ import numpy as np
 from dnn_topology._checks import DnnTopologyError, check_choice, check_max_epsilon
 from dnn_topology.graphs.checks import check_count, check_edges, check_scales, checked_distances, real_array
 from dnn_topology.graphs.correlation import Edges, near_pairs
+from dnn_topology.graphs.distance_correlation import distance_correlation_pairs
 from dnn_topology.graphs.duplicates import with_consistent_duplicates
-from dnn_topology.graphs.metrics import (
-    distance_correlation_pairs,
-    euclidean_pairs,
-    is_bounded,
-    own_pairs,
-    ranks,
-    resolve_metric,
-)
+from dnn_topology.graphs.metrics import is_bounded, ranks, resolve_metric
+from dnn_topology.graphs.pairs import euclidean_pairs, own_pairs
 
 if TYPE_CHECKING:
     import pandas as pd

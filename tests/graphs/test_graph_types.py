@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from dnn_topology import Activations, DnnTopologyError, FunctionalGraph, functional_graph
-from dnn_topology.graphs.graph_types import GraphKind
+from dnn_topology.graphs.graph_types import GraphSettings
 
 
 @pytest.fixture
@@ -25,24 +25,24 @@ def no_weights() -> csr_array[Any, Any]:
     raise AssertionError("the structural graph was asked for")
 
 
-def made(kind: GraphKind, recording: Activations, **options: Any) -> dict[str, FunctionalGraph]:
+def made(settings: GraphSettings, recording: Activations, **options: Any) -> dict[str, FunctionalGraph]:
     """The graphs of a recording by name."""
     options = {"groups": None, "strengths": no_weights, "max_epsilon": 0.4, "constant": "drop", **options}
-    return dict(kind.graphs(recording, **options))
+    return dict(settings.graphs(recording, **options))
 
 
 def test_functional_is_the_functional_graph(recording: Activations) -> None:
-    found = made(GraphKind(), recording)
+    found = made(GraphSettings(), recording)
     np.testing.assert_array_equal(found[""].to_dense(), functional_graph(recording, max_epsilon=0.4).to_dense())
 
 
 def test_grouped_has_one_node_per_living_group(recording: Activations) -> None:
-    graph = made(GraphKind("grouped", "chunks", split=25), recording)[""]
+    graph = made(GraphSettings("grouped", "chunks", split=25), recording)[""]
     assert graph.n_nodes + graph.n_constant == 100 // 25 + 1
 
 
 def test_the_parts_of_a_partition_hold_the_edges_that_stay_within_them(recording: Activations) -> None:
-    kind = GraphKind("partitioned", "metis", split=4)
+    kind = GraphSettings("partitioned", "metis", split=4)
     groups = kind.divide(recording, no_weights)
     whole = functional_graph(recording, max_epsilon=0.4, constant="isolate")
     within = (groups[whole.rows] == groups[whole.cols]).sum()
@@ -53,7 +53,7 @@ def test_the_parts_of_a_partition_hold_the_edges_that_stay_within_them(recording
 
 
 def test_subsplit_makes_groups_the_nodes_of_a_part(recording: Activations) -> None:
-    kind = GraphKind("partitioned", "chunks", split=50, subsplit=8)
+    kind = GraphSettings("partitioned", "chunks", split=50, subsplit=8)
     parts = made(kind, recording, groups=kind.divide(recording, no_weights), constant="isolate")
     assert [graph.n_nodes for graph in parts.values()] == [8, 8, 8]
 
@@ -63,7 +63,7 @@ def test_a_part_that_has_died_gives_a_graph_without_nodes(recording: Activations
     assert len(dead) > 1
     groups = np.zeros(110, dtype=np.intp)
     groups[dead] = 1
-    graph = made(GraphKind("partitioned", "metis", split=2), recording, groups=groups)["part1"]
+    graph = made(GraphSettings("partitioned", "metis", split=2), recording, groups=groups)["part1"]
     assert (graph.n_nodes, graph.n_edges, graph.n_constant) == (0, 0, len(dead))
 
 
@@ -71,12 +71,12 @@ def test_structure_metis_parts_the_graph_of_the_weights(recording: Activations) 
     weights = np.zeros((110, 110))
     even = np.arange(110) % 2 == 0
     weights[np.ix_(even, even)] = weights[np.ix_(~even, ~even)] = 1
-    groups = GraphKind("partitioned", "structure-metis", split=2).divide(recording, lambda: csr_array(weights))
+    groups = GraphSettings("partitioned", "structure-metis", split=2).divide(recording, lambda: csr_array(weights))
     assert len(set(groups[even])) == len(set(groups[~even])) == 1
 
 
 def test_every_sample_has_its_graph_of_the_chosen_neurons(recording: Activations) -> None:
-    kind = GraphKind("per-sample", n_samples=3, select_nodes=True)
+    kind = GraphSettings("per-sample", n_samples=3, select_nodes=True)
     correct = np.random.default_rng(0).random(len(recording.values)) < 0.7
     groups = kind.select(recording, correct)
     assert kind.names(groups) == ["sample0", "sample1", "sample2"]
@@ -99,4 +99,4 @@ def test_every_sample_has_its_graph_of_the_chosen_neurons(recording: Activations
 )
 def test_options_that_mean_nothing_together_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(DnnTopologyError, match=message):
-        GraphKind(**options)
+        GraphSettings(**options)

@@ -1,6 +1,6 @@
 """Which graphs are made of one recording: one of all neurons, one of groups, one per part, or one per input.
 
-Every kind answers with named graphs. The name is "" for a single graph, "part3" or "sample3" for one of several.
+Every type answers with named graphs. The name is "" for a single graph, "part3" or "sample3" for one of several.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dnn_topology.graphs.groups import (
     metis_groups,
 )
 from dnn_topology.graphs.metrics import resolve_metric
-from dnn_topology.graphs.sample_graphs import discriminative_neurons, sample_graph
+from dnn_topology.graphs.sample_graphs import Normalise, discriminative_neurons, sample_graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +44,7 @@ PARTITIONS: tuple[Partition, ...] = ("chunks", "channels", "metis", "structure-m
 
 
 @dataclass(frozen=True)
-class GraphKind:
+class GraphSettings:
     """What the nodes are and which graphs are made of them.
 
     Attributes:
@@ -153,17 +153,20 @@ class GraphKind:
         constant: Literal["drop", "isolate"],
         device: str | None = None,
         seed: int = 0,
+        normalise: Normalise = "layer",
     ) -> Iterator[tuple[str, FunctionalGraph]]:
         """Make the graphs of one recording, one at a time.
 
         Args:
             activations: The recording; of a per-sample graph its first `n_samples` inputs count.
-            groups: The fixed groups, if the kind has them.
+            groups: The fixed groups, if the type of graph has them.
             strengths: As for `divide`.
-            max_epsilon: See `functional_graph`.
-            constant: See `functional_graph`. A part of which every neuron is constant gives a graph without nodes.
-            device: See `functional_graph`.
+            max_epsilon: The largest scale of the filtration, half the largest distance of an edge.
+            constant: Whether neurons that never change are dropped ("drop") or nodes without edges ("isolate"). A part
+                of which every neuron is constant gives a graph without nodes.
+            device: Where correlations are computed; by default on the CUDA GPU where there is one.
             seed: METIS's random state.
+            normalise: Of per-sample graphs: whether each layer is put on the same scale first; see `sample_graph`.
 
         Yields:
             (name, graph).
@@ -174,7 +177,9 @@ class GraphKind:
             for number in range(self.n_samples):
                 yield (
                     f"sample{number}",
-                    sample_graph(seen.values[number], max_epsilon=max_epsilon, neurons=seen.neurons),
+                    sample_graph(
+                        seen.values[number], max_epsilon=max_epsilon, neurons=seen.neurons, normalise=normalise
+                    ),
                 )
             return
         if self.graph_type == "partitioned":
@@ -212,6 +217,9 @@ class GraphKind:
         return FunctionalGraph(
             none, none, np.empty(0), 0, options["max_epsilon"], nodes.neurons.iloc[:0], n_constant=n_constant
         )
+
+
+GraphKind = GraphSettings  # its name before
 
 
 def _all_constant(activations: Activations) -> bool:

@@ -10,6 +10,7 @@ from dnn_topology._checks import DnnTopologyError, check_max_dim
 from dnn_topology._version import __version__
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.engines import AUTO
+from dnn_topology.homology.engines.answer import check_answer
 from dnn_topology.homology.engines.estimate import GIB, check_memory
 from dnn_topology.homology.engines.planner import carry_out, prepare
 
@@ -32,8 +33,8 @@ def persistence(
     Args:
         graph: The functional graph; its distances are diameters.
         max_dim: The highest Betti number: 2 gives H0, H1 and H2. (DIPHA's `upper_dim` is this plus one.)
-        engine: "auto" to take the fastest way for this graph among the installed permissive engines, or the name
-            of an engine (`dnn-topology engines` lists them); the diagrams do not depend on it.
+        engine: "auto" to take the fastest way for this graph, or the name of an engine (`dnn-topology engines` lists
+            them); the diagrams do not depend on it.
         threads: Threads (of DIPHA: processes) to use; None for one per core.
         memory_limit: What it may take, in GiB; None for 80 % of what is free.
 
@@ -42,8 +43,8 @@ def persistence(
         were computed.
 
     Raises:
-        DnnTopologyError: `max_dim` is negative, the engine is unknown or not installed, the graph has no node, or the
-            estimated memory is above the limit.
+        DnnTopologyError: `max_dim` is negative, the engine is unknown, not installed, cannot do this graph or returned
+            what cannot be right, the graph has no node, or the estimated memory is above the limit.
 
     Example:
         Four points on a circle make one loop, born when the sides close and filled by the diagonals:
@@ -58,7 +59,9 @@ def persistence(
         raise DnnTopologyError("the graph has no nodes: there is nothing to compute")
     lean, plan, census = prepare(graph, max_dim=max_dim, engine=engine, threads=threads)
     check_memory(lean, plan, max_dim=max_dim, limit=memory_limit and memory_limit * GIB, census=census)
-    points = [found / 2 for found in carry_out(plan, lean, max_dim=max_dim)]
+    answer = carry_out(plan, lean, max_dim=max_dim)
+    check_answer(answer, lean, max_dim=max_dim, engine=plan.engine)
+    points = [found / 2 for found in answer]
     points[0] = _one_bar_per_node(points[0], graph.n_nodes)
     return Diagrams(
         points,

@@ -259,6 +259,22 @@ def test_machine_code_of_other_sources_is_not_taken(monkeypatch: pytest.MonkeyPa
     assert not compiled._stored(entry)
 
 
+def test_another_process_takes_the_machine_code_from_disk() -> None:
+    get_engine("morse").compute(random_graph("cloud", 0), max_dim=3, threads=1)
+    program = (
+        "from dnn_topology.homology.engines.morse import Morse\n"
+        "from dnn_topology.homology.engines.morse.compiled import ENTRIES\n"
+        "from tests.homology.engines.families import random_graph\n"
+        "assert Morse().is_compiled(3)\n"
+        "Morse().compute(random_graph('cloud', 0), max_dim=3, threads=1)\n"
+        "assert not ENTRIES['sweep_lower_links'].stats.cache_misses\n"
+        "assert ENTRIES['sweep_lower_links'].stats.cache_hits\n"
+    )
+    here = Path(__file__).parents[3]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["src", str(here)])}
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=here, env=environment)
+
+
 def test_a_dimension_that_it_cannot_do_is_refused() -> None:
     with pytest.raises(DnnTopologyError, match="up to max_dim 3, found 4: take engine='auto'"):
         get_engine("morse").compute(random_graph("cloud", 0), max_dim=4, threads=1)

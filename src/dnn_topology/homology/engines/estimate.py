@@ -10,7 +10,7 @@ import psutil
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.engines.census import Census, take_census
-from dnn_topology.homology.engines.cost import COSTS, after_collapse, collapse_seconds
+from dnn_topology.homology.engines.cost import COSTS
 
 if TYPE_CHECKING:
     from dnn_topology.graphs.graph import FunctionalGraph
@@ -119,16 +119,13 @@ def _remedies(graph: FunctionalGraph, census: Census, plan: Plan, max_dim: int, 
 
 
 def _memory(census: Census, plan: Plan, max_dim: int) -> float:
-    """Return the bytes that a plan takes: for the collapse the edges, then what is left of them."""
-    left = after_collapse(census) if plan.collapses else census
-    return max(COSTS["gudhi"].edge_bytes * census.n_edges, COSTS[_name(plan)].memory(left, max_dim=max_dim))
+    """Return the bytes that a plan takes."""
+    return COSTS[_name(plan)].memory(census, max_dim=max_dim, threads=plan.threads)
 
 
 def _seconds(census: Census, plan: Plan, max_dim: int) -> float:
     """Return the time that a plan takes."""
-    left = after_collapse(census) if plan.collapses else census
-    spent = (plan.collapses or 0) * collapse_seconds(census)
-    return spent + COSTS[_name(plan)].seconds(left, max_dim=max_dim, threads=plan.threads)
+    return plan.compiling + COSTS[_name(plan)].seconds(census, max_dim=max_dim, threads=plan.threads)
 
 
 def _name(plan: Plan) -> str:
@@ -140,7 +137,7 @@ def _bound(graph: FunctionalGraph, max_dim: int) -> Census:
     """Return the most cliques that so many edges can make (Kruskal and Katona), without looking at the graph."""
     size = min((1 + np.sqrt(1 + 8 * graph.n_edges)) / 2, graph.n_nodes) if max_dim >= 2 else 0.0
     triangles, tetrahedra = size**3 / 6, size**4 / 24
-    return Census(graph.n_nodes, graph.n_edges, triangles, tetrahedra, 0.0)
+    return Census(graph.n_nodes, graph.n_edges, triangles, tetrahedra)
 
 
 def _floored(epsilon: float) -> float:

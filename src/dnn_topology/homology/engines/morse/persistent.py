@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnn_topology.homology.engines.morse.arrivals import add_ways, match_names
+from dnn_topology.homology.engines.morse.compiled import is_ready
 from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
 from dnn_topology.homology.engines.morse.reduction import Columns, joining, reduce_columns
 from dnn_topology.homology.engines.morse.stretches import match_and_flow
@@ -16,6 +17,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnn_topology.graphs.graph import FunctionalGraph
+
+
+# What a dimension from 1 needs compiled: its sweep; what leads from dimension to dimension, and how many of whose
+# arguments are None there; and the rest.
+SWEEPS = {1: "sweep_pieces", 2: "sweep_vertices", 3: "sweep_lower_links"}
+NONES = {1: 2, 2: 1, 3: 0}
+OTHERS = ("fill_ranks", "connect", "joining", "go_up", "add_faces", "match_names", "reduce_on")
+
+
+def is_compiled(max_dim: int) -> bool:
+    """Return whether the machine code for a dimension, 0 to 3, is in this process or on disk."""
+    if max_dim == 0:
+        return is_ready("joining")
+    flows = [(name, NONES[dim]) for dim in range(1, max_dim + 1) for name in ("set_out", "go_down")]
+    return all(is_ready(*entry) for entry in [(SWEEPS[max_dim], 0), *flows, *((name, 0) for name in OTHERS)])
 
 
 class Level(NamedTuple):
@@ -103,12 +119,12 @@ def _rows(
     return rows
 
 
-def bars(found: Reduced, n_nodes: int, *, max_dim: int) -> list[NDArray[np.float64]]:
+def bars(found: Reduced, n_nodes: int) -> list[NDArray[np.float64]]:
     """Return (k, 2) rows (birth, death) per dimension, in the lengths of edges; bars of length zero only in H0."""
     lengths = found.order.lengths
     deaths = np.concatenate([lengths[found.joins], np.full(n_nodes - len(found.joins), np.inf)])
     diagrams = [np.column_stack([np.zeros(n_nodes), deaths])]
-    for level in found.levels[:max_dim]:
+    for level in found.levels:
         dies = level.columns.lows >= 0
         ends = np.full(len(level.births), np.inf)
         ends[level.columns.lows[dies]] = lengths[level.deaths[dies]]

@@ -27,12 +27,14 @@ class Census:
         n_edges: Number of edges.
         n_triangles: Estimated number of triangles.
         n_tetrahedra: Estimated number of tetrahedra.
+        n_linked: Number of nodes in triangles, or None where it was not counted.
     """
 
     n_nodes: int
     n_edges: int
     n_triangles: float
     n_tetrahedra: float
+    n_linked: int | None = None
 
     def n_simplices(self, dim: int) -> float:
         """Return the estimated number of simplices of one dimension; beyond 3 it is extrapolated.
@@ -60,6 +62,7 @@ class Census:
             round(self.n_edges * share**2),
             self.n_triangles * share**3,
             self.n_tetrahedra * share**4,
+            None if self.n_linked is None else round(self.n_linked * share),
         )
 
 

@@ -23,7 +23,7 @@ class Cost:
         pair_bytes: Bytes per pair of nodes: of a dense matrix.
         edge_bytes: Bytes per edge.
         simplex_bytes: Bytes per simplex of the highest dimension.
-        thread_pair_bytes: Bytes per pair of nodes and thread.
+        thread_pair_bytes: Bytes per thread and pair of nodes in triangles.
         lists: Whether the simplices of all lower dimensions are listed.
     """
 
@@ -45,8 +45,10 @@ class Cost:
     def memory(self, census: Census, *, max_dim: int, threads: int) -> float:
         """Return the estimated peak memory in bytes, beyond that of the graph."""
         lower = sum(census.n_simplices(dim) for dim in range(2, max_dim)) if self.lists else 0.0
+        n_linked = census.n_nodes if census.n_linked is None else census.n_linked
         return (
-            (self.pair_bytes + threads * self.thread_pair_bytes) * census.n_nodes**2
+            self.pair_bytes * census.n_nodes**2
+            + threads * self.thread_pair_bytes * n_linked**2
             + self.edge_bytes * census.n_edges
             + LISTED_BYTES * lower
             + self.simplex_bytes * top_simplices(census, max_dim=max_dim)
@@ -55,7 +57,7 @@ class Cost:
 
 LISTED_BYTES = 24  # of a simplex below the highest dimension, all of which are listed
 COSTS = {
-    "morse": Cost(0.005, 0.3e-6, 0.02e-6, 0.6, 0.05, 150, 3, 0.125, lists=False),
+    "morse": Cost(0.005, 0.3e-6, 0.02e-6, 0.6, 0.004, 150, 5, 0.125, lists=False),
     "gudhi": Cost(0.005, 0.5e-6, 0.65e-6, 0.0, 0, 40, 8),
     "holos": Cost(0.030, 0.8e-6, 0.40e-6, 0.6, 0, 250, 10),
     "redzed": Cost(0.050, 0.1e-6, 0.52e-6, 0.0, 20, 16, 10),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,7 +59,7 @@ def estimate(graph: FunctionalGraph, plan: Plan, *, max_dim: int, census: Census
     Returns:
         The estimate.
     """
-    census = census or take_census(graph)
+    census = _counted(census or take_census(graph), graph, plan)
     return Estimate(
         graph.n_nodes,
         graph.n_edges,
@@ -87,9 +87,9 @@ def check_memory(
     if _name(plan) == "dipha":
         return  # its processes may be on other machines, whose memory is not ours to judge
     limit = FREE_SHARE * psutil.virtual_memory().available if limit is None else limit
-    if _memory(census or _bound(graph, max_dim), plan, max_dim) <= limit:
+    if _memory(_counted(census or _bound(graph, max_dim), graph, plan), plan, max_dim) <= limit:
         return
-    census = census or take_census(graph)
+    census = _counted(census or take_census(graph), graph, plan)
     needed = _memory(census, plan, max_dim)
     if needed <= limit:
         return
@@ -126,6 +126,18 @@ def _memory(census: Census, plan: Plan, max_dim: int) -> float:
 def _seconds(census: Census, plan: Plan, max_dim: int) -> float:
     """Return the time that a plan takes."""
     return plan.compiling + COSTS[_name(plan)].seconds(census, max_dim=max_dim, threads=plan.threads)
+
+
+def _counted(census: Census, graph: FunctionalGraph, plan: Plan) -> Census:
+    """Return a census that knows how many nodes are in triangles, where the engine's memory depends on that."""
+    if plan.engine != "morse" or census.n_linked is not None:
+        return census
+    from dnn_topology.homology.engines.morse.order import LARGE, in_triangle  # which loads Numba
+
+    if graph.n_nodes <= LARGE:
+        return census
+    degrees = np.bincount(np.concatenate([graph.rows, graph.cols]), minlength=graph.n_nodes)
+    return replace(census, n_linked=int(np.count_nonzero(in_triangle(graph, degrees))))
 
 
 def _name(plan: Plan) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # arguments are None there; and the rest.
 SWEEPS = {1: "sweep_pieces", 2: "sweep_vertices", 3: "sweep_lower_links"}
 NONES = {1: 2, 2: 1, 3: 0}
-OTHERS = ("fill_ranks", "connect", "joining", "go_up", "add_faces", "match_names", "reduce_on")
+OTHERS = ("list_words", "fill_ranks", "connect", "joining", "go_up", "add_faces", "match_names", "reduce_on")
 
 
 def is_compiled(max_dim: int) -> bool:
@@ -81,10 +81,10 @@ def reduce_graph(graph: FunctionalGraph, *, max_dim: int, threads: int) -> Reduc
     order = sort(graph)
     if max_dim == 0:
         edges = np.arange(graph.n_edges)
-        return Reduced(order, [], edges[joining(order.n_vertices, order.links, edges)], [])
+        return Reduced(order, [], edges[joining(graph.n_nodes, order.links, edges)], [])
     critical_simplices, ways = match_and_flow(order, rank_table(order), max_dim=max_dim, threads=threads)
     edges = np.flatnonzero(order.links[:, 2] < 0)
-    negative = joining(order.n_vertices, order.links, edges)
+    negative = joining(graph.n_nodes, order.links, edges)
     joins, levels = edges[negative], []
     codes = np.zeros(len(edges), np.int64)
     for dim in range(1, max_dim + 1):

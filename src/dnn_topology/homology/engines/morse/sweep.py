@@ -113,7 +113,9 @@ def join(adjacent: Words, a: Whole, b: Whole) -> None:
 def connect(adjacent: Words, links: Int32s, begin: Whole, end: Whole) -> None:
     """Make the ends of some edges neighbours."""
     for e in range(begin, end):
-        join(adjacent, np.uint64(links[e, 0]), np.uint64(links[e, 1]))
+        a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
+        if a < len(adjacent) and b < len(adjacent):
+            join(adjacent, a, b)
 
 
 @entry
@@ -136,6 +138,8 @@ def sweep_pieces(
     """
     for e in range(begin, end):
         a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
+        if a >= len(adjacent) or b >= len(adjacent):
+            continue  # in no triangle: its link stays empty, and it is in no other
         n = link(adjacent, sets, a, b)
         if n:
             before = used[TRIANGLES]
@@ -163,8 +167,10 @@ def sweep_vertices(
     before = np.zeros_like(used)
     for e in range(begin, end):
         a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
-        n = link(adjacent, sets, a, b)
         links[e, 3] = used[RESTS]
+        if a >= len(adjacent) or b >= len(adjacent):
+            continue
+        n = link(adjacent, sets, a, b)
         if n:
             before[:] = used
             links[e, 2] = match_vertices(adjacent, sets, ZERO, n, e, np.int64(-1), rests, triangles, tetrahedra, used)
@@ -193,8 +199,10 @@ def sweep_lower_links(
     before = np.zeros_like(used)
     for e in range(begin, end):
         a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
-        n = link(adjacent, sets, a, b)
         links[e, 3] = used[RESTS]
+        if a >= len(adjacent) or b >= len(adjacent):
+            continue
+        n = link(adjacent, sets, a, b)
         if n:
             before[:] = used
             links[e, 2] = match_lower_links(

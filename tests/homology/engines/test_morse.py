@@ -22,7 +22,7 @@ from dnn_topology.homology.engines.morse import compiled
 from dnn_topology.homology.engines.morse.arrivals import add_ways
 from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
 from dnn_topology.homology.engines.morse.persistent import _codes, _rows, reduce_graph
-from dnn_topology.homology.engines.morse.sweep import Tables, match_links
+from dnn_topology.homology.engines.morse.sweep import Room, Tables, match_links
 from dnn_topology.homology.engines.morse.ways import Search
 from tests.homology.engines.families import FAMILIES, random_graph
 
@@ -116,7 +116,7 @@ def assert_is_matching(order: Order, tables: Tables, top: int) -> None:
 def matched(graph: FunctionalGraph, max_dim: int) -> tuple[Order, Tables]:
     """The edges of a graph, and the matching of all their links."""
     order = sort(graph)
-    return order, match_links(order, (0, graph.n_edges), max_dim)
+    return order, match_links(order, Room(order), (0, graph.n_edges), max_dim)
 
 
 def small_graphs(n: int, *, most: int = 14) -> Iterator[FunctionalGraph]:
@@ -253,7 +253,7 @@ def test_a_cache_folder_that_cannot_be_written_is_no_error(monkeypatch: pytest.M
 
 def test_machine_code_of_other_sources_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     reduce_graph(random_graph("cloud", 0), max_dim=1, threads=1)
-    entry = compiled.ENTRIES["connect"]
+    entry = compiled.ENTRIES["toggle"]
     assert compiled._stored(entry)
     monkeypatch.setattr(entry._cache._cache_file, "_source_stamp", "of another version")
     assert not compiled._stored(entry)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # arguments are None there; and the rest.
 SWEEPS = {1: "sweep_pieces", 2: "sweep_vertices", 3: "sweep_lower_links"}
 NONES = {1: 2, 2: 1, 3: 0}
-OTHERS = ("list_words", "fill_ranks", "connect", "joining", "go_up", "add_faces", "match_names", "reduce_on")
+OTHERS = ("list_words", "fill_ranks", "toggle", "joining", "go_up", "add_faces", "match_names", "reduce_on")
 
 
 def is_compiled(max_dim: int) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 
 from dnn_topology.homology.engines.morse.bits import ONE, SIX, ZERO, Int32s, Int64s, Whole, Words, bit
 from dnn_topology.homology.engines.morse.compiled import entry, kernel
+from dnn_topology.homology.engines.morse.gather import gather, translate, whole, workplace
 from dnn_topology.homology.engines.morse.matching import (
     FOUR_SIMPLICES,
     LOWERS,
@@ -50,11 +51,32 @@ ASKED = {1: {TRIANGLES}, 2: {RESTS, TRIANGLES, TETRAHEDRA}, 3: {RESTS, LOWERS, T
 WIDTHS = (3, 2, 4, 4, 4)
 
 
-def match_links(order: Order, stretch: tuple[int, int], max_dim: int) -> Tables:
+class Room:
+    """What one thread works in: the neighbours at some edge, and sets.
+
+    Args:
+        order: The edges.
+    """
+
+    def __init__(self, order: Order) -> None:
+        words = n_words(order.n_vertices)
+        self.links, self.edge = order.links, 0
+        self.adjacent = np.zeros((order.n_vertices, words), np.uint64)
+        self.sets = np.zeros((11, words), np.uint64)
+        self.near, self.words = workplace(words)
+
+    def go_to(self, edge: int) -> None:
+        """Make the neighbours those that an edge finds, from those that another has left."""
+        toggle(self.adjacent, self.links, min(edge, self.edge), max(edge, self.edge))
+        self.edge = edge
+
+
+def match_links(order: Order, room: Room, stretch: tuple[int, int], max_dim: int) -> Tables:
     """Match the links of the edges of one stretch; apexes and where rows begin are written into `order.links`.
 
     Args:
         order: The edges.
+        room: To work in.
         stretch: The first edge, and the first that is left out.
         max_dim: 1, 2 or 3, the highest dimension whose homology is asked for: how deep links are matched.
 
@@ -62,27 +84,22 @@ def match_links(order: Order, stretch: tuple[int, int], max_dim: int) -> Tables:
         The tables, as long as they are filled.
     """
     begin, end = stretch
-    words = n_words(order.n_vertices)
-    adjacent = np.zeros((order.n_vertices, words), np.uint64)
-    sets = np.zeros((11, words), np.uint64)
-    connect(adjacent, order.links, 0, begin)
+    room.go_to(begin)
     length = max(2 * order.n_vertices, end - begin)
     asked = ASKED[max_dim]
     tables = Tables(*(np.empty((length if k in asked else 1, width), np.int32) for k, width in enumerate(WIDTHS)))
     used = np.zeros(len(WIDTHS), np.int64)
     while True:
-        begin = _sweep(adjacent, sets, order.links, (begin, end), tables, used, max_dim)
+        begin = room.edge = _sweep(room, (begin, end), tables, used, max_dim)
         if begin == end:
             return Tables(*(table[: used[k]] for k, table in enumerate(tables)))
         tables = Tables(*(np.concatenate([table, table]) if len(table) > 1 else table for table in tables))
 
 
-def _sweep(
-    adjacent: Words, sets: Words, links: Int32s, stretch: tuple[int, int], tables: Tables, used: Int64s, max_dim: int
-) -> int:
+def _sweep(room: Room, stretch: tuple[int, int], tables: Tables, used: Int64s, max_dim: int) -> int:
     """Go on until the stretch ends or a table is full; return the edge to go on from."""
     rests, lowers, triangles, tetrahedra, four_simplices = tables
-    work = (adjacent, sets, links, *stretch, used)
+    work = (room.adjacent, room.sets, room.near, room.words, room.links, *stretch, used)
     if max_dim == 1:
         return int(sweep_pieces(*work, triangles))
     if max_dim == 2:
@@ -110,23 +127,34 @@ def join(adjacent: Words, a: Whole, b: Whole) -> None:
 
 
 @entry
-def connect(adjacent: Words, links: Int32s, begin: Whole, end: Whole) -> None:
-    """Make the ends of some edges neighbours."""
+def toggle(adjacent: Words, links: Int32s, begin: Whole, end: Whole) -> None:
+    """Make the ends of some edges neighbours where they are not, and take them apart where they are."""
     for e in range(begin, end):
         a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
         if a < len(adjacent) and b < len(adjacent):
-            join(adjacent, a, b)
+            adjacent[a, b >> SIX] ^= bit(b)
+            adjacent[b, a >> SIX] ^= bit(a)
 
 
 @entry
 def sweep_pieces(
-    adjacent: Words, sets: Words, links: Int32s, begin: Whole, end: Whole, used: Int64s, triangles: Int32s
+    adjacent: Words,
+    sets: Words,
+    near: Words,
+    words: Words,
+    links: Int32s,
+    begin: Whole,
+    end: Whole,
+    used: Int64s,
+    triangles: Int32s,
 ) -> Whole:
     """Match the links of some edges for H1: see `match_pieces`.
 
     Args:
         adjacent: The neighbours that edge `begin` finds; afterwards those that the next edge finds.
         sets: Rows to work in.
+        near: To work in, see `gather`.
+        words: To work in, see `gather`.
         links: Where the apexes are written to.
         begin: The first edge.
         end: The first edge that is left out.
@@ -143,7 +171,13 @@ def sweep_pieces(
         n = link(adjacent, sets, a, b)
         if n:
             before = used[TRIANGLES]
-            links[e, 2] = match_pieces(adjacent, sets, n, e, triangles, used)
+            few = gather(adjacent, sets, near, words, n)
+            graph, n = (near, few) if few else (adjacent, n)
+            apex = match_pieces(graph, sets, n, e, triangles, used)
+            if few:
+                apex = whole(words, apex)
+                translate(triangles, words, before, used[TRIANGLES], 1, 2)
+            links[e, 2] = apex
             if used[TRIANGLES] > len(triangles):
                 used[TRIANGLES] = before
                 return e
@@ -155,6 +189,8 @@ def sweep_pieces(
 def sweep_vertices(
     adjacent: Words,
     sets: Words,
+    near: Words,
+    words: Words,
     links: Int32s,
     begin: Whole,
     end: Whole,
@@ -173,7 +209,15 @@ def sweep_vertices(
         n = link(adjacent, sets, a, b)
         if n:
             before[:] = used
-            links[e, 2] = match_vertices(adjacent, sets, ZERO, n, e, np.int64(-1), rests, triangles, tetrahedra, used)
+            few = gather(adjacent, sets, near, words, n)
+            graph, n = (near, few) if few else (adjacent, n)
+            apex = match_vertices(graph, sets, ZERO, n, e, np.int64(-1), rests, triangles, tetrahedra, used)
+            if few:
+                apex = whole(words, apex)
+                translate(rests, words, before[RESTS], used[RESTS], 0, 2)
+                translate(triangles, words, before[TRIANGLES], used[TRIANGLES], 1, 2)
+                translate(tetrahedra, words, before[TETRAHEDRA], used[TETRAHEDRA], 1, 3)
+            links[e, 2] = apex
             if used[RESTS] > len(rests) or used[TRIANGLES] > len(triangles) or used[TETRAHEDRA] > len(tetrahedra):
                 used[:] = before
                 return e
@@ -185,6 +229,8 @@ def sweep_vertices(
 def sweep_lower_links(
     adjacent: Words,
     sets: Words,
+    near: Words,
+    words: Words,
     links: Int32s,
     begin: Whole,
     end: Whole,
@@ -205,9 +251,17 @@ def sweep_lower_links(
         n = link(adjacent, sets, a, b)
         if n:
             before[:] = used
-            links[e, 2] = match_lower_links(
-                adjacent, sets, n, e, rests, lowers, triangles, tetrahedra, four_simplices, used
-            )
+            few = gather(adjacent, sets, near, words, n)
+            graph, n = (near, few) if few else (adjacent, n)
+            apex = match_lower_links(graph, sets, n, e, rests, lowers, triangles, tetrahedra, four_simplices, used)
+            if few:
+                apex = whole(words, apex)
+                translate(rests, words, before[RESTS], used[RESTS], 0, 2)
+                translate(lowers, words, before[LOWERS], used[LOWERS], 0, 2)
+                translate(triangles, words, before[TRIANGLES], used[TRIANGLES], 1, 2)
+                translate(tetrahedra, words, before[TETRAHEDRA], used[TETRAHEDRA], 1, 3)
+                translate(four_simplices, words, before[FOUR_SIMPLICES], used[FOUR_SIMPLICES], 1, 4)
+            links[e, 2] = apex
             is_full = used[RESTS] > len(rests) or used[LOWERS] > len(lowers) or used[TRIANGLES] > len(triangles)
             if is_full or used[TETRAHEDRA] > len(tetrahedra) or used[FOUR_SIMPLICES] > len(four_simplices):
                 used[:] = before

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnn_topology.graphs.graph import FunctionalGraph
+    from dnn_topology.homology.engines.morse.persistent import Bars, Reduced
 
 logger = logging.getLogger(__name__)
 HIGHEST = 3  # the highest dimension that links are matched deep enough for
@@ -60,11 +61,27 @@ class Morse:
         Raises:
             DnnTopologyError: The dimension is above 3.
         """
-        check_dimension(max_dim)
-        from dnn_topology.homology.engines.morse.persistent import bars, reduce_graph
+        return [bars.points for bars in self.pairs(graph, max_dim=max_dim, threads=threads)[1]]
 
+    def pairs(self, graph: FunctionalGraph, *, max_dim: int, threads: int) -> tuple[Reduced, list[Bars]]:
+        """Compute persistence with the edges at which bars begin and end; see `Bars`.
+
+        Args:
+            graph: See `Engine.compute`.
+            max_dim: The highest dimension, at most 3.
+            threads: How many threads may be used.
+
+        Returns:
+            What cycles are lifted from, and the bars of each dimension.
+
+        Raises:
+            DnnTopologyError: The dimension is above 3.
+        """
         self.compile(max_dim)
-        return bars(reduce_graph(graph, max_dim=max_dim, threads=threads), graph.n_nodes)
+        from dnn_topology.homology.engines.morse.persistent import paired_bars, reduce_graph
+
+        found = reduce_graph(graph, max_dim=max_dim, threads=threads)
+        return found, paired_bars(found, graph.n_nodes)
 
     def compile(self, max_dim: int) -> None:
         """Compile what a dimension needs, unless that is done; the machine code is kept on disk for other processes.

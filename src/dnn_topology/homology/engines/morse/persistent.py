@@ -119,15 +119,35 @@ def _rows(
     return rows
 
 
-def bars(found: Reduced, n_nodes: int) -> list[NDArray[np.float64]]:
-    """Return (k, 2) rows (birth, death) per dimension, in the lengths of edges; bars of length zero only in H0."""
+class Bars(NamedTuple):
+    """The bars of one dimension.
+
+    Attributes:
+        points: (k, 2), float64. Birth and death in the lengths of edges; inf for a class that never dies.
+        births: (k,), int64. The edge, by rank, that gives birth; -1 in H0, where vertices do.
+        deaths: (k,), int64. The edge, by rank, at which a class dies, or -1.
+        rows: (k,), int64. The row of the class in its level, -1 in H0.
+    """
+
+    points: NDArray[np.float64]
+    births: NDArray[np.int64]
+    deaths: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+
+def paired_bars(found: Reduced, n_nodes: int) -> list[Bars]:
+    """Return the bars of each dimension, sorted by birth, then death; those of length zero only in H0."""
     lengths = found.order.lengths
-    deaths = np.concatenate([lengths[found.joins], np.full(n_nodes - len(found.joins), np.inf)])
-    diagrams = [np.column_stack([np.zeros(n_nodes), deaths])]
+    deaths = np.concatenate([found.joins, np.full(n_nodes - len(found.joins), -1)])
+    points = np.column_stack([np.zeros(n_nodes), np.where(deaths < 0, np.inf, np.append(lengths, 0.0)[deaths])])
+    diagrams = [Bars(points, np.full(n_nodes, -1), deaths, np.full(n_nodes, -1))]
     for level in found.levels:
         dies = level.columns.lows >= 0
-        ends = np.full(len(level.births), np.inf)
-        ends[level.columns.lows[dies]] = lengths[level.deaths[dies]]
+        deaths = np.full(len(level.births), -1)
+        deaths[level.columns.lows[dies]] = level.deaths[dies]
+        ends = np.where(deaths < 0, np.inf, np.append(lengths, 0.0)[deaths])
         points = np.column_stack([lengths[level.births], ends])
-        diagrams.append(points[points[:, 1] > points[:, 0]])
+        rows = np.flatnonzero(points[:, 1] > points[:, 0])
+        rows = rows[np.lexsort((points[rows, 1], points[rows, 0]))]
+        diagrams.append(Bars(points[rows], level.births[rows], deaths[rows], rows))
     return diagrams

@@ -12,7 +12,6 @@ import numpy as np
 
 from dnn_topology.homology.engines.morse.bits import ONE, SIX, ZERO, Int32s, Int64s, Whole, Words, bit
 from dnn_topology.homology.engines.morse.compiled import entry, kernel
-from dnn_topology.homology.engines.morse.gather import gather, translate, whole, workplace
 from dnn_topology.homology.engines.morse.matching import (
     FOUR_SIMPLICES,
     LOWERS,
@@ -63,7 +62,6 @@ class Room:
         self.links, self.edge = order.links, 0
         self.adjacent = np.zeros((order.n_vertices, words), np.uint64)
         self.sets = np.zeros((11, words), np.uint64)
-        self.near, self.words = workplace(words)
 
     def go_to(self, edge: int) -> None:
         """Make the neighbours those that an edge finds, from those that another has left."""
@@ -99,7 +97,7 @@ def match_links(order: Order, room: Room, stretch: tuple[int, int], max_dim: int
 def _sweep(room: Room, stretch: tuple[int, int], tables: Tables, used: Int64s, max_dim: int) -> int:
     """Go on until the stretch ends or a table is full; return the edge to go on from."""
     rests, lowers, triangles, tetrahedra, four_simplices = tables
-    work = (room.adjacent, room.sets, room.near, room.words, room.links, *stretch, used)
+    work = (room.adjacent, room.sets, room.links, *stretch, used)
     if max_dim == 1:
         return int(sweep_pieces(*work, triangles))
     if max_dim == 2:
@@ -140,8 +138,6 @@ def toggle(adjacent: Words, links: Int32s, begin: Whole, end: Whole) -> None:
 def sweep_pieces(
     adjacent: Words,
     sets: Words,
-    near: Words,
-    words: Words,
     links: Int32s,
     begin: Whole,
     end: Whole,
@@ -153,8 +149,6 @@ def sweep_pieces(
     Args:
         adjacent: The neighbours that edge `begin` finds; afterwards those that the next edge finds.
         sets: Rows to work in.
-        near: To work in, see `gather`.
-        words: To work in, see `gather`.
         links: Where the apexes are written to.
         begin: The first edge.
         end: The first edge that is left out.
@@ -171,13 +165,7 @@ def sweep_pieces(
         n = link(adjacent, sets, a, b)
         if n:
             before = used[TRIANGLES]
-            few = gather(adjacent, sets, near, words, n)
-            graph, n = (near, few) if few else (adjacent, n)
-            apex = match_pieces(graph, sets, n, e, triangles, used)
-            if few:
-                apex = whole(words, apex)
-                translate(triangles, words, before, used[TRIANGLES], 1, 2)
-            links[e, 2] = apex
+            links[e, 2] = match_pieces(adjacent, sets, n, e, triangles, used)
             if used[TRIANGLES] > len(triangles):
                 used[TRIANGLES] = before
                 return e
@@ -189,8 +177,6 @@ def sweep_pieces(
 def sweep_vertices(
     adjacent: Words,
     sets: Words,
-    near: Words,
-    words: Words,
     links: Int32s,
     begin: Whole,
     end: Whole,
@@ -209,15 +195,7 @@ def sweep_vertices(
         n = link(adjacent, sets, a, b)
         if n:
             before[:] = used
-            few = gather(adjacent, sets, near, words, n)
-            graph, n = (near, few) if few else (adjacent, n)
-            apex = match_vertices(graph, sets, ZERO, n, e, np.int64(-1), rests, triangles, tetrahedra, used)
-            if few:
-                apex = whole(words, apex)
-                translate(rests, words, before[RESTS], used[RESTS], 0, 2)
-                translate(triangles, words, before[TRIANGLES], used[TRIANGLES], 1, 2)
-                translate(tetrahedra, words, before[TETRAHEDRA], used[TETRAHEDRA], 1, 3)
-            links[e, 2] = apex
+            links[e, 2] = match_vertices(adjacent, sets, ZERO, n, e, np.int64(-1), rests, triangles, tetrahedra, used)
             if used[RESTS] > len(rests) or used[TRIANGLES] > len(triangles) or used[TETRAHEDRA] > len(tetrahedra):
                 used[:] = before
                 return e
@@ -229,8 +207,6 @@ def sweep_vertices(
 def sweep_lower_links(
     adjacent: Words,
     sets: Words,
-    near: Words,
-    words: Words,
     links: Int32s,
     begin: Whole,
     end: Whole,
@@ -251,17 +227,9 @@ def sweep_lower_links(
         n = link(adjacent, sets, a, b)
         if n:
             before[:] = used
-            few = gather(adjacent, sets, near, words, n)
-            graph, n = (near, few) if few else (adjacent, n)
-            apex = match_lower_links(graph, sets, n, e, rests, lowers, triangles, tetrahedra, four_simplices, used)
-            if few:
-                apex = whole(words, apex)
-                translate(rests, words, before[RESTS], used[RESTS], 0, 2)
-                translate(lowers, words, before[LOWERS], used[LOWERS], 0, 2)
-                translate(triangles, words, before[TRIANGLES], used[TRIANGLES], 1, 2)
-                translate(tetrahedra, words, before[TETRAHEDRA], used[TETRAHEDRA], 1, 3)
-                translate(four_simplices, words, before[FOUR_SIMPLICES], used[FOUR_SIMPLICES], 1, 4)
-            links[e, 2] = apex
+            links[e, 2] = match_lower_links(
+                adjacent, sets, n, e, rests, lowers, triangles, tetrahedra, four_simplices, used
+            )
             is_full = used[RESTS] > len(rests) or used[LOWERS] > len(lowers) or used[TRIANGLES] > len(triangles)
             if is_full or used[TETRAHEDRA] > len(tetrahedra) or used[FOUR_SIMPLICES] > len(four_simplices):
                 used[:] = before

@@ -19,6 +19,7 @@ from dnn_topology.homology.engines.morse.sweep import Room, Tables, match_links
 from dnn_topology.homology.engines.morse.ways import Search, Ways
 
 PER_THREAD = 6  # stretches: enough of them that no thread waits long for another
+FEW = 30_000  # edges, up to which one thread is as fast as several
 WORK = 2.5  # the work on all edges up to one grows like its rank to this power, on real graphs
 
 Stretch = tuple[int, int]  # the first edge, and the first that is left out
@@ -49,7 +50,7 @@ def match_and_flow(order: Order, ranks: Ranks, *, max_dim: int, threads: int) ->
 
 def _cut(n_edges: int, threads: int) -> list[Stretch]:
     """Return stretches of about equal work, the last edges first."""
-    n_parts = 1 if threads == 1 else PER_THREAD * threads
+    n_parts = 1 if threads == 1 or n_edges < FEW else PER_THREAD * threads
     cuts = (n_edges * np.linspace(0, 1, n_parts + 1) ** (1 / WORK)).astype(int).tolist()
     return [(begin, end) for begin, end in pairwise(cuts) if begin < end][::-1]
 

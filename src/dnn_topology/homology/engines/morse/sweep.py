@@ -83,7 +83,7 @@ def match_links(order: Order, room: Room, stretch: tuple[int, int], max_dim: int
     """
     begin, end = stretch
     room.go_to(begin)
-    length = max(2 * order.n_vertices, end - begin)
+    length = 2 * order.n_vertices + 4 * (end - begin)  # enough on real graphs; what is not used takes no memory
     asked = ASKED[max_dim]
     tables = Tables(*(np.empty((length if k in asked else 1, width), np.int32) for k, width in enumerate(WIDTHS)))
     used = np.zeros(len(WIDTHS), np.int64)

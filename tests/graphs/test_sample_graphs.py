@@ -9,8 +9,9 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
 from dnn_topology import DnnTopologyError, FunctionalGraph
-from dnn_topology.graphs.sample_graphs import Normalise, discriminative_neurons, sample_graph
+from dnn_topology.graphs.sample_graphs import discriminative_neurons, sample_graph
 from dnn_topology.homology.persistence import persistence
+from dnn_topology.settings import SampleScale
 
 answers = npst.arrays(np.float64, st.integers(2, 12), elements=st.integers(-4, 8).map(lambda k: k / 4))
 
@@ -91,7 +92,7 @@ def test_log_probabilities_no_longer_give_every_input_the_same_complete_bipartit
     log = np.log(rng.dirichlet(np.full(10, 0.01), size=4) + 1e-13)
     neurons = pd.DataFrame({"layer": ["hidden"] * 60 + ["log"] * 10})
 
-    def loops(sample: int, how: Normalise) -> int:
+    def loops(sample: int, how: SampleScale) -> int:
         values = np.concatenate([hidden[sample], np.sort(log[sample]) - 40])
         diagrams = persistence(sample_graph(values, neurons=neurons, normalise=how), max_dim=1)
         return diagrams.betti_curve(1).peak()[1]

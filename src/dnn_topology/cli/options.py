@@ -78,6 +78,8 @@ _train, TRAIN = as_flags(
     TRAINING,
     seed=HIDDEN,
     weights=HIDDEN,
+    data_source=HIDDEN,
+    data_digest=HIDDEN,
     **dict.fromkeys(("net", "dataset", "trial", "lr", "permute_labels"), FIRST_FLAGS),
     **OF_NETWORK,
 )

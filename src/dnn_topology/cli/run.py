@@ -259,8 +259,10 @@ def check_measurable(run: Run, settings: RunMeasureSettings) -> None:
     Raises:
         DnnTopologyError: It has no such layers or nodes, or the inputs are too few.
     """
+    from dnn_topology.graphs.metrics import resolve_metric
     from dnn_topology.runs.measuring import snapshot_with
 
+    resolve_metric(settings.metric)
     few = replace(settings, n_inputs=max(2, settings.n_samples))
     snapshot_with(run, few, None).recorded(2)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
 from dnn_topology._checks import DnnTopologyError, check_choice, check_fraction, check_max_epsilon
 from dnn_topology.graphs.checks import real_array
 from dnn_topology.graphs.graph import FunctionalGraph
+from dnn_topology.settings import SampleScale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 LDA_SHRINKAGE = 0.001
 
 
-Normalise = Literal["layer", "none"]
-NORMALISE: tuple[Normalise, ...] = ("layer", "none")
+NORMALISE = get_args(SampleScale)
 
 
 def sample_graph(
@@ -26,7 +26,7 @@ def sample_graph(
     *,
     max_epsilon: float = 0.3,
     neurons: pd.DataFrame | None = None,
-    normalise: Normalise = "layer",
+    normalise: SampleScale = "layer",
 ) -> FunctionalGraph:
     """Join every two neurons whose activations on one input differ strongly: d = 1 - |a_i - a_j| / (max a - min a).
 

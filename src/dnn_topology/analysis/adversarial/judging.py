@@ -15,7 +15,7 @@ from dnn_topology.analysis.adversarial.attacks import ATTACKS
 from dnn_topology.analysis.adversarial.detectors import SampleGraph
 from dnn_topology.analysis.adversarial.observation import observe
 from dnn_topology.recording.activations import record
-from dnn_topology.recording.layers import OUTPUT
+from dnn_topology.recording.layers import output_name, unwrapped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,7 +58,7 @@ def rightly_judged(
     order = np.random.default_rng(seed).permutation(len(samples))
     images, labels = samples[order]
     parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-    answers = record(net, parts, layers=(OUTPUT,), max_samples=None).values
+    answers = record(net, parts, layers=(output_name(unwrapped(net)),), max_samples=None).values
     right = np.flatnonzero(answers.argmax(axis=1) == labels.numpy())[:n_inputs]
     if len(right) < at_least:
         raise DnnTopologyError(

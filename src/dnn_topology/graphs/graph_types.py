@@ -6,7 +6,7 @@ Every type answers with named graphs. The name is "" for a single graph, "part3"
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -101,31 +101,56 @@ def graphs_of_recording(
     Yields:
         (name, graph).
     """
-    if settings.graph_type == "per-sample":
-        chosen = np.arange(activations.values.shape[1]) if groups is None else np.flatnonzero(groups >= 0)
-        seen = chosen_neurons(activations, chosen)
-        for number in range(settings.n_samples):
-            yield (
-                f"sample{number}",
-                sample_graph(
-                    seen.values[number],
-                    max_epsilon=settings.max_epsilon,
-                    neurons=seen.neurons,
-                    normalise=settings.sample_scale,
-                ),
-            )
-        return
-    if settings.graph_type == "partitioned":
-        assert groups is not None
-        parts = {f"part{number}": np.flatnonzero(groups == number) for number in group_numbers(groups)}
-        for name, members in parts.items():
-            nodes = _nodes(settings, chosen_neurons(activations, members), seed=seed)
-            yield name, _part(settings, nodes, device=device)
-        return
-    nodes = activations
-    if settings.graph_type == "grouped":
-        nodes = group_signals(activations, divided_groups(settings, activations, strengths, seed=seed))
-    yield "", _graph(settings, nodes, device=device)
+    source = Source(activations, groups, strengths, device, seed)
+    yield from GRAPHS[settings.graph_type](settings, source)
+
+
+class Source(NamedTuple):
+    """What the graphs of one recording are made of; see `graphs_of_recording`."""
+
+    activations: Activations
+    groups: NDArray[np.intp] | None
+    strengths: Callable[[], csr_array[Any, Any]]
+    device: str | None
+    seed: int
+
+
+def _functional(settings: MeasureSettings, source: Source) -> Iterator[tuple[str, FunctionalGraph]]:
+    """Yield the graph of all neurons."""
+    yield "", _graph(settings, source.activations, device=source.device)
+
+
+def _grouped(settings: MeasureSettings, source: Source) -> Iterator[tuple[str, FunctionalGraph]]:
+    """Yield the graph whose nodes are groups, by their mean signals."""
+    groups = divided_groups(settings, source.activations, source.strengths, seed=source.seed)
+    yield "", _graph(settings, group_signals(source.activations, groups), device=source.device)
+
+
+def _partitioned(settings: MeasureSettings, source: Source) -> Iterator[tuple[str, FunctionalGraph]]:
+    """Yield the graph of every part of the neurons."""
+    assert source.groups is not None
+    for number in group_numbers(source.groups):
+        members = chosen_neurons(source.activations, np.flatnonzero(source.groups == number))
+        yield f"part{number}", _part(settings, _nodes(settings, members, seed=source.seed), device=source.device)
+
+
+def _per_sample(settings: MeasureSettings, source: Source) -> Iterator[tuple[str, FunctionalGraph]]:
+    """Yield the graph of every input."""
+    n_neurons = source.activations.values.shape[1]
+    chosen = np.arange(n_neurons) if source.groups is None else np.flatnonzero(source.groups >= 0)
+    seen = chosen_neurons(source.activations, chosen)
+    scale: Any = {"max_epsilon": settings.max_epsilon, "normalise": settings.sample_scale}
+    for number in range(settings.n_samples):
+        yield f"sample{number}", sample_graph(seen.values[number], neurons=seen.neurons, **scale)
+
+
+# Type of graph → what makes its graphs; `settings.measuring.GRAPH_OPTIONS` says which options mean something for it.
+GRAPHS: dict[str, Callable[[MeasureSettings, Source], Iterator[tuple[str, FunctionalGraph]]]] = {
+    "functional": _functional,
+    "grouped": _grouped,
+    "partitioned": _partitioned,
+    "per-sample": _per_sample,
+}
 
 
 def _nodes(settings: MeasureSettings, part: Activations, *, seed: int) -> Activations:

@@ -14,7 +14,7 @@ from dnn_topology.homology.betti_numbers import betti_numbers
 from dnn_topology.homology.bootstrap import intervals
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.pipeline import named_rows
-from dnn_topology.runs.run import epochs_in
+from dnn_topology.runs.run import HISTORY, epochs_in
 
 if TYPE_CHECKING:
     from dnn_topology.homology.diagrams import Diagrams
@@ -43,8 +43,8 @@ def write_results(
     from dnn_topology.show.report import draw_run
 
     folder, settings = measurement.folder, measurement.settings
-    history_file = measurement.run.folder / "history.csv"
-    history = store.read_table(history_file) if history_file.exists() else None
+    run = measurement.run
+    history = run.history() if (run.folder / HISTORY).exists() else None
     everything = {graph: measurement.load(graph=graph) for graph in measurement.graphs()}
     tables, drawings, paths = [], [], [folder / "topology.csv"]
     for graph, of_epochs in everything.items():

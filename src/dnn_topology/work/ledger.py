@@ -59,6 +59,13 @@ class Work(ABC, Generic[Task, Result]):
         return True
 
 
+@dataclass(frozen=True)
+class _Listed:
+    """What manifest.json says: task → file → size, time and digest."""
+
+    finished: dict[str, dict[str, dict[str, int | str]]]
+
+
 class Manifest:
     """The files of finished tasks, as they were when they were written.
 
@@ -72,12 +79,11 @@ class Manifest:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._path = folder / MANIFEST
-        self._entries: dict[str, dict[str, Any]] = {}
+        self._entries: dict[str, dict[str, dict[str, int | str]]] = {}
         if self._path.exists():
-            try:
-                self._entries = dict(store.read_json(self._path)["finished"])
-            except (DnnTopologyError, KeyError, TypeError, ValueError):
-                self._entries = {}  # it only repeats what the files say, which are then looked at one by one
+            # where it cannot be read: it only repeats what the files say, which are then looked at one by one
+            with suppress(DnnTopologyError):
+                self._entries = store.read_record(self._path, _Listed, strict=False).finished
 
     def knows(self, name: str) -> bool:
         """Return whether a task was finished."""
@@ -164,9 +170,8 @@ class Ledger(Generic[Task, Result]):
         if not path.exists():
             return None
         try:
-            note = store.read_json(path)
-            return Failure(note["kind"], str(note["reason"]))
-        except (DnnTopologyError, KeyError):
+            return store.read_record(path, Failure, strict=False)
+        except DnnTopologyError:
             return None  # a damaged note: the task is tried again
 
     def finish(

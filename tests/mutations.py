@@ -16,7 +16,19 @@ Mutation = Callable[[bytes, np.random.Generator], bytes]
 # What a stranger's program, or a stranger, writes where another value is expected, as JSON and (most) as TOML has it.
 STRANGE = [
     *("null", "true", "0", "-1", "3.5", "1e400", "-1e-400", "NaN", "Infinity", "-Infinity", "nan", "inf"),
-    *('""', '"text"', '"\\u0000"', '"\\ud800"', '"../../x"', '"a\\nb"', "[]", "{}", "[[]]", "[1, [2]]", '{"a": {"a": 1}}'),
+    *(
+        '""',
+        '"text"',
+        '"\\u0000"',
+        '"\\ud800"',
+        '"../../x"',
+        '"a\\nb"',
+        "[]",
+        "{}",
+        "[[]]",
+        "[1, [2]]",
+        '{"a": {"a": 1}}',
+    ),
     *("9" * 60, "9" * 5000, "1e300", "9223372036854775808", '"' + "x" * 10_000 + '"', "[" * 3000 + "]" * 3000),
     *("[" + "0, " * 5000 + "0]", '{"a": ' * 2000 + "1" + "}" * 2000, "1979-05-27", "[true, null]", '["a", 1]'),
 ]

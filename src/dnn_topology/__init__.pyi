@@ -41,6 +41,8 @@ from .monitors.plain import TopologyMonitor as TopologyMonitor
 from .monitors.stopping import TopologicalEarlyStopping as TopologicalEarlyStopping
 
 # beside the flow: networks, data, training
+from .nets.catalogue import list_data_sets as list_data_sets
+from .nets.catalogue import list_nets as list_nets
 from .nets.data import DataSet as DataSet
 from .nets.data import load_data as load_data
 from .nets.train import train as train

@@ -271,7 +271,7 @@ def _is_number(found: Any) -> bool:
 
 def _is_whole(found: Any) -> bool:
     """Return whether a value is a whole number, NumPy's included, that 64 bits hold."""
-    return isinstance(found, Integral) and not isinstance(found, bool) and int(found).bit_length() <= WHOLE_BITS
+    return not isinstance(found, bool) and isinstance(found, Integral) and int(found).bit_length() <= WHOLE_BITS
 
 
 def _is_finite(found: Any) -> bool:

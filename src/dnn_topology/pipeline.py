@@ -22,6 +22,7 @@ from dnn_topology.graphs.node_sampling import sample_nodes
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.persistence import persistence
 from dnn_topology.homology.summaries import summarize
+from dnn_topology.homology.tables import named_rows
 from dnn_topology.recording.activations import Activations, record
 from dnn_topology.recording.inputs import take_batches
 from dnn_topology.recording.layers import OUTPUT
@@ -307,15 +308,6 @@ def measurement(graphs: Mapping[str, Diagrams], settings: MeasureSettings) -> Me
         return Measurement(first, summarize(first), tuple(counted.values()), counted, settings)
     tables = [named_rows(summarize(diagrams), name) for name, diagrams in counted.items()]
     return Measurement(first, pd.concat(tables, ignore_index=True), (), counted, settings)
-
-
-def named_rows(table: pd.DataFrame, graph: str) -> pd.DataFrame:
-    """Return a table of one of several graphs with its number in front, in a column `part` or `sample`."""
-    kind = graph.rstrip("0123456789")
-    if not kind:
-        return table
-    numbers = pd.DataFrame({kind: int(graph.removeprefix(kind))}, index=table.index)
-    return pd.concat([numbers, table], axis=1)
 
 
 def track(

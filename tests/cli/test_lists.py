@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 from dnn_topology.cli import main
-from dnn_topology.cli.lists import data_set_rows, markdown_table, network_rows
+from dnn_topology.cli.lists import markdown_table
 from dnn_topology.cli.progress import print_table
+from dnn_topology.nets.catalogue import list_data_sets, list_nets
 from dnn_topology.nets.data import DATA_SETS
 from dnn_topology.nets.zoo import NETWORKS
 
 README = Path(__file__).parents[2] / "README.md"
 
 
-@pytest.mark.parametrize(("marker", "rows"), [("networks", network_rows), ("datasets", data_set_rows)])
+@pytest.mark.parametrize(("marker", "rows"), [("networks", list_nets), ("datasets", list_data_sets)])
 def test_the_readme_has_the_table_of_the_registry(marker: str, rows: object) -> None:
     found = re.search(rf"<!-- {marker} -->\n(.*?)\n<!-- /{marker} -->", README.read_text(), re.DOTALL)
     if found is None:

@@ -18,9 +18,10 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.bootstrap import intervals
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import read_dipha
+from dnn_topology.homology.tables import epoch_table
 from dnn_topology.runs.measurements import RunMeasurement, find_measurement
 from dnn_topology.runs.measuring import measure_epochs
-from dnn_topology.runs.results import counting, epoch_table, interval_table
+from dnn_topology.runs.results import counting, interval_table
 from dnn_topology.runs.run import Run
 from dnn_topology.runs.training import run_training
 from dnn_topology.settings import Resources, RunMeasureSettings, TrainSettings

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import read_dipha
-from dnn_topology.runs.results import epoch_table
+from dnn_topology.homology.tables import epoch_table
 from dnn_topology.show.report import draw_run, save_figure
 from dnn_topology.show.window import show_window
 

@@ -191,3 +191,17 @@ class StoppingRule:
                 "stopped": share["stop"].reindex(table.index, fill_value=0.0).to_numpy(),
             }
         )
+
+
+def how_sure(decision: Decision, sureness: pd.DataFrame, draws: int) -> str:
+    """Return in a sentence how many draws of the inputs agree with a decision; `sureness` is the rule's table."""
+    shares = sureness["chosen"].cumsum()
+    if shares.iloc[-1] == 0:
+        return f"no draw of the inputs, of {draws}, chooses an epoch"
+    low, high = (sureness["epoch"][shares >= level * shares.iloc[-1]].iloc[0] for level in (0.05, 0.95))
+    agree = round(draws * sureness.loc[sureness["epoch"] == decision.chosen_epoch, "chosen"].sum())
+    stop = round(draws * sureness["stopped"].sum())
+    return (
+        f"how sure: {agree} of {draws} draws of the inputs choose it too; nine in ten choose an epoch from {low} to "
+        f"{high}; {stop} of {draws} stop at all"
+    )

@@ -15,13 +15,8 @@ from dnn_topology.settings import DetectSettings, TrainSettings
 from dnn_topology.store import digest_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import torch
-
     from dnn_topology.nets.data import DataSet
     from dnn_topology.runs.detecting import Detection
-
-PIXELS = "x"  # name of the array of one's own inputs
 
 
 def detect(
@@ -35,7 +30,6 @@ def detect(
     settings: opt.DetectFlags = opt.DETECT,
     seed: Annotated[int | None, Parameter(group=opt.DETECTION)] = None,
     machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
-    config: opt.Config = None,
 ) -> None:
     """Fit detectors on clean training images, attack test images, and say how well the two are told apart.
 
@@ -53,9 +47,8 @@ def detect(
         settings: What is judged, and by what.
         seed: Seed of every draw (default: the trial's number).
         machine: What it may use.
-        config: Take flags from a TOML file (n_inputs = 100); flags given here win.
     """
-    del config
+    from dnn_topology.nets.data.own_images import read_own_images
     from dnn_topology.runs.detecting import write_detection
 
     plain = opt.plain(settings)
@@ -67,7 +60,7 @@ def detect(
     detection, data = _opened(run, named, checkpoint, epoch, asked, machine)
     if inputs is not None:
         path = detection.folder / f"scores_{inputs.stem}.csv"
-        detection.score_own(_own_inputs(inputs, data), path)
+        detection.score_own(read_own_images(inputs, data), path)
         answer(path)
         return
     detection.check_possible()
@@ -78,7 +71,8 @@ def detect(
     with progress("detect", total=total, done=total - len(missing)) as step:
         results = detection.run(step)
     paths = write_detection(results, detection.folder)
-    _print(results.table(), results.attacks())
+    report = results.report()
+    print_table(list(report), [tuple(row) for row in report.to_numpy()])
     answer(*paths)
 
 
@@ -112,67 +106,6 @@ def _opened(
     about = {**asdict(run.training), "weights": digest_of(weights)}
     net = run.load_net(data, weights)
     return Detection(net, data, asked, where, about=about, device=run.device), data
-
-
-def _own_inputs(path: Path, data: DataSet) -> torch.Tensor:
-    """Return a file's images in the form that the network expects.
-
-    Raises:
-        DnnTopologyError: The file holds none, their values are no pixels, or they are of another size.
-    """
-    import numpy as np
-    import torch
-
-    from dnn_topology import store
-
-    arrays = store.read_arrays(path)
-    images = arrays.get(PIXELS, np.empty(0))
-    if images.ndim != 4 or not len(images):
-        there = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
-        raise DnnTopologyError(f"{path} must hold images as {PIXELS} (n, channels, height, width), found {there}")
-    if images.dtype != np.uint8:
-        if not (np.issubdtype(images.dtype, np.floating) and images.min() >= 0 and images.max() <= 1):
-            raise DnnTopologyError(
-                f"{path}: pixels must be uint8, or floating-point in [0, 1]; found {images.dtype} from "
-                f"{images.min():g} to {images.max():g}"
-            )
-        images = images.astype(np.float32)
-    form = getattr(data.train, "form", None)
-    pixels = torch.from_numpy(images)
-    fitted: torch.Tensor = pixels.float() if form is None else form.fit(pixels)
-    return fitted
-
-
-def _print(table: pd.DataFrame, attacks: pd.DataFrame) -> None:
-    """Print AUROC and false alarms of every detector and attack, over all judged inputs."""
-    import pandas as pd
-
-    shown = [
-        (name, "" if pd.isna(size) else f"{size:g}", f"{share:.0%}")
-        for name, size, share in zip(attacks["attack"], attacks["strength"], attacks["fooled"], strict=True)
-    ]
-    pairs = {
-        pair: table[(table["inputs"] == "all") & (table["negative"] == pair[0]) & (table["positive"] == pair[1])]
-        for pair in (("clean", "adversarial"), ("noise", "adversarial"), ("clean", "noise"))
-    }
-    first, noisy, shaken = pairs.values()
-    n_detectors = table["detector"].nunique()  # every attack has a row for each, in the same order
-    about = [(*shown[place // n_detectors], detector) for place, detector in enumerate(first["detector"])]
-    columns = [
-        _intervals(rows, name)
-        for rows, name in ((first, "auroc"), (first, "fpr95"), (noisy, "auroc"), (shaken, "auroc"))
-    ]
-    header = ("attack", "strength", "fooled", "detector", "AUROC clean/adversarial", "FPR at 95 %")
-    print_table(
-        (*header, "AUROC noise/adversarial", "AUROC clean/noise"),
-        [(*line, *numbers) for line, *numbers in zip(about, *columns, strict=True)],
-    )
-
-
-def _intervals(rows: pd.DataFrame, name: str) -> list[str]:
-    """Return a number of each row with its interval, as text."""
-    ends = zip(rows[name], rows[f"{name}_low"], rows[f"{name}_high"], strict=True)
-    return [f"{value:.3f} [{low:.2f}, {high:.2f}]" for value, low, high in ends]
 
 
 def _long(seconds: float) -> str:

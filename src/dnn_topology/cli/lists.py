@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import Parameter
 
@@ -12,7 +11,8 @@ from dnn_topology.cli import options as opt
 from dnn_topology.cli.progress import answer, print_table
 from dnn_topology.settings import TrainSettings
 
-Rows = tuple[tuple[str, ...], Sequence[tuple[str, ...]]]
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def nets(*, markdown: bool = False) -> None:
@@ -21,7 +21,9 @@ def nets(*, markdown: bool = False) -> None:
     Args:
         markdown: Print the table of the README.
     """
-    _print(network_rows(), markdown=markdown)
+    from dnn_topology.nets.catalogue import list_nets
+
+    _print(list_nets(), markdown=markdown)
 
 
 def datasets(*, markdown: bool = False) -> None:
@@ -30,7 +32,9 @@ def datasets(*, markdown: bool = False) -> None:
     Args:
         markdown: Print the table of the README.
     """
-    _print(data_set_rows(), markdown=markdown)
+    from dnn_topology.nets.catalogue import list_data_sets
+
+    _print(list_data_sets(), markdown=markdown)
 
 
 def layers(
@@ -92,7 +96,6 @@ def estimate(
     settings: opt.MeasureFlags = opt.MEASURE,
     workers: opt.WorkerFlags = opt.Workers(),  # noqa: B008  # frozen
     verbose: bool = False,
-    config: opt.Config = None,
 ) -> None:
     """Say what `topology` with the same flags would take, without computing persistence.
 
@@ -106,9 +109,7 @@ def estimate(
         settings: What would be measured.
         workers: What it may use.
         verbose: Say how each epoch would be computed.
-        config: Take flags from a TOML file (max_epsilon = 0.3); flags given here win.
     """
-    del config
     from dnn_topology.homology.engines.estimate import amount, duration
     from dnn_topology.homology.engines.estimate import estimate as estimated
     from dnn_topology.homology.engines.planner import prepare
@@ -139,43 +140,18 @@ def estimate(
     print_table(("epoch", "neurons", "edges", "triangles, tetrahedra, …", "memory", "time", "engine"), rows)
 
 
-def network_rows() -> Rows:
-    """Return the table of networks, from their registry."""
-    from dnn_topology.nets.zoo import NETWORKS
-
-    rows = []
-    for network in NETWORKS.values():
-        name = " = ".join((network.name, *network.aliases))
-        images = ", ".join("×".join(map(str, shape)) for shape in network.shapes)
-        units, channels = network.n_nodes or ("", "")
-        rows.append((name, network.about, images, str(units), str(channels)))
-    rows.append(("torchvision:NAME", "any classifier of torchvision", "3×224×224 or as asked for", "", ""))
-    rows.append(("package.module:factory", "a network of your own", "as the data set's", "", ""))
-    return ("net", "what it is", "images", "units", "channels"), rows
-
-
-def data_set_rows() -> Rows:
-    """Return the table of data sets, from their registry."""
-    from dnn_topology.nets.data import DATA_SETS
-
-    rows = []
-    for source in DATA_SETS.values():
-        name = " = ".join((source.name, *source.aliases))
-        rows.append((f"{name}PATH" if name.endswith(":") else name, source.about, source.origin))
-    return ("dataset", "what it is", "where from"), rows
-
-
-def markdown_table(table: Rows) -> str:
+def markdown_table(table: pd.DataFrame) -> str:
     """Return a table as Markdown, names as code."""
-    header, rows = table
-    lines = [header, tuple("---" for _ in header)]
-    lines += [(" = ".join(f"`{name}`" for name in row[0].split(" = ")), *row[1:]) for row in rows]
+    rows = [
+        [" = ".join(f"`{name}`" for name in str(row[0]).split(" = ")), *map(str, row[1:])] for row in table.to_numpy()
+    ]
+    lines = [list(table), ["---" for _ in table], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _print(table: Rows, *, markdown: bool) -> None:
+def _print(table: pd.DataFrame, *, markdown: bool) -> None:
     """Print a table on standard output."""
     if markdown:
         answer(markdown_table(table))
     else:
-        print_table(*table)
+        print_table(list(table), [tuple(map(str, row)) for row in table.to_numpy()])

@@ -144,11 +144,13 @@ class Machine:
         data_dir: Where downloads are kept (default: the user's cache).
         device: cpu, cuda, cuda:1, mps, or auto.
         nproc: Cores to use in all (default: all there are).
+        config: Take flags from a TOML file (lr = 0.01); flags given here win.
     """
 
     data_dir: Path | None = None
     device: str = "auto"
     nproc: int | None = None
+    config: Path | None = None
 
     def __post_init__(self) -> None:
         if self.nproc is not None:
@@ -181,9 +183,6 @@ class Workers(Machine):
     """Where, and by how many, the epochs of a run are worked on.
 
     Attributes:
-        data_dir: Where downloads are kept (default: the user's cache).
-        device: cpu, cuda, cuda:1, mps, or auto.
-        nproc: Cores to use in all (default: all there are).
         jobs: Epochs to measure at the same time, sharing the cores.
         timeout: Give an epoch up after so many seconds.
         memory_limit: Refuse what would take more, in GiB (default: 80 % of what is free).
@@ -221,12 +220,12 @@ class Workers(Machine):
         )
 
 
+Workers.__doc__ = documented(Workers)
 NamedFlags = Annotated[Named, Parameter(name="*", group=WHAT)]
 MachineFlags = Annotated[Machine, Parameter(name="*", group=PLACES)]
 WorkerFlags = Annotated[Workers, Parameter(name="*", group=PLACES)]
 Checkpoint = Annotated[Path | None, Parameter(group=WHAT)]
 SavePath = Annotated[Path, Parameter(group=FIRST)]
-Config = Annotated[Path | None, Parameter(group=PLACES)]
 
 
 def defaults_from_file(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:

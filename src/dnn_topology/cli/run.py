@@ -50,7 +50,6 @@ def run(
     save_path: opt.SavePath = opt.RESULTS,
     workers: opt.WorkerFlags = opt.Workers(),  # noqa: B008  # frozen
     verbose: Verbose = False,
-    config: opt.Config = None,
     train: Annotated[Literal[0, 1] | None, Theirs] = None,
     build_graph: Annotated[Literal[0, 1], Theirs] = 1,
     resume: Annotated[bool, Theirs] = True,
@@ -79,7 +78,6 @@ def run(
         save_path: Where results go.
         workers: What it may use.
         verbose: Say how each epoch was computed.
-        config: Take flags from a TOML file (lr = 0.01); flags given here win.
         train: 1: train; 0: use the checkpoints there.
         build_graph: 1: measure topology; 0: only train.
         resume: Go on from what is there; always so.
@@ -89,14 +87,14 @@ def run(
     Raises:
         DnnTopologyError: A flag is wrong, or contradicts another.
     """
-    del config, resume, kl, scale
+    del resume, kl, scale
     if no_train and train is not None:
         theirs = "trains" if train else "measures the checkpoints of a training that is there"
         raise DnnTopologyError(
             f"--train {train} {theirs}, and --no-train measures a network as it is: give one of the two"
         )
     last = 0 if no_train else n_epochs_train
-    measured = with_thresholds(settings, thresholds, pictures)
+    measured = opt.plain(settings).with_thresholds(thresholds, filtration=pictures.filtration)
     epochs = sorted({0, *(epochs_test if epochs_test is not None else _usual_epochs(last))})
     check_epochs(epochs)
     if train == 0:
@@ -130,7 +128,6 @@ def train(
     save_path: opt.SavePath = opt.RESULTS,
     machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
     resume: Annotated[bool, Theirs] = True,
-    config: opt.Config = None,
 ) -> None:
     """Train a network and keep its weights, without measuring anything.
 
@@ -144,9 +141,8 @@ def train(
         save_path: Where results go.
         machine: What it may use.
         resume: Go on from what is there; always so.
-        config: Take flags from a TOML file (lr = 0.01); flags given here win.
     """
-    del config, resume
+    del resume
     there = named_run(training, seed, checkpoint, save_path, machine)
     watch = watch_of(there, stop, RunMeasureSettings(), None, save_every=save_every)
     train_with_progress(there, epochs=n_epochs_train, save_epochs=(), save_every=save_every, watch=watch)
@@ -167,7 +163,6 @@ def topology(
     pictures: opt.PictureFlags = opt.DRAW,
     workers: opt.WorkerFlags = opt.Workers(),  # noqa: B008  # frozen
     verbose: Verbose = False,
-    config: opt.Config = None,
 ) -> None:
     """Measure the topology of checkpoints that a training left, and leave tables and pictures.
 
@@ -183,10 +178,8 @@ def topology(
         pictures: How pictures are drawn.
         workers: What it may use.
         verbose: Say how each epoch was computed.
-        config: Take flags from a TOML file (max_epsilon = 0.3); flags given here win.
     """
-    del config
-    measured = with_thresholds(settings, thresholds, pictures)
+    measured = opt.plain(settings).with_thresholds(thresholds, filtration=pictures.filtration)
     if checkpoint is not None:
         training = TrainSettings(net=named.net, dataset=named.dataset, trial=named.trial)
         there = named_run(training, None, checkpoint, named.save_path, workers)
@@ -239,31 +232,6 @@ def named_run(
     plain = opt.plain(training) if type(training) is not TrainSettings else training
     settled = replace(plain, seed=plain.trial if seed is None else seed, weights=weights)
     return Run.named(settled, save_path, data_dir=machine.data_dir, device=machine.place, weights_file=checkpoint)
-
-
-def with_thresholds(
-    settings: RunMeasureSettings, thresholds: Sequence[float], pictures: PictureSettings
-) -> RunMeasureSettings:
-    """Return what is measured, METIS joining what is above the first threshold.
-
-    Raises:
-        DnnTopologyError: A threshold is out of range, or joins neurons beyond the end of the filtration.
-    """
-    measured = opt.plain(settings)
-    if not thresholds:
-        return measured
-    if not all(0 <= item <= 1 for item in thresholds):
-        raise DnnTopologyError(f"--thresholds takes numbers in [0, 1] such as 0.5 0.9, found {list(thresholds)}")
-    least = 1 - 2 * measured.max_epsilon
-    if pictures.filtration == "nominal" and min(thresholds) < least - 1e-12:
-        raise DnnTopologyError(
-            f"--thresholds {min(thresholds):g} joins neurons at ε {(1 - min(thresholds)) / 2:g}, beyond --max-epsilon "
-            f"{measured.max_epsilon:g}: take thresholds from {least:g}, or a larger --max-epsilon"
-        )
-    by_metis = measured.graph_type in {"grouped", "partitioned"} and (
-        measured.parted_by == "metis" or measured.subsplit > 0
-    )
-    return replace(measured, threshold=thresholds[0]) if by_metis else measured
 
 
 def check_epochs(epochs: Sequence[int]) -> None:

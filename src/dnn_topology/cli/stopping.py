@@ -87,6 +87,7 @@ def early_stop(
         DnnTopologyError: There are fewer than two checkpoints, or a flag is wrong.
         EpochsFailedError: Some epochs could not be measured; raised when the others are decided on.
     """
+    from dnn_topology.analysis.early_stopping import how_sure
     from dnn_topology.runs.measuring import EpochsFailedError
     from dnn_topology.runs.run import Run
     from dnn_topology.runs.stopping import StoppingEpochs, stopping_settings, values_of, write_decision
@@ -115,7 +116,7 @@ def early_stop(
     sureness = None
     if draws:
         sureness = rule.sureness({draw: values_of(tables, quantity, draw=draw) for draw in range(1, draws + 1)})
-        answer(_how_sure(decision, sureness, draws))
+        answer(how_sure(decision, sureness, draws))
     answer(*write_decision(decision, tables, looked_at, looked_at.folder if out is None else out, sureness=sureness))
     if failed:
         raise failed
@@ -207,17 +208,3 @@ def _say_which(decision: Decision, run: Run) -> None:
     stopped = "" if decision.stop_epoch is None else f", training stopped at epoch {decision.stop_epoch}"
     answer(f"epoch {decision.chosen_epoch}{stopped}: {decision.reason}")
     answer(f"its weights: {run.checkpoint(decision.chosen_epoch)}")
-
-
-def _how_sure(decision: Decision, sureness: pd.DataFrame, draws: int) -> str:
-    """Return how many draws of the inputs agree."""
-    shares = sureness["chosen"].cumsum()
-    if shares.iloc[-1] == 0:
-        return f"no draw of the inputs, of {draws}, chooses an epoch"
-    low, high = (sureness["epoch"][shares >= level * shares.iloc[-1]].iloc[0] for level in (0.05, 0.95))
-    agree = round(draws * sureness.loc[sureness["epoch"] == decision.chosen_epoch, "chosen"].sum())
-    stop = round(draws * sureness["stopped"].sum())
-    return (
-        f"how sure: {agree} of {draws} draws of the inputs choose it too; nine in ten choose an epoch from {low} to "
-        f"{high}; {stop} of {draws} stop at all"
-    )

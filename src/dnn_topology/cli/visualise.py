@@ -37,7 +37,7 @@ def visualise(
     formats: Annotated[tuple[str, ...], Drawn] = ("png", "svg", "pdf"),
     out: Annotated[Path | None, Drawn] = None,
     show: Annotated[bool, Drawn] = False,
-    config: opt.Config = None,
+    config: Annotated[Path | None, Parameter(group=opt.PLACES)] = None,
 ) -> None:
     """Draw the Betti curves of several epochs, and print their life and midlife.
 
@@ -59,8 +59,8 @@ def visualise(
         config: Take flags from a TOML file (dim = [1, 2]); flags given here win.
     """
     del config
+    from dnn_topology.homology.tables import epoch_table
     from dnn_topology.runs.measurements import find_measurement
-    from dnn_topology.runs.results import epoch_table
     from dnn_topology.show.plots import plot_betti_curves
     from dnn_topology.show.report import epoch_labels, save_figure
     from dnn_topology.show.window import show_window

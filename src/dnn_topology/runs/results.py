@@ -5,15 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from dnn_topology import store
-from dnn_topology.homology.betti_numbers import betti_numbers
 from dnn_topology.homology.bootstrap import intervals
-from dnn_topology.homology.summaries import summarize
-from dnn_topology.pipeline import named_rows
+from dnn_topology.homology.tables import epoch_table, threshold_table
 from dnn_topology.runs.run import HISTORY, epochs_in
 
 if TYPE_CHECKING:
@@ -74,45 +72,6 @@ def counting(diagrams: Mapping[int, Diagrams], measurement: RunMeasurement) -> d
     }
 
 
-def epoch_table(diagrams: Mapping[int, Diagrams], *, graph: str = "") -> pd.DataFrame:
-    """Return one row per epoch and dimension with the numbers of `summarize` and the sizes of the graph.
-
-    Args:
-        diagrams: Epoch → diagrams, filtered.
-        graph: The name of the graph, if it is one of several of each epoch.
-
-    Returns:
-        Columns epoch, those of `summarize`, n_nodes, n_edges, n_constant, min_persistence. For one of several graphs
-        a column with its number, `part` or `sample`, follows the epoch; a sample's label and what the network took
-        it for come last.
-    """
-    tables = []
-    for epoch, of_epoch in diagrams.items():
-        table = _named(summarize(of_epoch), epoch, graph)
-        table["n_nodes"] = of_epoch.n_nodes
-        for size in ("n_edges", "n_constant"):
-            table[size] = of_epoch.provenance.get(size)
-        table["min_persistence"] = of_epoch.min_persistence
-        for about in ("label", "predicted"):
-            if about in of_epoch.provenance:
-                table[about] = of_epoch.provenance[about]
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
-
-
-def threshold_table(
-    everything: Mapping[str, Mapping[int, Diagrams]],
-    thresholds: Sequence[float],
-    filtration: Literal["nominal", "density"],
-) -> pd.DataFrame:
-    """Return the Betti numbers at some thresholds, of every graph and epoch."""
-    return pd.concat(
-        _named(betti_numbers(diagrams, thresholds, filtration=filtration), epoch, graph)
-        for graph, of_epochs in everything.items()
-        for epoch, diagrams in of_epochs.items()
-    )
-
-
 def interval_table(measurement: RunMeasurement) -> pd.DataFrame | None:
     """Return the interval of every summary over the draws of neurons, for each epoch that has several.
 
@@ -134,10 +93,3 @@ def interval_table(measurement: RunMeasurement) -> pd.DataFrame | None:
             table.insert(0, "epoch", epoch)
             tables.append(table)
     return pd.concat(tables, ignore_index=True) if tables else None
-
-
-def _named(table: pd.DataFrame, epoch: int, graph: str) -> pd.DataFrame:
-    """Return a table of one graph with columns in front that say which: `epoch`, and `part` or `sample` if one is."""
-    table = named_rows(table, graph)
-    table.insert(0, "epoch", epoch)
-    return table

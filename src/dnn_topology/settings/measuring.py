@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, Self
 
 from dnn_topology._checks import (
     DnnTopologyError,
@@ -127,6 +127,28 @@ class MeasureSettings:
         if callable(self.metric):
             named["metric"] = getattr(self.metric, "__qualname__", repr(self.metric))
         return named
+
+    def with_thresholds(self, thresholds: Sequence[float], *, filtration: str = "nominal") -> Self:
+        """Return settings in which METIS joins what is above the first of some thresholds.
+
+        Args:
+            thresholds: Of |correlation|, or of the share of pairs with the filtration "density"; may be none.
+            filtration: "nominal" or "density".
+
+        Raises:
+            DnnTopologyError: A threshold is out of range, or joins neurons beyond the end of the filtration.
+        """
+        for threshold in thresholds:
+            check_fraction("thresholds", threshold)
+        least = 1 - 2 * self.max_epsilon
+        if thresholds and filtration == "nominal" and min(thresholds) < least - 1e-12:
+            raise DnnTopologyError(
+                f"thresholds={min(thresholds):g} joins neurons at ε {(1 - min(thresholds)) / 2:g}, beyond max_epsilon="
+                f"{self.max_epsilon:g}: take thresholds from {least:g}, or a larger max_epsilon"
+            )
+        by_metis = self.parted_by in {"metis", "structure-metis"} or self.subsplit > 0
+        parts = by_metis and self.graph_type in {"grouped", "partitioned"}
+        return replace(self, threshold=thresholds[0]) if parts and thresholds else self
 
     def _check_graph(self) -> None:
         """Check the options that only some types of graph have.

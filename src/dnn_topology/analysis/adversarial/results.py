@@ -89,8 +89,42 @@ class DetectResults:
         first = ["attack", "strength", "kind", "place", "label", "predicted"]
         return table[[*first, *(name for name in table if name not in first)]]
 
+    def report(self) -> pd.DataFrame:
+        """Return what matters most, as text: AUROC and false alarms of every detector and attack, over all inputs.
+
+        Returns:
+            One row per attack, strength and detector; numbers with their 95 % intervals.
+        """
+        columns = {
+            "AUROC clean/adversarial": ("clean", "adversarial", "auroc"),
+            "FPR at 95 %": ("clean", "adversarial", "fpr95"),
+            "AUROC noise/adversarial": ("noise", "adversarial", "auroc"),
+            "AUROC clean/noise": ("clean", "noise", "auroc"),
+        }
+        table = self.table()
+        everyone = table[table["inputs"] == "all"].set_index(["attack", "detector", "negative", "positive"])
+        rows = []
+        for (attack, strength), arrays in self.made.items():
+            of_attack = everyone.loc[attack]
+            if strength is not None:
+                of_attack = of_attack[of_attack["strength"] == strength]
+            about = {"attack": attack, "strength": "" if strength is None else f"{strength:g}"}
+            about["fooled"] = f"{arrays['fooled'].mean():.0%}"
+            for detector in of_attack.index.unique("detector"):
+                numbers = {
+                    name: _interval(of_attack.loc[(detector, negative, positive)], score)
+                    for name, (negative, positive, score) in columns.items()
+                }
+                rows.append({**about, "detector": detector, **numbers})
+        return pd.DataFrame(rows)
+
     @staticmethod
     def name(attack: Attack) -> str:
         """Return an attack and its strength as part of a file's name."""
         method, strength = attack
         return method if strength is None else f"{method}_{strength:g}"
+
+
+def _interval(row: pd.Series[Any], name: str) -> str:
+    """Return a number with its interval, as text."""
+    return f"{row[name]:.3f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"

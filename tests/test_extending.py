@@ -19,12 +19,14 @@ import dnn_topology as dt
 from dnn_topology.cli import app, main
 from dnn_topology.cli.options import PLACES, as_flags, plain
 from dnn_topology.graphs import graph_types
-from dnn_topology.graphs.graph import FunctionalGraph
+from dnn_topology.graphs.graph import FunctionalGraph, functional_graph
+from dnn_topology.graphs.groups import chosen_neurons
 from dnn_topology.homology.engines import ENGINES
 from dnn_topology.homology.engines.gudhi import Gudhi
 from dnn_topology.nets import zoo
 from dnn_topology.nets.data import names
 from dnn_topology.nets.zoo.network import Network
+from dnn_topology.progress import answer
 from dnn_topology.settings import MeasureSettings
 from dnn_topology.work.ledger import Ledger, Work
 
@@ -48,15 +50,15 @@ def test_every_place_that_contributing_names_is_there() -> None:
     places = re.findall(r"`((?:\w+/)+(?:\w+\.py)?)`", section)
     assert len(places) >= 8
     for place in places:
-        assert (root / place).exists(), place
+        assert (root / place).exists() or (root.parents[1] / place).exists(), place
 
 
 def test_a_type_of_graph_is_a_function_and_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     def halves(settings: MeasureSettings, source: graph_types.Source) -> Iterator[tuple[str, FunctionalGraph]]:
         middle = source.activations.values.shape[1] // 2
         for name, neurons in (("part0", np.arange(middle)), ("part1", np.arange(middle, 2 * middle))):
-            part = graph_types.chosen_neurons(source.activations, neurons)
-            yield name, graph_types.functional_graph(part, max_epsilon=settings.max_epsilon)
+            part = chosen_neurons(source.activations, neurons)
+            yield name, functional_graph(part, max_epsilon=settings.max_epsilon)
 
     monkeypatch.setitem(graph_types.GRAPHS, "halves", halves)
     settings = MeasureSettings(max_dim=0)
@@ -67,7 +69,7 @@ def test_a_type_of_graph_is_a_function_and_a_row(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_metric_is_a_function() -> None:
-    def taxicab(signals: NDArray[np.floating]) -> NDArray[np.floating]:
+    def taxicab(signals: NDArray[np.floating]) -> Any:
         return np.abs(signals[:, :, None] - signals[:, None, :]).sum(axis=0)
 
     measured = dt.measure(model(), batches(), metric=taxicab, max_epsilon=30, max_dim=0)
@@ -139,7 +141,7 @@ def test_a_command_is_a_function_and_a_row_and_an_option_a_field(capsys: pytest.
             name: Who.
             how: How.
         """
-        print(name.upper() if plain(how).loud_voice else name)  # type: ignore[attr-defined]
+        answer(name.upper() if plain(how).loud_voice else name)  # type: ignore[attr-defined]
 
     greet.__annotations__ = {"name": str, "how": flags, "return": None}
     app.command(greet)

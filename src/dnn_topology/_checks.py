@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import difflib
 import math
+import reprlib
 import types
 from collections.abc import Callable, Iterable
 from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+WHOLE_BITS = 63  # of a whole number that arrays, files and generators take
+SHORT = reprlib.Repr()  # of values in messages
+SHORT.maxstring = SHORT.maxother = 120
 
 
 class DnnTopologyError(ValueError):
@@ -26,15 +31,16 @@ def nearest(found: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(close)}?" if close else f"expected one of {', '.join(known)}"
 
 
-def check_choice(name: str, found: str, known: Iterable[str]) -> str:
-    """Return `found` if it is one of `known`.
+def check_choice(name: str, found: object, known: Iterable[str]) -> str:
+    """Return a name that is one of `known`.
 
     Raises:
         DnnTopologyError: It is not; the message names the nearest ones.
     """
     known = list(known)
-    if found not in known:
-        raise DnnTopologyError(f"unknown {name} {found!r}: {nearest(found, known)}")
+    if not isinstance(found, str) or found not in known:
+        ending = nearest(found[:100] if isinstance(found, str) else "", known)
+        raise DnnTopologyError(f"unknown {name} {shown(found)}: {ending}")
     return found
 
 
@@ -48,51 +54,51 @@ def check_max_epsilon(max_epsilon: Any, *, bounded: bool = True) -> float:
     Raises:
         DnnTopologyError: It is outside: a correlation distance is at most 1, so ε = d / 2 at most 0.5.
     """
-    number = float(max_epsilon) if _is_number(max_epsilon) else float("nan")
+    number = float(max_epsilon) if _is(max_epsilon, float) else float("nan")
     if bounded and not 0 < number <= 0.5:
         raise DnnTopologyError(
-            f"max_epsilon must lie in (0, 0.5], found {max_epsilon}: ε is a radius, half the distance "
+            f"max_epsilon must lie in (0, 0.5], found {shown(max_epsilon)}: ε is a radius, half the distance "
             "1 - |correlation|; the original's value is 0.3"
         )
     if not 0 < number < float("inf"):
         raise DnnTopologyError(
-            f"max_epsilon must be a positive finite number, found {max_epsilon}: ε is a radius, half the distance "
-            "up to which nodes are joined"
+            f"max_epsilon must be a positive finite number, found {shown(max_epsilon)}: ε is a radius, half the "
+            "distance up to which nodes are joined"
         )
     return number
 
 
-def check_max_dim(max_dim: int) -> int:
+def check_max_dim(max_dim: Any) -> int:
     """Return `max_dim`, the highest Betti number, as an int of at least 0.
 
     Raises:
         DnnTopologyError: It is negative or no whole number.
     """
-    if int(max_dim) != max_dim or max_dim < 0:
+    if not _is(max_dim, int) or max_dim < 0:
         raise DnnTopologyError(
-            f"max_dim must be a whole number of at least 0, found {max_dim}: 2 computes H0, H1 and H2"
+            f"max_dim must be a whole number of at least 0, found {shown(max_dim)}: 2 computes H0, H1 and H2"
         )
     return int(max_dim)
 
 
-def check_at_least(name: str, found: float, least: float) -> None:
+def check_at_least(name: str, found: Any, least: float) -> None:
     """Check that a number reaches its smallest sensible value.
 
     Raises:
         DnnTopologyError: It does not.
     """
-    if not found >= least:
-        raise DnnTopologyError(f"{name} must be at least {least}, found {found}")
+    if not _is_number(found) or not found >= least:
+        raise DnnTopologyError(f"{name} must be at least {least}, found {shown(found)}")
 
 
-def check_fraction(name: str, found: float) -> None:
+def check_fraction(name: str, found: Any) -> None:
     """Check that a number is a share.
 
     Raises:
         DnnTopologyError: It lies outside [0, 1].
     """
-    if not 0 <= found <= 1:
-        raise DnnTopologyError(f"{name} must lie in [0, 1], found {found}")
+    if not _is_number(found) or not 0 <= found <= 1:
+        raise DnnTopologyError(f"{name} must lie in [0, 1], found {shown(found)}")
 
 
 def check_sampling(sample_nodes: int | None, bootstrap: int, constant: str) -> None:
@@ -141,13 +147,37 @@ def check_type(name: str, found: Any, hint: Any) -> None:
         Traceback (most recent call last):
         dnn_topology._checks.DnnTopologyError: n_inputs must be a whole number or None, found 'many'
     """
-    wanted = get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
+    wanted = _choices(hint)
     if any(_is(found, one) for one in wanted):
         return
     if len(wanted) == 1 and get_origin(hint) is Literal and isinstance(found, str):
         check_choice(name, found, get_args(hint))
     expected = " or ".join(dict.fromkeys(_words(one) for one in wanted))
-    raise DnnTopologyError(f"{name} must be {expected}, found {found!r}")
+    raise DnnTopologyError(f"{name} must be {expected}, found {shown(found)}")
+
+
+def shown(found: Any) -> str:
+    """Return a value as a message shows it: on one line, and of what is long its beginning.
+
+    Example:
+        >>> shown([0] * 1000)
+        '[0, 0, 0, 0, 0, 0, ...]'
+    """
+    try:
+        text = f"a number of {found.bit_length()} bits" if _is_long(found) else SHORT.repr(found)
+    except Exception:  # whatever the repr of a stranger's class raises
+        text = f"a {type(found).__name__}"
+    return " ".join(text.split())
+
+
+def _is_long(found: Any) -> bool:
+    """Return whether a value is a whole number that nobody reads, and that Python may refuse to write out."""
+    return isinstance(found, int) and found.bit_length() > WHOLE_BITS
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    """Return the types that an annotation allows."""
+    return get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
 
 
 @cache
@@ -157,20 +187,37 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def _is(found: Any, hint: Any) -> bool:
-    """Return whether a value is of one plain type, as annotations mean it."""
-    if get_origin(hint) is Literal:
-        return found in get_args(hint)
-    if get_origin(hint) is tuple:
-        return isinstance(found, tuple) and all(_is(item, get_args(hint)[0]) for item in found)
-    if get_origin(hint) is Callable or hint is Callable:
+    """Return whether a value is of one type, as annotations mean it."""
+    origin, args = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if hint in {None, type(None)}:
+        return found is None
+    if origin is Literal:
+        return any(type(found) is type(one) and found == one for one in args)
+    if origin is tuple:
+        return isinstance(found, tuple) and _items_are(found, args)
+    if origin is list:
+        return isinstance(found, list) and all(_is_one(item, args[0]) for item in found)
+    if origin is dict:
+        return isinstance(found, dict) and all(_is_one(k, args[0]) and _is_one(v, args[1]) for k, v in found.items())
+    if origin is Callable or hint is Callable:
         return callable(found)
-    if hint is bool:
-        return isinstance(found, bool)
-    if hint is int:
-        return _is_number(found) and math.isfinite(found) and int(found) == found
-    if hint is float:
-        return _is_number(found) and math.isfinite(found)
-    return isinstance(found, hint)
+    return (
+        _is_whole(found) if hint is int else _is_finite(found) if hint is float else isinstance(found, origin or hint)
+    )
+
+
+def _is_one(found: Any, hint: Any) -> bool:
+    """Return whether a value is what an annotation says, a union included."""
+    return any(_is(found, one) for one in _choices(hint))
+
+
+def _items_are(found: tuple[Any, ...], args: tuple[Any, ...]) -> bool:
+    """Return whether the items of a tuple are what its annotation says."""
+    if args[-1] is Ellipsis:
+        return all(_is_one(item, args[0]) for item in found)
+    return len(found) == len(args) and all(_is_one(item, arg) for item, arg in zip(found, args, strict=True))
 
 
 def _is_number(found: Any) -> bool:
@@ -178,14 +225,48 @@ def _is_number(found: Any) -> bool:
     return isinstance(found, Real) and not isinstance(found, bool)
 
 
+def _is_whole(found: Any) -> bool:
+    """Return whether a value is a whole number, NumPy's included, that 64 bits hold."""
+    return not isinstance(found, bool) and isinstance(found, Integral) and int(found).bit_length() <= WHOLE_BITS
+
+
+def _is_finite(found: Any) -> bool:
+    """Return whether a value is a number that is a finite float; a whole number may be too large to be one."""
+    try:
+        return _is_number(found) and math.isfinite(found)
+    except OverflowError:
+        return False
+
+
 def _words(hint: Any) -> str:
     """Return a type in words."""
-    if get_origin(hint) is Literal:
-        return "one of " + ", ".join(map(repr, get_args(hint)))
-    if get_origin(hint) is tuple:
-        return f"a tuple of {_words(get_args(hint)[0]).removeprefix('a ')}s"
-    names = {str: "a text", int: "a whole number", float: "a finite number", bool: "True or False", Path: "a path"}
-    return names.get(hint, "None" if hint in {None, type(None)} else "a function")
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return "one of " + ", ".join(map(repr, args))
+    if origin is tuple and args[-1] is not Ellipsis:
+        return f"{len(args)} values"
+    if origin in {tuple, list}:
+        return f"a {origin.__name__} of {_plural(args[0])}"
+    if origin is dict:
+        return f"a table of {_plural(args[1])} by name"
+    if origin is Callable or hint is Callable:
+        return "a function"
+    names = {
+        str: "a text",
+        int: f"a whole number below 2^{WHOLE_BITS}",
+        float: "a finite number",
+        bool: "True or False",
+        Path: "a path",
+        None: "None",
+        type(None): "None",
+    }
+    return names.get(hint, f"a {getattr(origin or hint, '__name__', hint)}")
+
+
+def _plural(hint: Any) -> str:
+    """Return several values of a type in words."""
+    several = {str: "texts", int: "whole numbers", float: "finite numbers", bool: "truth values", Path: "paths"}
+    return " or ".join(several.get(one, _words(one)) for one in _choices(hint))
 
 
 def check_whole(name: str, value: object, least: int) -> int:
@@ -195,7 +276,7 @@ def check_whole(name: str, value: object, least: int) -> int:
         DnnTopologyError: It is none, or too small.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise DnnTopologyError(f"{name} must be a whole number, found {value!r}")
+        raise DnnTopologyError(f"{name} must be a whole number, found {shown(value)}")
     check_at_least(name, int(value), least)
     return int(value)
 

@@ -19,23 +19,29 @@ import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 import psutil
 
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, shown
+from dnn_topology._records import record_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
 
+Record = TypeVar("Record")
 FORMAT = 1  # of every file written here; raised when an older reader would misread a newer file
 PARTIAL = ".partial-"  # start of the name of a file that is being written
 STALE = 3600.0  # seconds after which such a file of another machine is what a killed process left
 MOST_UNPACKED = 2**28  # bytes of arrays in a small file that are believed
 MOST_EXPANDED = 200  # times a file's own size that are believed of a large one
+LONGEST_HEADER = 2**16  # bytes of the first line of a table
+EXACT = 2.0**53  # below it a float is the whole number that was written
+AGAIN = "delete it and run again"  # the remedy of files that running again makes again, and of no others
+LONGEST_KEY = 2000  # parts of a dotted key in TOML
 CHUNK = 2**20  # bytes unpacked at a time
 
 
@@ -81,17 +87,30 @@ def readable_errors(verb: str, path: Path) -> Iterator[None]:
         Nothing.
 
     Raises:
-        DnnTopologyError: The block raised an OSError.
+        DnnTopologyError: The block raised an OSError, or no file has such a name.
     """
+    try:
+        os.fsencode(path)
+        named = "\0" not in str(path)
+    except UnicodeEncodeError:
+        named = False
+    if not named:
+        raise DnnTopologyError(f"cannot {verb} {_named(path)}: no file has such a name")
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
         raise DnnTopologyError(
-            f"cannot {verb} {path}: {reason}; free some space or name another folder (--save-path)"
+            f"cannot {verb} {_named(path)}: {reason}; free some space or name another folder (--save-path)"
             if verb == "write"
-            else f"cannot {verb} {path}: {reason}"
+            else f"cannot {verb} {_named(path)}: {reason}"
         ) from error
+
+
+def _named(path: Path) -> str:
+    """Return a path as a message shows it, whatever characters it has."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)
 
 
 @contextlib.contextmanager
@@ -127,8 +146,12 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
+def read_json(path: Path, *, remedy: str = AGAIN) -> dict[str, Any]:
+    """Read a JSON object, in UTF-8 or another encoding of Unicode.
+
+    Args:
+        path: The file.
+        remedy: What to do where it is none, for the message.
 
     Raises:
         DnnTopologyError: The file is missing, unreadable or no JSON object.
@@ -136,13 +159,41 @@ def read_json(path: Path) -> dict[str, Any]:
     with readable_errors("read", path):
         text = path.read_bytes()
     try:
-        content = json.loads(text)
+        content = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise DnnTopologyError(f"{path} is damaged: {reason}; delete it and run again") from error
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0][:200]
+        raise DnnTopologyError(f"{path} is damaged: {reason}; {remedy}") from error
     if not isinstance(content, dict):
-        raise DnnTopologyError(f"{path} is damaged: expected a JSON object; delete it and run again")
+        raise DnnTopologyError(f"{path} is damaged: expected a JSON object; {remedy}")
     return content
+
+
+def read_record(path: Path, kind: type[Record], *, remedy: str = AGAIN, strict: bool = True) -> Record:
+    """Read a JSON object as the record that a dataclass describes.
+
+    Args:
+        path: The file.
+        kind: The dataclass, or an annotation such as `dict[str, int]`.
+        remedy: What to do where it is none, for the message.
+        strict: Whether a key that is no field is refused.
+
+    Raises:
+        DnnTopologyError: The file is missing or unreadable, or a part of it is missing or of another type.
+    """
+    content = read_json(path, remedy=remedy)
+    try:
+        return record_of(content, kind, strict=strict)
+    except DnnTopologyError as error:
+        raise DnnTopologyError(f"{path} is damaged: {error}; {remedy}") from error
+
+
+def _no_number(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python reads and JSON has not.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(f"{name} is no number in JSON")
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -150,25 +201,56 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     write_bytes(path, table.to_csv(index=False).encode())
 
 
-def read_table(path: Path, remedy: str = "delete it and run again") -> pd.DataFrame:
+def read_table(path: Path, remedy: str = AGAIN, *, columns: Mapping[str, type] | None = None) -> pd.DataFrame:
     """Read a table of CSV.
 
     Args:
         path: The file.
         remedy: What to do where it is none, for the message.
+        columns: Columns that it must have → int, or float, whose empty fields are NaN. Others are passed over.
 
     Raises:
-        DnnTopologyError: The file is missing, unreadable or no table.
+        DnnTopologyError: The file is missing, unreadable or no table, or has not these columns.
     """
     import pandas as pd
 
     with readable_errors("read", path):
         content = path.read_bytes()
+    header = content[:LONGEST_HEADER].split(b"\n")[0]
+    if len(header) == LONGEST_HEADER:
+        raise DnnTopologyError(
+            f"{path} is no table in CSV (its first line is longer than {LONGEST_HEADER} bytes): {remedy}"
+        )
     try:
-        return pd.read_csv(io.BytesIO(content))
-    except (ValueError, OverflowError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        table = pd.read_csv(io.BytesIO(content), low_memory=False)
+    except (ValueError, OverflowError, MemoryError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise DnnTopologyError(f"{path} is no table in CSV ({reason}): {remedy}") from error
+    if columns is None:
+        return table
+    try:
+        return pd.DataFrame({name: _column(table, name, kind) for name, kind in columns.items()})
+    except _UnreadableError as error:
+        raise DnnTopologyError(f"{path} is damaged ({error}): {remedy}") from error
+
+
+def _column(table: pd.DataFrame, name: str, kind: type) -> pd.Series[Any]:
+    """Return a column of a table, as numbers.
+
+    Raises:
+        _UnreadableError: There is none, or not of such numbers.
+    """
+    if name not in table:
+        raise _UnreadableError(f"it has no column {name}")
+    column = table[name]
+    if column.dtype.kind not in "iuf" and len(column):
+        raise _UnreadableError(f"column {name} must hold numbers, found {shown(column.iloc[0])}")
+    values = column.to_numpy(dtype=np.float64)
+    if kind is int and not (np.isfinite(values) & (values == np.round(values)) & (np.abs(values) < EXACT)).all():
+        raise _UnreadableError(f"column {name} must hold whole numbers")
+    if np.isinf(values).any():
+        raise _UnreadableError(f"column {name} holds a number that is not finite")
+    return column.astype(np.int64 if kind is int else np.float64)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -181,7 +263,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     write_bytes(path, buffer.getbuffer())
 
 
-def read_arrays(path: Path, *, remedy: str = "delete it and run again") -> dict[str, NDArray[Any]]:
+def read_arrays(path: Path, *, remedy: str = AGAIN) -> dict[str, NDArray[Any]]:
     """Read all arrays of an npz, without pickle.
 
     What its headers announce is compared with the size of the file before anything is unpacked.
@@ -316,12 +398,18 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     with readable_errors("read", path):
         text = path.read_bytes()
+    deep = f"{path} is not TOML that anyone wrote by hand: it is nested too deeply"
     try:
-        return tomllib.loads(text.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DnnTopologyError(f"{path} is not TOML: {error}") from error
+        readable = text.decode("utf-8-sig")
+        if any(part.count(".") > LONGEST_KEY for line in readable.splitlines() for part in line.split("=")):
+            raise DnnTopologyError(deep)  # time grows with the square of a key's length
+        return tomllib.loads(readable)
+    except DnnTopologyError:
+        raise
     except RecursionError as error:
-        raise DnnTopologyError(f"{path} is not TOML that anyone wrote by hand: it is nested too deeply") from error
+        raise DnnTopologyError(deep) from error
+    except ValueError as error:  # also of a number of more digits than Python reads
+        raise DnnTopologyError(f"{path} is not TOML: {' '.join(str(error).split())[:200]}") from error
 
 
 def sweep(folder: Path) -> None:

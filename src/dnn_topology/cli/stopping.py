@@ -117,7 +117,8 @@ def early_stop(
     _say_which(decision, there)
     sureness = None
     if draws:
-        sureness = rule.sureness({draw: values_of(tables, quantity, draw=draw) for draw in range(1, draws + 1)})
+        values = {draw: values_of(tables, quantity, draw=draw) for draw in range(draws + 1)}
+        sureness = rule.sureness({draw: values[draw] for draw in range(1, draws + 1)}, values=values[0])
         answer(how_sure(decision, sureness, draws))
     answer(*write_decision(decision, tables, looked_at, looked_at.folder if out is None else out, sureness=sureness))
     if failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -71,13 +72,22 @@ def visualise(
         counted = {
             epoch: one.filtered(min_persistence=min_persistence, essential=essential) for epoch, one in loaded.items()
         }
-        drawn: dict[str, Any] = {"dim": k, "filtration": pictures.filtration, "smooth": pictures.smooth}
+        drawn: dict[str, Any] = {"dim": k, **asdict(pictures)}
+        curves = epoch_labels(loaded if pictures.as_original else counted)
         lines = epoch_lines(epoch_table(counted), dim=k)
-        ax = plot_betti_curves(epoch_labels(counted), **drawn)
-        suffix = ("_density" if pictures.filtration == "density" else "") + ("_smooth" if pictures.smooth else "")
+        ax = plot_betti_curves(curves, **drawn)
+        suffix = "".join(
+            f"_{name}"
+            for name, drawn_so in (
+                ("density", pictures.filtration == "density"),
+                ("smooth", pictures.smooth),
+                ("as_original", pictures.as_original),
+            )
+            if drawn_so
+        )
         paths = save_figure(ax, folder / graph / f"betti_curves_H{k}{suffix}", formats=formats)
         answer(f"{graph}{', ' if graph else ''}{lines}", *paths)
-        if show and not show_window(partial(plot_betti_curves, epoch_labels(counted), **drawn)):
+        if show and not show_window(partial(plot_betti_curves, curves, **drawn)):
             say("there is no screen here; the picture is in the files above")
 
 

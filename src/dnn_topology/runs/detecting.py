@@ -20,6 +20,7 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.adversarial.detection import DEFAULT, FittedDetectors, fit_detectors
 from dnn_topology.analysis.adversarial.judging import check_names, expected_seconds, rightly_judged
 from dnn_topology.analysis.adversarial.results import Attack, DetectResults
+from dnn_topology.analysis.adversarial.score_files import check_score_arrays
 from dnn_topology.settings import DetectSettings
 from dnn_topology.work import stamps
 from dnn_topology.work.ledger import Ledger, Work
@@ -164,8 +165,19 @@ class Detection(Work[Attack, Arrays]):
         store.write_arrays(self.files(attack)[0], result)
 
     def load(self, attack: Attack) -> Arrays:
-        """Read the scores of an attack."""
-        return store.read_arrays(self.files(attack)[0])
+        """Read the scores of an attack.
+
+        Raises:
+            DnnTopologyError: The file is damaged.
+        """
+        (path,) = self.files(attack)
+        arrays = store.read_arrays(path)
+        sizes = [size for size in self.settings.batch_sizes if size]
+        try:
+            check_score_arrays(arrays, clean=attack == CLEAN, detectors=self.names, batch_sizes=sizes)
+        except DnnTopologyError as error:
+            raise DnnTopologyError(f"{path} is damaged: {error}; {store.AGAIN}") from error
+        return arrays
 
     def score_own(self, images: torch.Tensor, path: Path) -> None:
         """Write how suspicious some images are, as a table.

@@ -151,12 +151,18 @@ def _groups_of(measurement: RunMeasurement, epochs: Sequence[int]) -> NDArray[np
     """Return the groups of neurons that are the same at every epoch, or None for graphs that have none.
 
     They are made once, at the last of the epochs that are asked for first, and stay as they are when epochs follow.
+
+    Raises:
+        DnnTopologyError: Their file is damaged.
     """
     if not measurement.settings.fixed_groups:
         return None
     files = sorted(measurement.folder.glob("epoch*_groups.npz"))
     if files:
-        return store.read_arrays(files[0])["groups"]
+        found = store.read_arrays(files[0]).get("groups")
+        if found is None or found.ndim != 1 or found.dtype.kind not in "iu":
+            raise DnnTopologyError(f"{files[0]} is damaged: it has no groups of neurons; {store.AGAIN}")
+        return found
     groups = fixed_groups(snapshot_of(measurement.run, measurement.settings, max(epochs)))
     assert groups is not None
     store.write_arrays(measurement.folder / f"epoch{max(epochs)}_groups.npz", {"groups": groups})

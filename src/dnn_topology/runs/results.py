@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import pandas as pd
 from dnn_topology import store
 from dnn_topology.homology.bootstrap import intervals
 from dnn_topology.homology.tables import epoch_table, threshold_table
-from dnn_topology.runs.run import epochs_in
+from dnn_topology.runs.run import HISTORY, epochs_in
 
 if TYPE_CHECKING:
     from dnn_topology.homology.diagrams import Diagrams
@@ -41,14 +42,15 @@ def write_results(
     from dnn_topology.show.report import draw_run
 
     folder, settings = measurement.folder, measurement.settings
-    history_file = measurement.run.folder / "history.csv"
-    history = store.read_table(history_file) if history_file.exists() else None
+    run = measurement.run
+    history = run.history() if (run.folder / HISTORY).exists() else None
     everything = {graph: measurement.load(graph=graph) for graph in measurement.graphs()}
     tables, drawings, paths = [], [], [folder / "topology.csv"]
     for graph, of_epochs in everything.items():
         counted = counting(of_epochs, measurement)
         tables.append(epoch_table(counted, graph=graph))
-        drawn = {epoch: diagrams for epoch, diagrams in counted.items() if epochs is None or epoch in epochs}
+        shown = of_epochs if pictures.as_original else counted
+        drawn = {epoch: diagrams for epoch, diagrams in shown.items() if epochs is None or epoch in epochs}
         drawings.append((drawn, tables[-1], folder / graph))
     store.write_table(paths[0], pd.concat(tables, ignore_index=True))
     if thresholds:
@@ -59,7 +61,7 @@ def write_results(
         paths.append(folder / "bootstrap.csv")
         store.write_table(paths[-1], spread)
     for drawn, table, where in drawings:
-        paths += draw_run(drawn, table, history, where, filtration=pictures.filtration, smooth=pictures.smooth)
+        paths += draw_run(drawn, table, history, where, **asdict(pictures))
     return paths
 
 

@@ -20,15 +20,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, nearest
 from dnn_topology.settings import TrainSettings
 from dnn_topology.work.ledger import Manifest
 from dnn_topology.work.stamps import SETTINGS, read_settings
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import nn
 
     from dnn_topology.nets.data import DataSet
+
+
+HISTORY = "history.csv"
+MEASURED_WHILE = ("lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy")  # an epoch of a history
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,14 @@ class Run:
         net = self.build_net(data)
         load_weights(weights, net, rename=find_network(self.training.net).rename)
         return net
+
+    def history(self) -> pd.DataFrame:
+        """Return how the training went, epoch by epoch, as in history.csv.
+
+        Raises:
+            DnnTopologyError: The file is missing or damaged.
+        """
+        return store.read_table(self.folder / HISTORY, columns={"epoch": int, **dict.fromkeys(MEASURED_WHILE, float)})
 
     def epochs(self) -> list[int]:
         """Return the epochs that have a checkpoint, in order."""

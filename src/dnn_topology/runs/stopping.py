@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,10 +141,7 @@ class StoppingEpochs(Work[int, pd.DataFrame]):
             DnnTopologyError: The file is damaged.
         """
         (path,) = self.files(epoch)
-        try:
-            return store.read_table(path).astype(float).astype({"draw": int})[["draw", *QUANTITIES]]
-        except (ValueError, KeyError) as error:
-            raise DnnTopologyError(f"{path} is damaged ({error}): delete it and run again") from error
+        return store.read_table(path, columns={"draw": int, **dict.fromkeys(QUANTITIES, float)})
 
     def is_enough(self, epoch: int) -> bool:
         """Return whether an epoch has all the draws that are asked for."""
@@ -163,7 +160,8 @@ def stopping_settings(run: Run, **asked: Any) -> RunMeasureSettings:
     """
     known: dict[str, Any] = {}
     if any((run.folder / STEM).glob(RESULTS)):
-        known = {name: value for name, value in stamps.read_stamp(run.folder / STEM).items() if name in asked}
+        there = stamps.read_settings(run.folder / STEM, RunMeasureSettings)
+        known = {name: value for name, value in asdict(there).items() if name in asked}
     wanted = {**known, **{name: value for name, value in asked.items() if value is not None}}
     if wanted.get("layers") is not None:
         wanted["layers"] = tuple(wanted["layers"])
@@ -230,7 +228,7 @@ def write_decision(
     paths = [folder / "early_stopping.json", folder / "early_stopping.csv"]
     if decision.chosen_epoch is None:
         return paths
-    history = store.read_table(looked_at.run.folder / "history.csv")
+    history = looked_at.run.history()
     ax = plot_early_stopping(decision, history, values=table)
     return [*paths, *save_figure(ax, folder / "early_stopping", formats=["png"])]
 

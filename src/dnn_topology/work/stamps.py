@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, shown
+from dnn_topology._records import record_of
 
 Settings = TypeVar("Settings")
 SETTINGS = "settings.json"
@@ -31,14 +32,13 @@ def read_settings(folder: Path, kind: type[Settings]) -> Settings:
     unknown = sorted(set(stamp) - set(kind.__dataclass_fields__))  # type: ignore[attr-defined]
     if unknown:
         raise DnnTopologyError(
-            f"{path} does not describe a {_words(kind)}: it has {unknown[0]!r}; open it with the version of "
+            f"{path} does not describe a {_words(kind)}: it has {shown(unknown[0])}; open it with the version of "
             "dnn-topology that made it, or with the command that it belongs to"
         )
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in stamp.items()}
     try:
-        return kind(**values)
+        return record_of(stamp, kind)
     except DnnTopologyError as error:
-        raise DnnTopologyError(f"{path} does not describe a {_words(kind)}: {error}") from error
+        raise DnnTopologyError(f"{path} does not describe a {_words(kind)}: {error}; {_remedy(folder)}") from error
 
 
 def read_stamp(folder: Path) -> dict[str, Any]:
@@ -48,10 +48,16 @@ def read_stamp(folder: Path) -> dict[str, Any]:
         DnnTopologyError: It is missing, damaged, or of a newer format.
     """
     path = folder / SETTINGS
-    stamp = store.read_json(path)
+    if folder.is_dir() and not path.exists():
+        raise DnnTopologyError(
+            f"{folder} has results and no {SETTINGS} that says how they were made: {_remedy(folder)}"
+        )
+    stamp = store.read_json(path, remedy=_remedy(folder))
     written = stamp.pop("format", store.FORMAT)
     if not isinstance(written, int) or written > store.FORMAT:
-        raise DnnTopologyError(f"{path} has format {written!r}, and this version reads up to {store.FORMAT}: upgrade")
+        raise DnnTopologyError(
+            f"{path} has format {shown(written)}, and this version reads up to {store.FORMAT}: upgrade"
+        )
     return stamp
 
 
@@ -78,10 +84,12 @@ def claim(
         differing.pop(free, None)
     if differing is None:
         stamp = {"format": store.FORMAT, **_plain(settings)}
-        if not (folder / SETTINGS).exists() or store.read_json(folder / SETTINGS) != stamp:
+        if not _says(folder / SETTINGS, stamp):
             store.write_json(folder / SETTINGS, stamp)
     elif differing:
-        changes = ", ".join(f"{name} was {was!r} and is now {now!r}" for name, (was, now) in differing.items())
+        changes = ", ".join(
+            f"{name} was {shown(was)} and is now {shown(now)}" for name, (was, now) in differing.items()
+        )
         raise DnnTopologyError(
             f"{folder} was made with other settings ({changes}): ask for the same, take another trial= or save_path=, "
             "or delete that folder"
@@ -112,6 +120,19 @@ def home(base: Path, stem: str, settings: Mapping[str, Any], *, results: str, de
             return other
     named = "_".join(f"{name}-{_file_text(now)}" for name, (_, now) in differing.items())
     return base / f"{stem}_{named}"[:LONGEST]
+
+
+def _says(path: Path, stamp: Mapping[str, Any]) -> bool:
+    """Return whether a file says just this; one that is missing or damaged binds nobody where there are no results."""
+    try:
+        return store.read_json(path) == stamp
+    except DnnTopologyError:
+        return False
+
+
+def _remedy(folder: Path) -> str:
+    """Return what to do about a folder whose settings are lost; nothing but its owner knows what they were."""
+    return f"put back a whole copy of it, or delete {folder} with all that is in it and run again"
 
 
 def _differing(

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from dnn_topology._checks import DnnTopologyError, shown
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+MOST_NETWORKS = 3000  # of a Gaussian process, whose time grows with their cube
 STRENGTHS = np.logspace(-4, 2, 13)  # of the ridge; the fit chooses among them without looking at what is left out
 
 
@@ -82,6 +85,18 @@ class GaussianProcess:
     noise: float
     networks: dict[str, list[float]]
     gaps: list[float]
+
+    def __post_init__(self) -> None:
+        n = len(self.gaps)
+        if not 2 <= n <= MOST_NETWORKS or any(len(values) != n for values in self.networks.values()):
+            raise DnnTopologyError(
+                f"a Gaussian process is over 2 to {MOST_NETWORKS} networks, each with every feature and a gap, found "
+                f"{n}: take method 'linear' for more"
+            )
+        for name in ("amplitude", "length", "noise"):
+            value = getattr(self, name)
+            if not 1e-6 < value < 1e6:
+                raise DnnTopologyError(f"{name} of a Gaussian process must be positive, found {shown(value)}")
 
     @classmethod
     def learn(cls, columns: Sequence[str], values: NDArray[np.float64], gaps: NDArray[np.float64]) -> GaussianProcess:

@@ -6,24 +6,41 @@ import math
 import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError, check_choice
+from dnn_topology._checks import DnnTopologyError, check_choice, shown
+from dnn_topology._records import record_of
 from dnn_topology.analysis.features import FEATURE_SETS
 from dnn_topology.analysis.gap.folds import fold_labels, left_out
 from dnn_topology.analysis.gap.methods import METHODS, Learned
 from dnn_topology.analysis.gap.table import check_table, check_varying, design, measured_columns, usable
 
 KIND = "dnn-topology gap model"
+MAKE_ONE = "make one with `dnn-topology gap fit`"
 FAR = 0.1  # of the fitted range's width: beyond it a prediction is warned of
 
 
 class OutsideRangeWarning(UserWarning):
     """A prediction for a network that is unlike those of the fit."""
+
+
+@dataclass(frozen=True)
+class _GapFile:
+    """What the file of a model says."""
+
+    kind: str
+    format: int
+    features: str
+    method: Literal["linear", "gaussian-process"]
+    learned: dict[str, Any]
+    ranges: dict[str, tuple[float, float]]
+    errors: tuple[float, ...]
+    n_networks: int
+    measured: dict[str, str | float | bool | None]
 
 
 @dataclass(frozen=True)
@@ -161,29 +178,44 @@ class GapModel:
         Raises:
             DnnTopologyError: The file is missing, damaged, of another kind, version or set of features.
         """
-        content = store.read_json(Path(path))
-        if content.get("kind") != KIND:
-            raise DnnTopologyError(f"{path} is no model of the gap: make one with `dnn-topology gap fit`")
-        if content.get("format") != store.FORMAT:
+        path = Path(path)
+        stamp = store.read_json(path, remedy=MAKE_ONE)
+        if stamp.get("kind") != KIND:
+            raise DnnTopologyError(f"{path} is no model of the gap: {MAKE_ONE}")
+        if stamp.get("format") != store.FORMAT:
             raise DnnTopologyError(
-                f"{path} has format {content.get('format')}, and this version reads {store.FORMAT}: fit it again"
+                f"{path} has format {shown(stamp.get('format'))}, and this version reads {store.FORMAT}: fit it again"
             )
         try:
-            ranges = {name: (float(low), float(high)) for name, (low, high) in content["ranges"].items()}
-            errors = tuple(float(error) for error in content["errors"])
-            learned = METHODS[content["method"]](**content["learned"])
-            names = ("features", "method", "n_networks", "measured")
-            found = cls(learned=learned, ranges=ranges, errors=errors, **{name: content[name] for name in names})
-            middle = np.array([*ranges.values()], dtype=np.float64).mean(axis=1)
-            numbers = np.array([*learned.gaps_of(middle[None]), *errors], dtype=np.float64)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DnnTopologyError(f"{path} is damaged ({error!r}); fit it again") from error
-        whole = learned.columns == FEATURE_SETS.get(found.features) == tuple(ranges) and bool(errors)
-        if not whole or not np.isfinite(numbers).all():
-            raise DnnTopologyError(f"{path} is damaged (its parts do not fit together); fit it again")
+            content = record_of(stamp, _GapFile)
+            learned = record_of(content.learned, METHODS[content.method], name="learned")
+            about = {name: getattr(content, name) for name in ("features", "method", "n_networks", "measured")}
+            found = cls(learned=learned, ranges=content.ranges, errors=content.errors, **about)
+            found._check_whole()
+        except DnnTopologyError as error:
+            raise DnnTopologyError(f"{path} is damaged: {error}; fit it again") from error
         if features not in {None, found.features}:
             raise DnnTopologyError(f"{path} is a model of the features {found.features!r}, not {features!r}")
         return found
+
+    def _check_whole(self) -> None:
+        """Check that the parts of a model that was read fit together.
+
+        Raises:
+            DnnTopologyError: They do not.
+        """
+        columns = FEATURE_SETS[check_choice("feature set", self.features, FEATURE_SETS)]
+        if not self.learned.columns == columns == tuple(self.ranges):
+            raise DnnTopologyError(f"its parts are not of the features {', '.join(columns)}")
+        if not all(low < high for low, high in self.ranges.values()):
+            raise DnnTopologyError("ranges must be (lowest, highest) of each feature")
+        if not self.errors or self.errors[0] < 0 or [*self.errors] != sorted(self.errors):
+            raise DnnTopologyError("errors must rise from 0 or more")
+        middle = np.array([*self.ranges.values()], dtype=np.float64).mean(axis=1)
+        with np.errstate(all="ignore"):
+            gaps = self.learned.gaps_of(middle[None])
+        if not np.isfinite(gaps).all():
+            raise DnnTopologyError("it foretells no number amid its own networks")
 
     def _outside(self, values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Return (n_rows,) how far the farthest feature lies outside the fitted range, in widths of that."""

@@ -120,12 +120,14 @@ def _remedies(graph: FunctionalGraph, census: Census, plan: Plan, max_dim: int, 
 
 def _memory(census: Census, plan: Plan, max_dim: int) -> float:
     """Return the bytes that a plan takes."""
-    return COSTS[_name(plan)].memory(census, max_dim=max_dim, threads=plan.threads)
+    return COSTS.get(_name(plan), COSTS["gudhi"]).memory(census, max_dim=max_dim, threads=plan.threads)
 
 
 def _seconds(census: Census, plan: Plan, max_dim: int) -> float:
     """Return the time that a plan takes."""
-    return plan.compiling + COSTS[_name(plan)].seconds(census, max_dim=max_dim, threads=plan.threads)
+    return plan.compiling + COSTS.get(_name(plan), COSTS["gudhi"]).seconds(
+        census, max_dim=max_dim, threads=plan.threads
+    )
 
 
 def _counted(census: Census, graph: FunctionalGraph, plan: Plan) -> Census:

@@ -24,9 +24,9 @@ def read_own_images(path: Path, data: DataSet) -> torch.Tensor:
     Raises:
         DnnTopologyError: The file holds none, their values are no pixels, or they are of another size.
     """
-    arrays = store.read_arrays(path)
+    arrays = store.read_arrays(path, remedy=f"save your images again: numpy.savez(path, {PIXELS}=images)")
     images = arrays.get(PIXELS, np.empty(0))
-    if images.ndim != 4 or not len(images):
+    if images.ndim != 4 or not images.size:
         there = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
         raise DnnTopologyError(f"{path} must hold images as {PIXELS} (n, channels, height, width), found {there}")
     if images.dtype != np.uint8:

@@ -14,7 +14,7 @@ import numpy as np
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.diagrams import Diagrams
-from dnn_topology.runs.run import Run
+from dnn_topology.runs.run import Run, listed
 from dnn_topology.runs.study.cell import Cell, CellResult, Row, run_cell
 from dnn_topology.work.ledger import Ledger, Outcomes, Work
 from dnn_topology.work.stamps import SETTINGS
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from dnn_topology.runs.study.grid import Study
     from dnn_topology.settings import Resources
     from dnn_topology.work.isolate import Failure
+
+
+@dataclass(frozen=True)
+class _CellFile:
+    """What the file of a cell says, besides its settings."""
+
+    seconds: float
+    rows: list[Row]
 
 
 @dataclass(frozen=True)
@@ -124,21 +132,19 @@ class StudyFolder(Work[Cell, CellResult]):
             DnnTopologyError: A file is damaged.
         """
         path = self._result_file(cell)
-        content = store.read_json(path)
-        try:
-            rows, seconds = list(content["rows"]), float(content["seconds"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise DnnTopologyError(f"{path} is damaged ({error!r}); delete it and run again") from error
+        content = store.read_record(path, _CellFile, strict=False)
+        if (wrong := _wrong_rows(content.rows, cell)) is not None:
+            raise DnnTopologyError(f"{path} is damaged: {wrong}; {store.AGAIN}")
         files = {
             (epoch, draw): self.diagrams_file(cell, epoch, draw)
             for epoch in cell.measured
             for draw in range(cell.draws)
         }
-        return CellResult(rows, {at: Diagrams.load(path) for at, path in files.items()}, seconds)
+        return CellResult(content.rows, {at: Diagrams.load(path) for at, path in files.items()}, content.seconds)
 
     def seconds(self, cells: Sequence[Cell]) -> dict[Cell, float]:
         """Return how long finished cells took."""
-        return {cell: float(store.read_json(self._result_file(cell))["seconds"]) for cell in cells}
+        return {cell: store.read_record(self._result_file(cell), _CellFile, strict=False).seconds for cell in cells}
 
     def write_tables(self, cells: Sequence[Cell]) -> None:
         """Write study.csv, with the last row of every finished cell, and epochs.csv, with all; parquet if it can be.
@@ -211,6 +217,22 @@ def expected_seconds(seconds: Mapping[Cell, float], left: Sequence[Cell]) -> flo
         (cell.epochs + 1) * float(np.mean(rates.get((cell.training.net, cell.training.dataset), [everywhere])))
         for cell in left
     )
+
+
+def _wrong_rows(rows: Sequence[Row], cell: Cell) -> str | None:
+    """Return what is wrong with the rows of a cell's file, or None: each says which cell it is of, and its features."""
+    if [row.get("epoch") for row in rows] != [*cell.measured]:
+        return f"it has no row for each of the epochs {listed(cell.measured)}"
+    about = {**cell.columns, **cell.measured_how}
+    for row in rows:
+        if row.get("cell") != cell.name or row.keys() != rows[0].keys():
+            return "a row is of another cell, or has other columns than the rest"
+        if other := [name for name in row.keys() & about.keys() if row[name] != about[name]]:
+            return f"{other[0]} is {row[other[0]]!r}, and not {about[other[0]]!r}"
+        words = [name for name, value in row.items() if name not in about and isinstance(value, str)]
+        if words:
+            return f"{words[0]} must be a number, found {row[words[0]]!r}"
+    return None
 
 
 def _all_settings(cell: Cell) -> dict[str, Any]:

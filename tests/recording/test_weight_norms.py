@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.nets.weight_norms import weight_matrices, weight_norms
+from dnn_topology.recording.weight_norms import weight_matrices, weight_norms
 from dnn_topology.nets.zoo import build_net
 
 

@@ -23,6 +23,8 @@ from .analysis.adversarial.old_names import separation as separation
 from .analysis.adversarial.old_names import separations as separations
 from .analysis.adversarial.old_names import watch as watch
 from .analysis.early_stopping import StoppingRule as StoppingRule
+from .analysis.early_stopping import stopping_quantities as stopping_quantities
+from .analysis.features import gap_features as gap_features
 from .analysis.gap import GapModel as GapModel
 
 # signals → functional graphs
@@ -40,7 +42,8 @@ from .homology.dipha import write_dipha as write_dipha
 from .homology.persistence import persistence as persistence
 from .homology.summaries import summarize as summarize
 
-# the flow inside a training loop
+# the flow inside a training loop, and the callbacks of other libraries
+from . import monitors as monitors
 from .monitors.plain import TopologyMonitor as TopologyMonitor
 from .monitors.stopping import TopologicalEarlyStopping as TopologicalEarlyStopping
 

@@ -41,6 +41,7 @@ HOMES = {
     "typer": ("cli",),
     "rich": ("cli",),
     "gudhi": ("homology.engines",),
+    "numba": ("homology.engines.morse",),
     "redzed_tda": ("homology.engines.redzed",),
     "holos_tda": ("homology.engines.holos",),
     "ripser": ("homology.engines.ripser",),

@@ -48,9 +48,9 @@ def test_layers_lists_what_can_be_recorded_in_the_order_of_the_forward_pass(
     assert main(["layers", "--net", "conv_2", "--dataset", "digits", "--layers", "conv*", "fc3"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
     assert lines == [
-        ["conv1", "Conv2d", "64×28×28", "50176", "64", "channel"],
-        ["conv2", "Conv2d", "64×28×28", "50176", "64", "channel"],
-        ["fc3", "Sequential", "10", "10", "10", "unit,", "channel"],
+        ["conv1", "Conv2d", "64×28×28", "50176", "64", "28", "channel"],
+        ["conv2", "Conv2d", "64×28×28", "50176", "64", "28", "channel"],
+        ["fc3", "Sequential", "10", "10", "10", "10", "unit,", "channel"],
     ]
 
 

@@ -261,7 +261,7 @@ def test_diagrams_beside_a_run_that_was_deleted_are_not_taken_for_those_of_a_new
 
 def test_a_copy_of_a_run_is_a_run_of_its_own(finished: Run, tmp_path: Path) -> None:
     copy = Run.open(shutil.copytree(finished.folder, tmp_path / "elsewhere"))
-    assert copy.training == finished.training
+    assert replace(copy.training, data_source=None, data_digest=None) == finished.training
     assert copy.checkpoint(1).is_relative_to(tmp_path)
     assert measured(copy).load()[1] == measured(finished).load()[1]
     numbered = Run.open(shutil.copytree(finished.folder, tmp_path / "trial9"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import reprlib
 import types
 from collections.abc import Callable, Iterable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 SYMMETRY_TOLERANCE = 1e-8
 WHOLE_BITS = 63  # of a whole number that arrays, files and generators take
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 SHORT = reprlib.Repr()  # of values in messages
 SHORT.maxstring = SHORT.maxother = 120
 
@@ -26,7 +28,14 @@ class DnnTopologyError(ValueError):
     """A mistake that its user can mend: one line that says what, where and the remedy.
 
     Everything else that is raised is a fault of ours. The command line prints this one alone and exits with 2.
+
+    Args:
+        message: The line. Names of files, layers and keys in it may be anybody's: what would break the line or cannot
+            be printed is written as an escape.
     """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], str(message)))
 
 
 def nearest(found: str, known: Iterable[str]) -> str:
@@ -197,6 +206,8 @@ def check_type(name: str, found: Any, hint: Any) -> None:
     if len(wanted) == 1 and get_origin(hint) is Literal and isinstance(found, str):
         check_choice(name, found, get_args(hint))
     expected = " or ".join(dict.fromkeys(_words(one) for one in wanted))
+    if _is_long(found) and int in wanted:
+        expected += f" below 2^{WHOLE_BITS}"
     raise DnnTopologyError(f"{name} must be {expected}, found {shown(found)}")
 
 
@@ -297,7 +308,7 @@ def _words(hint: Any) -> str:
         return "a function"
     names = {
         str: "a text",
-        int: f"a whole number below 2^{WHOLE_BITS}",
+        int: "a whole number",
         float: "a finite number",
         bool: "True or False",
         Path: "a path",

@@ -149,6 +149,9 @@ def _groups_of(measurement: RunMeasurement, epochs: Sequence[int]) -> NDArray[np
     """Return the groups of neurons that are the same at every epoch, or None for graphs that have none.
 
     They are made once, at the last of the epochs that are asked for first, and stay as they are when epochs follow.
+
+    Raises:
+        DnnTopologyError: The file of the groups is damaged.
     """
     if not measurement.settings.fixed_groups:
         return None

@@ -24,36 +24,35 @@ def write_report(results: dict[str, Any], folder: Path) -> None:
 def table(results: dict[str, Any]) -> str:
     """Return the figures as Markdown."""
     machine = results["machine"]
-    engines = ["auto", *machine["engines"]]
+    names = [*machine["engines"]]
+    others = [name for name in names if name != "auto" and "morse" not in name]
     lines = [
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB; "
-        + ", ".join(f"{name} {version}" for name, version in machine["engines"].items()),
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB; load average {results['load']}; "
+        + ", ".join(f"{name} {version}" for name, version in machine["engines"].items() if version),
         "",
-        f"Seconds from the functional graph to the diagrams (peak MiB), medians; `{results['command']}`.",
+        "Seconds from the functional graph to the diagrams (peak MiB), medians of rivals in turns; "
+        f"`{results['command']}`.",
         "",
-        "| graph | " + " | ".join(engines) + " | auto / best alone | ripser.py / auto | diagrams equal |",
-        "|---" * (len(engines) + 4) + "|",
+        "| graph | " + " | ".join(names) + " | auto / best other | 2 threads / 1 | diagrams equal |",
+        "|---" * (len(names) + 4) + "|",
     ]
-    for cell, row in sorted(results.get("cells", {}).items()):
-        if "auto" not in row:
-            continue
-        auto = row["auto"]["seconds"]
-        alone = [run["seconds"] for name, run in row.items() if name != "auto" and run["seconds"]]
-        best = f"{auto / min(alone):.2f}" if auto and alone else ""
-        ripser = row.get("ripser", {})
-        beyond = ripser.get("limit") if ripser and not ripser.get("seconds") else None
-        versus = (ripser.get("seconds") or beyond) if ripser else None
-        times = f"{'> ' if beyond else ''}{versus / auto:.1f}" if versus and auto else ""
-        equal = "yes" if all(run.get("same", True) for run in row.values()) else "NO"
-        lines.append(
-            f"| {cell} | " + " | ".join(_cell(row.get(name)) for name in engines) + f" | {best} | {times} | {equal} |"
-        )
-    if "epoch" in results:
-        seconds = results["epoch"]["lenet"]["auto"]["seconds"]
-        lines += ["", f"One LeNet epoch, activations to summaries, ε ≤ 0.3, H0–H2: {seconds:.2f} s."]
-    for name, row in results.get("building", {}).items():
-        run = row["ours"]
-        lines += ["", f"Graph of {name}: {run['seconds']:.2f} s; `np.corrcoef` alone {run['corrcoef_seconds']:.2f} s."]
+    for cell, row in results.get("cells", {}).items():
+        auto, one = row["auto"]["seconds"], row["morse, 1 thread"]["seconds"]
+        times = [row[name]["seconds"] for name in others if row.get(name, {}).get("seconds")]
+        best = f"{auto / min(times):.2f}" if times else f"< {auto / row[others[0]]['limit']:.2f}"
+        equal = "yes" if len({run["digest"] for run in row.values() if run["seconds"]}) == 1 else "NO"
+        figures = " | ".join(_cell(row.get(name)) for name in names)
+        lines.append(f"| {cell} | {figures} | {best} | {one / auto:.2f} | {equal} |")
+    for scale, row in results.get("epoch", {}).items():
+        seconds = row["auto"]["seconds"]
+        lines += ["", f"One LeNet epoch, activations to summaries, ε ≤ {scale}, H0–H2: {seconds:.2f} s."]
+    if "large" in results:
+        lines += ["", "| large graph | auto | gudhi |", "|---|---|---|"]
+        lines += [
+            f"| {name} | {_cell(row['auto'])} | {_cell(row['gudhi'])} |" for name, row in results["large"].items()
+        ]
+    for name, row in results.get("start", {}).items():
+        lines += ["", f"First graph of a process, {name}: " + ", ".join(f"{dim} {t} s" for dim, t in row.items()) + "."]
     return "\n".join(lines) + "\n"
 
 
@@ -66,14 +65,17 @@ def _cell(run: dict[str, Any] | None) -> str:
     return f"{run['seconds']:.2f} ({run['peak_mib']:.0f})"
 
 
-def _plot(curves: dict[str, dict[str, list[dict[str, Any]]]], values: dict[str, list[str]], path: Path) -> None:
-    """Draw the scaling curves side by side."""
-    figure, axes = plt.subplots(1, len(curves), figsize=(5 * len(curves), 4), layout="constrained")
-    for ax, (name, engines) in zip(axes, curves.items(), strict=True):
-        for marker, (engine, runs) in zip(MARKERS, engines.items(), strict=False):
-            seconds = [run["seconds"] or float("nan") for run in runs]
+def _plot(curves: dict[str, dict[str, Any]], values: dict[str, list[str]], path: Path) -> None:
+    """Draw the scaling curves: time above, peak memory below."""
+    figure, axes = plt.subplots(2, len(values), figsize=(5 * len(values), 7), layout="constrained", sharex="col")
+    for column, (name, points) in zip(axes.T, values.items(), strict=True):
+        rows = [curves[f"{name}|{point}"] for point in points]
+        for marker, engine in zip(MARKERS, rows[0], strict=False):
             style = {"linewidth": 2.5} if engine == "auto" else {"linewidth": 1.0, "linestyle": "--"}
-            ax.plot([float(x) for x in values[name]], seconds, marker=marker, label=engine, **style)
-        ax.set(xlabel=name, ylabel="seconds, H0–H2", yscale="log")
-        ax.legend()
+            for ax, what in zip(column, ("seconds", "peak_mib"), strict=True):
+                heights = [row.get(engine, {}).get(what) or float("nan") for row in rows]
+                ax.plot([float(point) for point in points], heights, marker=marker, label=engine, **style)
+        column[0].set(ylabel="seconds, H0–H2", yscale="log")
+        column[1].set(xlabel=name, ylabel="peak memory, MiB", yscale="log")
+        column[0].legend()
     figure.savefig(path, dpi=150)

@@ -5,6 +5,8 @@ import os
 # One thread here and in every child process: two workers share two cores, and a sum is rounded in the same order.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,14 @@ settings.register_profile("dev", deadline=None, max_examples=50, suppress_health
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """What a command of a test sets for its process (--nproc) is not the next test's: sums would round otherwise."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ SRC = Path(dnn_topology.__file__).parent
 
 # A module imports from its own room and from rooms further up. Rooms in one line stand side by side and do not meet.
 LAYERS = (
-    ("_version", "_checks"),
+    ("_version", "_checks", "_renamed"),
     ("settings", "_records"),
-    ("store",),
+    ("store", "progress"),
     ("recording",),
     ("graphs",),
     ("homology",),
@@ -42,7 +42,7 @@ HOMES = {
     "torchvision": ("nets",),
     "matplotlib": ("show",),
     "cyclopts": ("cli",),
-    "rich": ("cli",),
+    "rich": ("progress",),
     "gudhi": ("homology.engines",),
     "redzed_tda": ("homology.engines.redzed",),
     "holos_tda": ("homology.engines.holos",),

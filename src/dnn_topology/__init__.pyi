@@ -10,14 +10,18 @@ from ._version import __version__ as __version__
 
 # numbers → what they are good for
 from .analysis.adversarial import BatchDetector as BatchDetector
+from .analysis.adversarial import compare_scores as compare_scores
 from .analysis.adversarial import detector as detector
-from .analysis.adversarial import separation as separation
 from .analysis.adversarial.attacks import Attacked as Attacked
 from .analysis.adversarial.attacks import attack as attack
-from .analysis.adversarial.detection import separations as separations
-from .analysis.adversarial.detection import watch as watch
+from .analysis.adversarial.detection import FittedDetectors as FittedDetectors
+from .analysis.adversarial.detection import compare_detectors as compare_detectors
+from .analysis.adversarial.detection import fit_detectors as fit_detectors
 from .analysis.adversarial.observation import Observation as Observation
 from .analysis.adversarial.observation import observe as observe
+from .analysis.adversarial.old_names import separation as separation
+from .analysis.adversarial.old_names import separations as separations
+from .analysis.adversarial.old_names import watch as watch
 from .analysis.early_stopping import StoppingRule as StoppingRule
 from .analysis.gap import GapModel as GapModel
 

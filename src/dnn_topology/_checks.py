@@ -11,13 +11,8 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-SYMMETRY_TOLERANCE = 1e-8
 WHOLE_BITS = 63  # of a whole number that arrays, files and generators take
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 SHORT = reprlib.Repr()  # of values in messages
@@ -132,45 +127,6 @@ def check_sampling(sample_nodes: int | None, bootstrap: int, constant: str) -> N
     if constant == "isolate":
         raise DnnTopologyError(
             "constant='isolate' does not apply to a sample, which has no constant neurons: leave out one of the two"
-        )
-
-
-def check_distances(distances: NDArray[np.float64]) -> None:
-    """Check a dense matrix of distances: square, symmetric, finite, not negative, zero on the diagonal.
-
-    Args:
-        distances: (n, n), float64.
-
-    Raises:
-        DnnTopologyError: It is not such a matrix; the message names the first place where it fails.
-    """
-    import numpy as np
-
-    if distances.ndim != 2 or distances.shape[0] != distances.shape[1]:
-        raise DnnTopologyError(f"`distances` must be a square matrix, found shape {distances.shape}")
-
-    def first(bad: NDArray[np.bool_]) -> tuple[int, int]:
-        i, j = np.unravel_index(int(np.argmax(bad)), bad.shape)
-        return int(i), int(j)
-
-    for bad, expected in (
-        (np.isnan(distances), "must not hold NaN"),
-        (distances < 0, "must not be negative"),
-    ):
-        if bad.any():
-            at = first(bad)
-            raise DnnTopologyError(f"`distances` {expected}: found {distances[at]} at {at}")
-    with np.errstate(invalid="ignore"):  # inf - inf, two absent edges, counts as equal
-        asymmetry = np.nan_to_num(np.abs(distances - distances.T), nan=0.0, posinf=np.inf)
-    if asymmetry.size and asymmetry.max() > SYMMETRY_TOLERANCE:
-        at = first(asymmetry == asymmetry.max())
-        raise DnnTopologyError(f"`distances` must be symmetric: |D - Dᵀ| is {asymmetry[at]:.3g} at {at}")
-    diagonal = np.diagonal(distances)
-    if diagonal.any():
-        at_node = int(np.argmax(diagonal != 0))
-        raise DnnTopologyError(
-            f"`distances` must be 0 on the diagonal: found {diagonal[at_node]} at node {at_node}; "
-            "pass distances, not similarities"
         )
 
 
@@ -334,3 +290,15 @@ def check_whole(name: str, value: object, least: int) -> int:
         raise DnnTopologyError(f"{name} must be a whole number, found {shown(value)}")
     check_at_least(name, int(value), least)
     return int(value)
+
+
+def check_seed(seed: object) -> int:
+    """Return a seed that every generator takes.
+
+    Raises:
+        DnnTopologyError: It is no whole number, or lies outside [0, 2⁶³).
+    """
+    whole = check_whole("seed", seed, 0)
+    if whole >= 2**63:
+        raise DnnTopologyError(f"seed must be less than 2⁶³, found {whole}")
+    return whole

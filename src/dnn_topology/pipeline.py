@@ -17,17 +17,18 @@ import pandas as pd
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import functional_graph
-from dnn_topology.graphs.graph_types import GraphKind
+from dnn_topology.graphs.graph_types import divided_groups, graph_names, graphs_of_recording, selected_groups
 from dnn_topology.graphs.node_sampling import sample_nodes
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.persistence import persistence
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.homology.tables import named_rows
 from dnn_topology.recording.activations import Activations, record
+from dnn_topology.recording.checkpoint_forms import put_weights
 from dnn_topology.recording.inputs import take_batches
-from dnn_topology.recording.layers import OUTPUT
+from dnn_topology.recording.layers import output_name, unwrapped
 from dnn_topology.recording.state_dicts import StateDict, load_weights
-from dnn_topology.settings import Compute, MeasureSettings, settings_of, takes_settings
+from dnn_topology.settings import Compute, MeasureSettings, Nodes, settings_of, takes_settings
 
 if TYPE_CHECKING:
     import torch
@@ -49,6 +50,7 @@ class Measurement:
             a table of them.
         graphs: The diagrams of every graph by its name: "" for a single one, "part0", "sample0", "draw1", ….
         settings: What was measured.
+        layers: Which layers were recorded, and as what: see `Activations`.
     """
 
     diagrams: Diagrams
@@ -56,6 +58,7 @@ class Measurement:
     draws: Sequence[Diagrams] = ()
     graphs: Mapping[str, Diagrams] = field(default_factory=dict)
     settings: MeasureSettings = field(default_factory=MeasureSettings)
+    layers: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +92,11 @@ class Snapshot:
 
     def recorded(self, n_samples: int | None) -> Activations:
         """Return the signals of the nodes on the first inputs; None for all."""
-        return self._record(self.settings.layers, n_samples)
+        return self._record(self.settings.layers, n_samples, nodes=self.settings.recorded_nodes)
 
     def predicted(self, n_samples: int | None) -> NDArray[np.intp]:
         """Return the class (n_samples,) that the model gives each of the first inputs."""
-        outputs = self._record((OUTPUT,), n_samples).values
+        outputs = self._record((output_name(unwrapped(self.model)),), n_samples, nodes="unit").values
         return np.asarray(outputs.argmax(axis=1), dtype=np.intp)
 
     def labels(self, n_samples: int | None) -> NDArray[np.intp] | None:
@@ -118,8 +121,7 @@ class Snapshot:
         """Where the model is."""
         return self.device or next(self.model.parameters()).device
 
-    def _record(self, layers: Sequence[str] | None, n_samples: int | None) -> Activations:
-        nodes = "unit" if layers == (OUTPUT,) else self.settings.recorded_nodes
+    def _record(self, layers: Sequence[str] | None, n_samples: int | None, *, nodes: Nodes) -> Activations:
         return record(
             self.model,
             self.batches,
@@ -148,21 +150,15 @@ def fixed_groups(snapshot: Snapshot) -> NDArray[np.intp] | None:
         correct = snapshot.predicted(settings.n_inputs) == labels
     activations = snapshot.recorded(settings.n_inputs)
     if correct is not None:
-        return _kind(settings).select(activations, correct)
-    return _kind(settings).divide(activations, snapshot.strengths, seed=snapshot.seed)
+        return selected_groups(activations, correct)
+    return divided_groups(settings, activations, snapshot.strengths, seed=snapshot.seed)
 
 
-def graph_names(settings: MeasureSettings, groups: NDArray[np.intp] | None) -> list[str]:
+def names_of_graphs(settings: MeasureSettings, groups: NDArray[np.intp] | None) -> list[str]:
     """Return the names of the graphs of one snapshot, given the fixed groups: "" for a single graph."""
     if settings.sample_nodes is None:
-        return _kind(settings).names(groups)
+        return graph_names(settings, groups)
     return [f"draw{number}" if number else "" for number in range(settings.bootstrap)]
-
-
-def _kind(settings: MeasureSettings) -> GraphKind:
-    """Return the options of the graph alone."""
-    options = {option: getattr(settings, option) for option in GraphKind.__dataclass_fields__}
-    return GraphKind(**{**options, "partition": settings.parted_by})
 
 
 def graphs_of(
@@ -176,22 +172,16 @@ def graphs_of(
         activations: Other signals of the same neurons than the snapshot's own, such as a bootstrap draw of them.
 
     Yields:
-        (name, graph); see `graph_names`.
+        (name, graph); see `names_of_graphs`.
     """
     settings, device = snapshot.settings, None if snapshot.device is None else str(snapshot.device)
     signals = snapshot.activations if activations is None else activations
     if settings.sample_nodes is None:
-        yield from _kind(settings).graphs(
-            signals,
-            groups=groups,
-            strengths=snapshot.strengths,
-            max_epsilon=settings.max_epsilon,
-            constant=settings.constant,
-            device=device,
-            seed=snapshot.seed,
+        yield from graphs_of_recording(
+            settings, signals, groups=groups, strengths=snapshot.strengths, device=device, seed=snapshot.seed
         )
         return
-    for number, name in enumerate(graph_names(settings, groups)):
+    for number, name in enumerate(names_of_graphs(settings, groups)):
         nodes = sample_nodes(signals, settings.sample_nodes, method=settings.sample_method, seed=snapshot.seed + number)
         yield name, functional_graph(nodes, max_epsilon=settings.max_epsilon, metric=settings.metric, device=device)
 
@@ -206,7 +196,8 @@ def diagrams_of(graph: FunctionalGraph, settings: MeasureSettings, compute: Comp
         nothing_joined = np.array([[0.0, 0.0], [graph.max_epsilon, 0.0]])
         sizes = {"n_edges": 0, "n_constant": graph.n_constant}
         diagrams = Diagrams(points, graph.max_epsilon, 0, nothing_joined, sizes)
-    return replace(diagrams, provenance={**diagrams.provenance, "graph_type": settings.graph_type})
+    named: Diagrams = replace(diagrams, provenance={**diagrams.provenance, "graph_type": settings.graph_type})
+    return named
 
 
 def measured_graphs(
@@ -276,7 +267,8 @@ def measure(
     """
     chosen, compute = measure_options(settings, {"n_inputs": max_samples, **options})
     snapshot = Snapshot(model, _again(batches, chosen, seed), chosen, seed, device)
-    return measurement(measured_graphs(snapshot, groups=fixed_groups(snapshot), compute=compute), chosen)
+    graphs = measured_graphs(snapshot, groups=fixed_groups(snapshot), compute=compute)
+    return replace(measurement(graphs, chosen), layers=snapshot.activations.layers)
 
 
 def measure_options(settings: MeasureSettings | None, options: Mapping[str, Any]) -> tuple[MeasureSettings, Compute]:
@@ -364,11 +356,7 @@ def _put(state: StateDict | Path | str, model: nn.Module, epoch: int) -> None:
     if isinstance(state, Path | str):
         load_weights(Path(state), model)
         return
-    try:
-        model.load_state_dict(state)
-    except (RuntimeError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise DnnTopologyError(f"the state of epoch {epoch} does not fit the model: {reason[:200]}") from error
+    put_weights(state, model, source=f"the state of epoch {epoch}")
 
 
 def _again(batches: Iterable[Any], settings: MeasureSettings, seed: int) -> Iterable[Any]:

@@ -10,6 +10,7 @@ import math
 import os
 import platform
 import re
+import secrets
 import signal
 import tempfile
 import threading
@@ -345,7 +346,7 @@ def growing_array(path: Path) -> Iterator[Callable[[NDArray[np.float32]], None]]
     Raises:
         DnnTopologyError: The file cannot be written.
     """
-    temporary = path.with_name(f"{PARTIAL}{path.name}")
+    temporary = path.with_name(f"{PARTIAL}{os.getpid()}-{secrets.token_hex(4)}-{path.name}")  # others write it too
     n_rows, width = 0, 0
 
     def header() -> bytes:
@@ -360,7 +361,7 @@ def growing_array(path: Path) -> Iterator[Callable[[NDArray[np.float32]], None]]
         width = rows.shape[1]
         with readable_errors("write", path), temporary.open("ab") as file:
             if not n_rows:
-                file.truncate(0)  # what a killed process left
+                file.truncate(0)  # what parts without rows left
                 file.write(header())
             file.write(rows.astype("<f4").tobytes())
         n_rows += len(rows)

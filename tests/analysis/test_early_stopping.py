@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.early_stopping import QUANTITIES, StoppingRule, stopping_readings
+from dnn_topology.analysis.early_stopping import QUANTITIES, StoppingRule, stopping_quantities
 from dnn_topology.homology.diagrams import Diagrams
 
 NAN = float("nan")
@@ -111,10 +111,30 @@ def test_sureness_is_the_share_of_draws_that_decide_alike() -> None:
     assert sure.loc[1, "upper"] == pytest.approx(0.19)
 
 
-def test_readings_are_those_of_loops_that_live_longer_than_the_least_clipped_at_the_end() -> None:
+@given(
+    values=st.lists(st.floats(0.05, 0.4), min_size=2, max_size=6),
+    shift=st.floats(-0.05, 0.05),
+    spread=st.lists(st.floats(-0.02, 0.02), min_size=3, max_size=20),
+)
+def test_a_corrected_band_contains_its_own_curve(values: list[float], shift: float, spread: list[float]) -> None:
+    curve = dict(enumerate(values))
+    draws = {
+        number: {epoch: max(0.0, value + shift + off) for epoch, value in curve.items()}
+        for number, off in enumerate(spread, start=1)
+    }
+    sure = StoppingRule().sureness(draws, values=curve)
+    assert (sure["lower"] <= np.array(values) + 1e-12).all()
+    assert (sure["upper"] >= np.array(values) - 1e-12).all()
+    raw = StoppingRule().sureness(draws)
+    clear = sure["lower"] > 0
+    np.testing.assert_allclose((sure["upper"] - sure["lower"])[clear], (raw["upper"] - raw["lower"])[clear], atol=1e-12)
+    pd.testing.assert_frame_equal(sure[["chosen", "stopped"]], raw[["chosen", "stopped"]])
+
+
+def test_the_quantities_are_those_of_loops_that_live_longer_than_the_least_clipped_at_the_end() -> None:
     density = np.array([(0.0, 0.0), (0.1, 0.2), (0.15, 0.4), (0.2, 0.5), (0.4, 1.0)])
     diagrams = Diagrams([np.empty((0, 2)), np.array([(0.1, 0.2), (0.15, math.inf), (0.15, 0.16)])], 0.4, 10, density)
-    found = stopping_readings(diagrams)
+    found = stopping_quantities(diagrams)
     assert found == pytest.approx({"density": 0.4, "epsilon": 0.15, "midlife": 0.2125, "life": 0.175})
 
 
@@ -129,7 +149,7 @@ def test_readings_are_those_of_loops_that_live_longer_than_the_least_clipped_at_
         (lambda: StoppingRule().decide({3: -1.0}), "epoch 3"),
         (lambda: StoppingRule().decide({3: math.inf}), "epoch 3"),
         (lambda: StoppingRule().sureness({}), "no draw"),
-        (lambda: stopping_readings(Diagrams([np.empty((0, 2))], 0.4)), "max_dim=1"),
+        (lambda: stopping_quantities(Diagrams([np.empty((0, 2))], 0.4)), "max_dim=1"),
     ],
 )
 def test_what_is_out_of_range_is_refused(make: object, message: str) -> None:

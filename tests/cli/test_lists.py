@@ -3,14 +3,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from dnn_topology.cli import main
 from dnn_topology.cli.lists import markdown_table
-from dnn_topology.cli.progress import print_table
 from dnn_topology.nets.catalogue import list_data_sets, list_nets
 from dnn_topology.nets.data import DATA_SETS
 from dnn_topology.nets.zoo import NETWORKS
+from dnn_topology.progress import print_table
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -59,5 +60,5 @@ def test_layers_says_when_nothing_matches(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_brackets_in_a_table_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(("to install",), [("pip install 'dnn-topology[fast]'",)])
+    print_table(pd.DataFrame({"to install": ["pip install 'dnn-topology[fast]'"]}))
     assert "dnn-topology[fast]" in capsys.readouterr().out

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from dnn_topology import DnnTopologyError, FunctionalGraph, functional_graph
-from dnn_topology.graphs.metrics import distance_correlation_pairs, resolve_metric
+from dnn_topology.graphs.distance_correlation import distance_correlation_pairs
+from dnn_topology.graphs.metrics import resolve_metric
 from dnn_topology.homology.persistence import persistence
 from tests.strategies import signals
 
@@ -56,7 +57,7 @@ def test_distance_correlation_is_its_definition(values: NDArray[np.float32]) -> 
 def test_blocks_and_chunks_of_samples_change_no_distance_correlation(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).normal(size=(40, 11))
     rows, cols, distances = distance_correlation_pairs(values, threshold=1.0)
-    monkeypatch.setattr("dnn_topology.graphs.metrics.CELLS", 3 * 40 * 4)
+    monkeypatch.setattr("dnn_topology.graphs.distance_correlation.CELLS", 3 * 40 * 4)
     found = distance_correlation_pairs(values, threshold=1.0, block=4)
     order = np.lexsort((found[1], found[0]))
     np.testing.assert_array_equal(found[0][order], rows)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from dnn_topology import DnnTopologyError, FunctionalGraph
 from dnn_topology.graphs.sample_graphs import discriminative_neurons, sample_graph
+from dnn_topology.homology.persistence import persistence
+from dnn_topology.settings import SampleScale
 
 answers = npst.arrays(np.float64, st.integers(2, 12), elements=st.integers(-4, 8).map(lambda k: k / 4))
 
@@ -62,3 +65,44 @@ def test_lda_selects_the_neurons_that_carry_the_label() -> None:
 def test_selection_needs_right_and_wrong_predictions() -> None:
     with pytest.raises(DnnTopologyError, match="there must be both, found 1 kind among 4 inputs"):
         discriminative_neurons(np.eye(4), np.ones(4, dtype=bool))
+
+
+def test_layers_are_put_on_one_scale_each_unless_told_otherwise() -> None:
+    neurons = pd.DataFrame({"layer": ["hidden"] * 3 + ["log"] * 2 + ["dead"] * 2})
+    values = np.array([0.0, 1.0, 3.0, -30.0, -10.0, 5.0, 5.0])
+    scaled = [0.0, 1 / 3, 1.0, 0.0, 1.0, 0.0, 0.0]
+    found = sample_graph(values, max_epsilon=0.5, neurons=neurons)
+    np.testing.assert_allclose(found.to_dense(), sample_graph(scaled, max_epsilon=0.5).to_dense())
+    plain = sample_graph(values, max_epsilon=0.5, neurons=neurons, normalise="none")
+    np.testing.assert_array_equal(plain.to_dense(), sample_graph(values, max_epsilon=0.5).to_dense())
+    assert found.neurons is neurons
+
+
+@given(values=npst.arrays(np.float64, 8, elements=st.integers(-4, 8).map(lambda k: k / 4)), scale=st.floats(0.1, 50))
+def test_the_unit_of_a_layer_changes_nothing(values: NDArray[np.float64], scale: float) -> None:
+    neurons = pd.DataFrame({"layer": ["a"] * 5 + ["b"] * 3})
+    other = np.where(neurons["layer"] == "b", scale * values - 7, values)
+    found, expected = (sample_graph(each, max_epsilon=0.5, neurons=neurons).to_dense() for each in (other, values))
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_log_probabilities_no_longer_give_every_input_the_same_complete_bipartite_graph() -> None:
+    rng = np.random.default_rng(0)
+    hidden = np.maximum(0, rng.normal(size=(4, 60)))
+    log = np.log(rng.dirichlet(np.full(10, 0.01), size=4) + 1e-13)
+    neurons = pd.DataFrame({"layer": ["hidden"] * 60 + ["log"] * 10})
+
+    def loops(sample: int, how: SampleScale) -> int:
+        values = np.concatenate([hidden[sample], np.sort(log[sample]) - 40])
+        diagrams = persistence(sample_graph(values, neurons=neurons, normalise=how), max_dim=1)
+        return diagrams.betti_curve(1).peak()[1]
+
+    assert {loops(sample, "none") for sample in range(4)} == {9 * 59}
+    found = [loops(sample, "layer") for sample in range(4)]
+    assert max(found) < 9 * 59
+    assert len(set(found)) > 1
+
+
+def test_an_unknown_way_to_normalise_is_refused() -> None:
+    with pytest.raises(DnnTopologyError, match="unknown normalise 'layers': did you mean layer"):
+        sample_graph([0.0, 1.0], normalise="layers")  # type: ignore[arg-type]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,3 +85,25 @@ def test_one_draw_and_none_are_refused(everything: Activations) -> None:
         bootstrap(everything, 20, repeats=1)
     with pytest.raises(DnnTopologyError, match="no draws"):
         intervals([])
+
+
+@dataclass
+class Measured:
+    """What a measurement of several draws is here."""
+
+    diagrams: Diagrams
+    draws: tuple[Diagrams, ...]
+
+
+def test_intervals_take_the_draws_of_a_measurement_or_several_measurements() -> None:
+    drawn = (one_bar(0.2), one_bar(0.3))
+    expected = intervals(drawn)
+    pd.testing.assert_frame_equal(intervals(Measured(drawn[0], drawn)), expected)
+    pd.testing.assert_frame_equal(intervals([Measured(one, ()) for one in drawn]), expected)
+
+
+def test_the_old_keywords_of_intervals_warn_and_filter() -> None:
+    drawn = [one_bar(0.11), one_bar(0.3)]
+    with pytest.warns(DeprecationWarning, match=r"intervals\(min_persistence=0.02\) goes"):
+        found = intervals(drawn, min_persistence=0.02)
+    pd.testing.assert_frame_equal(found, intervals(one.filtered() for one in drawn))

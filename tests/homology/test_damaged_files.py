@@ -15,16 +15,9 @@ from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
 from dnn_topology.homology.diagrams import Diagrams
-from dnn_topology.homology.dipha import (
-    DISTANCES,
-    HEADER,
-    MAGIC,
-    SPARSE_DISTANCES,
-    read_dipha,
-    read_dipha_graph,
-    write_dipha,
-    write_dipha_graph,
-)
+from dnn_topology.homology.dipha import read_dipha, write_dipha
+from dnn_topology.homology.dipha_format import DISTANCES, HEADER, MAGIC, SPARSE_DISTANCES
+from dnn_topology.homology.dipha_graphs import read_dipha_graph, write_dipha_graph
 from tests.mutations import mutations
 
 RNG = np.random.default_rng(0)

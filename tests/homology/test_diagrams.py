@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
-from dnn_topology.homology.diagrams import ESSENTIAL, Diagrams
+from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.persistence import persistence
+from dnn_topology.homology.points import ESSENTIAL
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.settings import MIN_PERSISTENCE
 from tests.oracles import oracle_betti
@@ -275,3 +277,24 @@ def test_a_curve_says_where_it_is_highest() -> None:
     assert repr(Diagrams([np.array([[0.1, 0.2]])], 0.3).betti_curve(0)) == (
         "BettiCurve(peak 1 at ε 0.1, 4 breakpoints on [0, 0.3])"
     )
+
+
+@pytest.mark.parametrize(
+    ("graph", "note"),
+    [
+        (FunctionalGraph.from_distances([[0, 5], [5, 0]], max_epsilon=0.3), "no two nodes are within d = .* = 0.6"),
+        (
+            FunctionalGraph.from_distances([[0, 0.5], [0.5, 0]], max_epsilon=0.3),
+            "1 edge up to max_epsilon=0.3 close none",
+        ),
+    ],
+)
+def test_diagrams_without_a_cavity_say_why(graph: FunctionalGraph, note: str) -> None:
+    assert re.search(note, persistence(graph, max_dim=1).note)
+    assert not persistence(graph, max_dim=0).note
+
+
+def test_diagrams_whose_cavities_were_all_filtered_out_say_so() -> None:
+    found = Diagrams([np.empty((0, 2)), np.array([[0.1, 0.11]])], 0.3)
+    assert not found.note
+    assert found.filtered().note == "there is no cavity that lives longer than min_persistence=0.02"

@@ -9,7 +9,8 @@ from hypothesis import given
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.diagrams import Diagrams
-from dnn_topology.homology.dipha import HEADER, POINT, read_dipha, write_dipha
+from dnn_topology.homology.dipha import POINT, read_dipha, write_dipha
+from dnn_topology.homology.dipha_format import HEADER
 from dnn_topology.homology.summaries import summarize
 from tests.homology.test_diagrams import diagrams
 

@@ -114,7 +114,15 @@ def test_a_diverging_training_is_an_error_with_the_remedy(data: DataSet) -> None
 
 @pytest.mark.parametrize(
     "options",
-    [{"lr": 0.0}, {"lr": float("nan")}, {"epochs": -1}, {"batch_size": 0}, {"weight_decay": -1.0}],
+    [
+        {"lr": 0.0},
+        {"lr": float("nan")},
+        {"epochs": -1},
+        {"batch_size": 0},
+        {"weight_decay": -1.0},
+        {"seed": -1},
+        {"seed": 0.5},
+    ],
 )
 def test_arguments_out_of_range_are_refused(data: DataSet, options: dict[str, Any]) -> None:
     with pytest.raises(DnnTopologyError):
@@ -133,6 +141,52 @@ def test_weights_of_another_network_are_refused(data: DataSet, tmp_path: Path) -
     save_weights(tmp_path / "w.pt", trained(data, 0)[2][0])
     with pytest.raises(DnnTopologyError, match="does not fit this network"):
         load_weights(tmp_path / "w.pt", build_net("lenet_300_100"))
+
+
+@pytest.mark.parametrize("stop", [0, 1, 2])
+def test_a_file_of_a_state_has_the_same_bytes_wherever_the_training_was_interrupted(
+    data: DataSet, stop: int, tmp_path: Path
+) -> None:
+    _, _, states = trained(data, 3)
+    states[3].save(tmp_path / "whole.pt")
+    states[stop].save(tmp_path / "state.pt")
+    resumed = trained(data, 3, resume=TrainingState.load(tmp_path / "state.pt"))[2]
+    resumed[-1].save(tmp_path / "resumed.pt")
+    TrainingState.load(tmp_path / "resumed.pt").save(tmp_path / "again.pt")
+    whole = (tmp_path / "whole.pt").read_bytes()
+    assert whole == (tmp_path / "resumed.pt").read_bytes() == (tmp_path / "again.pt").read_bytes()
+    for name, state in (("a", states[3]), ("b", resumed[-1])):
+        save_weights(tmp_path / f"{name}.pt", state)
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
+
+
+@pytest.mark.parametrize("option", [{"lr": 0.1}, {"batch_size": 64}, {"weight_decay": 0.0}, {"seed": 3}])
+def test_resuming_with_another_recipe_is_refused(data: DataSet, option: dict[str, float]) -> None:
+    state = trained(data, 1)[2][1]
+    (name,) = option
+    with pytest.raises(DnnTopologyError, match=f"{name} is .* and the training to resume began with .*: leave it out"):
+        train(build_net("lenet"), data, epochs=2, resume=state, **option)  # type: ignore[arg-type]
+    old = replace(state, recipe={})  # of a version that did not write it: what its other parts say is held against
+    if name in {"lr", "weight_decay"}:
+        with pytest.raises(DnnTopologyError, match="leave it out"):
+            train(build_net("lenet"), data, epochs=2, resume=old, **option)  # type: ignore[arg-type]
+    train(build_net("lenet"), data, epochs=1, resume=old, lr=0.05)
+
+
+def test_resuming_without_a_word_goes_on_with_the_recipe_of_the_state(data: DataSet) -> None:
+    options = {"lr": 0.05, "batch_size": 50, "weight_decay": 0.01, "seed": 2}
+    whole, states = build_net("lenet"), list[TrainingState]()
+    train(whole, data, epochs=2, on_epoch=states.append, **options)  # type: ignore[arg-type]
+    resumed = build_net("lenet", seed=5)
+    train(resumed, data, epochs=2, resume=states[1])
+    assert same(whole, resumed)
+
+
+def test_a_state_of_another_network_is_refused_in_one_line(data: DataSet) -> None:
+    state = trained(data, 0)[2][0]
+    with pytest.raises(DnnTopologyError, match=r"does not fit this model: .*give the model that it") as caught:
+        train(build_net("lenet_300_100"), data, epochs=1, resume=state)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 cut off"])

@@ -301,3 +301,15 @@ def test_a_recording_that_fails_leaves_no_file(tmp_path: Path) -> None:
         with pytest.raises(DnnTopologyError):
             record(mlp(), bad, out=tmp_path / "signals.npy")
     assert not [*tmp_path.iterdir()]
+
+
+def test_two_recordings_into_one_file_do_not_mix(tmp_path: Path) -> None:
+    model, x, path = mlp(), inputs(), tmp_path / "signals.npy"
+
+    def batches() -> Iterator[torch.Tensor]:
+        yield x[:5]
+        record(model, [x, x], out=path)  # another, while this one is under way
+        yield x[5:]
+
+    np.testing.assert_array_equal(record(model, batches(), out=path).values, record(model, [x[:5], x[5:]]).values)
+    assert [each.name for each in tmp_path.iterdir()] == ["signals.npy"]

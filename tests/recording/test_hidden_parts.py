@@ -49,6 +49,18 @@ def test_a_name_through_a_compiled_module_means_the_layer_inside() -> None:
     assert widths(dt.record(model, [randn(8, 6)], layers=["body._orig_mod.1"])) == {"body.1": 5}
 
 
+def test_a_name_through_a_data_parallel_module_means_the_layer_inside() -> None:
+    model = with_head(nn.DataParallel(body()))
+    assert widths(dt.record(model, [randn(8, 6)], layers=["body.module.1"])) == {"body.1": 5}
+
+
+def test_a_forward_pass_that_was_compiled_by_itself_is_recorded() -> None:
+    model, x = body(), randn(8, 6)
+    model.forward = torch.compile(model.forward, backend="eager")  # type: ignore[method-assign]
+    model(x)
+    assert widths(dt.record(model, [x])) == {"1": 5, "3": 4}
+
+
 def test_a_part_that_was_compiled_in_place_and_has_run_is_recorded() -> None:
     model, x = with_head(compiled_in_place(body())), randn(8, 6)
     model(x)
@@ -78,6 +90,13 @@ def test_a_torchscript_part_is_refused_by_name_and_its_own_output_recorded(scrip
         dt.record(model, [x])
     assert widths(dt.record(model, [x], layers=["body", "head"])) == {"body": 4, "head": 3}
     assert dt.list_layers(model, x)["layer"].tolist() == ["body", "head", "output"]
+
+
+def test_a_frozen_torchscript_module_is_recorded_by_its_output(scripted: nn.Module) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript itself
+        frozen = torch.jit.freeze(scripted.eval())
+    assert widths(dt.record(frozen, [randn(8, 6)], layers=["output"])) == {"output": 4}
 
 
 def test_exported_programs_are_refused() -> None:

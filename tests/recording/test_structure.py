@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional
 
 from dnn_topology import DnnTopologyError, build_net, record
-from dnn_topology.recording.structure import carried, structural_graph
+from dnn_topology.recording.structure import structural_graph
 
 
 def linear_answers(model: nn.Module, source: str, targets: list[str], shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -128,13 +132,6 @@ def test_the_model_is_left_as_it_was() -> None:
     assert all(parameter.grad is None for parameter in net.parameters())
 
 
-def test_a_unit_of_a_pooled_map_is_the_mean_of_its_window() -> None:
-    pooling = carried((2, 6, 4), (2, 3, 2)).toarray()
-    units = torch.eye(48).reshape(48, 2, 6, 4)
-    expected = nn.functional.avg_pool2d(units, 2).reshape(48, -1).T.numpy()
-    np.testing.assert_allclose(pooling, expected)
-
-
 def test_a_layer_called_twice_is_refused() -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:
@@ -153,3 +150,106 @@ def test_attention_is_refused_because_weights_do_not_say_what_it_joins() -> None
     model = nn.Sequential(nn.Linear(4, 4), nn.TransformerEncoderLayer(4, 1, 8, batch_first=True))
     with pytest.raises(DnnTopologyError, match="use the partition 'metis'"):
         structural_graph(model, torch.zeros(1, 3, 4), layers=["0", "1.linear2"])
+
+
+class Moving(nn.Module):
+    """A convolution, an operation without weights, and a convolution or a Linear layer."""
+
+    def __init__(self, move: Callable[[torch.Tensor], torch.Tensor], n_space: int, *, linear: bool = False) -> None:
+        super().__init__()
+        convolution = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[n_space - 1]
+        self.stem = convolution(1, 2, 1)
+        self.move = move
+        size = len(move(torch.ones(1, 2, *SPACE[:n_space])).flatten())
+        self.out = nn.Linear(size, 3) if linear else convolution(2, 3, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        moved = self.move(torch.relu(self.stem(x)))
+        answer: torch.Tensor = self.out(moved.flatten(1) if isinstance(self.out, nn.Linear) else moved)
+        return answer
+
+
+SPACE = (9, 8, 7)
+MEANS: list[tuple[Callable[[torch.Tensor], torch.Tensor], int]] = [
+    (nn.AvgPool1d(3, stride=2), 1),
+    (nn.AvgPool1d(4, stride=3, padding=2, ceil_mode=True), 1),
+    (nn.AvgPool2d(2), 2),
+    (nn.AvgPool2d((3, 2), stride=(2, 3), padding=(1, 1)), 2),
+    (nn.AvgPool2d(3, stride=2, padding=1, ceil_mode=True), 2),
+    (nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False), 2),
+    (nn.AvgPool2d(3, divisor_override=5), 2),
+    (nn.AvgPool3d(2, ceil_mode=True), 3),
+    (nn.AdaptiveAvgPool1d(4), 1),
+    (nn.AdaptiveAvgPool2d((4, 3)), 2),
+    (nn.AdaptiveAvgPool2d(1), 2),
+    (nn.AdaptiveAvgPool3d((2, 3, 4)), 3),
+    (lambda x: x[:, :, ::2, 1:5], 2),
+    (lambda x: functional.pad(x, (1, 2, -1, 0)), 2),
+    (lambda x: functional.interpolate(x, scale_factor=2.0), 2),
+    (lambda x: functional.avg_pool2d(x, 3, 2), 2),
+    (lambda x: x.transpose(2, 3), 2),
+    (lambda x: x.view(1, 2, 3, 3, 8).transpose(2, 3).reshape(1, 2, 9, 8)[:, :, 1:], 2),
+    (lambda x: x.mean(3, keepdim=True), 2),
+]
+
+
+@pytest.mark.parametrize(("move", "n_space"), MEANS)
+@pytest.mark.parametrize("linear", [False, True])
+def test_units_go_where_a_positive_networks_jacobian_sends_them(
+    move: Callable[[torch.Tensor], torch.Tensor], n_space: int, linear: bool
+) -> None:
+    torch.manual_seed(0)
+    model = absolute(Moving(move, n_space, linear=linear))
+    shape = (1, *SPACE[:n_space])
+    found = structural_graph(model, torch.ones(1, *shape, dtype=torch.float64), layers=["stem", "out"]).toarray()
+    n_stem = 2 * math.prod(SPACE[:n_space])
+    np.testing.assert_allclose(found[n_stem:, :n_stem], linear_answers(model, "stem", ["out"], shape), atol=1e-12)
+
+
+MAXIMA: list[tuple[nn.Module, int]] = [
+    (nn.MaxPool1d(3, stride=2, padding=1, dilation=2), 1),
+    (nn.MaxPool2d(2), 2),
+    (nn.MaxPool2d(3, stride=2, padding=1, ceil_mode=True), 2),
+    (nn.MaxPool2d((2, 3), stride=(3, 1), dilation=(2, 1)), 2),
+    (nn.MaxPool3d(2, stride=(2, 3, 2)), 3),
+    (nn.AdaptiveMaxPool1d(4), 1),
+    (nn.AdaptiveMaxPool2d((4, 3)), 2),
+    (nn.AdaptiveMaxPool3d((2, 3, 4)), 3),
+    (nn.LPPool2d(2, 3, stride=2), 2),
+]
+
+
+@pytest.mark.parametrize(("pool", "n_space"), MAXIMA)
+def test_a_pooled_unit_is_joined_to_the_units_of_its_window_and_no_others(pool: nn.Module, n_space: int) -> None:
+    torch.manual_seed(0)
+    model = absolute(Moving(pool, n_space))
+    shape = (1, *SPACE[:n_space])
+    found = structural_graph(model, torch.ones(1, *shape, dtype=torch.float64), layers=["stem", "out"]).toarray()
+    n_stem = 2 * math.prod(SPACE[:n_space])
+    # A unit lies in a window if it alone, being large, changes what is pooled.
+    alone = torch.eye(math.prod(SPACE[:n_space]), dtype=torch.float64).reshape(-1, 1, *SPACE[:n_space])
+    inside = pool(alone).flatten(1).T > 0
+    np.testing.assert_array_equal(found[n_stem:, :n_stem] > 0, inside.repeat(3, 2).numpy())
+
+
+def test_units_that_no_window_reads_are_joined_to_nothing() -> None:
+    torch.manual_seed(0)
+    model = Moving(nn.MaxPool1d(4), 1)
+    found = structural_graph(model, torch.ones(1, 1, 9), layers=["stem", "out"]).toarray()
+    assert not found[[8, 17]].any()
+    assert found[[7, 16]].any(axis=1).all()
+
+
+@pytest.mark.parametrize(
+    "move", [lambda x: x.flip(2), lambda x: x.roll(1, 2), nn.ChannelShuffle(2), nn.FractionalMaxPool2d(2, (3, 3))]
+)
+def test_a_way_that_is_not_known_is_refused(move: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    with pytest.raises(DnnTopologyError, match="is not known"):
+        structural_graph(Moving(move, 2), torch.ones(1, 1, *SPACE[:2]), layers=["stem", "out"])
+
+
+def test_channels_stay_joined_through_a_pooling() -> None:
+    torch.manual_seed(0)
+    model = Moving(nn.MaxPool2d(3, 2), 2)
+    found = structural_graph(model, torch.ones(1, 1, *SPACE[:2]), layers=["stem", "out"], nodes="channel").toarray()
+    np.testing.assert_allclose(found[2:, :2], model.out.weight.detach().abs().sum((2, 3)).numpy())

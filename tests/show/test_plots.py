@@ -305,3 +305,24 @@ def test_wrong_options_are_refused() -> None:
         plot_betti_curves({"": SIMPLE}, filtration="dense")
     with pytest.raises(DnnTopologyError, match="edge density is not known"):
         plot_betti_curves({"": SIMPLE}, filtration="density")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"min_persistence": 0.02}, " (cavities living longer than 0.02)"),
+        ({"min_persistence": 0.02, "essential": "drop"}, " (cavities living longer than 0.02, dying before the end)"),
+        ({"min_persistence": 0, "essential": "clip"}, " (cavities ended at max_epsilon)"),
+        ({"min_persistence": 0}, ""),
+    ],
+)
+def test_the_axis_says_which_cavities_are_drawn(options: dict[str, Any], words: str) -> None:
+    assert plot_betti_curves(SIMPLE.filtered(**options)).get_ylabel() == rf"Betti number $\beta_1${words}"
+
+
+def test_the_old_keywords_warn_and_draw_the_filtered_curves() -> None:
+    with pytest.warns(DeprecationWarning, match=r"plot_betti_curves\(min_persistence=0.12\) goes"):
+        found = plot_betti_curves({"a": SIMPLE, "b": Measured(SIMPLE)}, min_persistence=0.12)
+    expected = plot_betti_curves(dict.fromkeys("ab", SIMPLE.filtered(min_persistence=0.12)))
+    for one, other in zip(found.get_lines(), expected.get_lines(), strict=True):
+        np.testing.assert_array_equal(one.get_xydata(), other.get_xydata())

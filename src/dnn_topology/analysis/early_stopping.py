@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -22,7 +22,7 @@ QUANTITIES = {"density": "peak_density", "epsilon": "peak_epsilon", "midlife": "
 BAND = (0.05, 0.95)
 
 
-def stopping_readings(diagrams: Diagrams) -> dict[str, float]:
+def stopping_quantities(diagrams: Diagrams) -> dict[str, float]:
     """Return what a rule may watch, by name.
 
     Loops that live at most 0.02 do not count, and those alive at max_epsilon die there.
@@ -43,7 +43,7 @@ def stopping_readings(diagrams: Diagrams) -> dict[str, float]:
 
     Example:
         >>> from dnn_topology.homology.diagrams import Diagrams
-        >>> found = stopping_readings(Diagrams([[], [(0.1, 0.2)]], max_epsilon=0.4))
+        >>> found = stopping_quantities(Diagrams([[], [(0.1, 0.2)]], max_epsilon=0.4))
         >>> {name: round(value, 3) for name, value in found.items()}
         {'density': nan, 'epsilon': 0.1, 'midlife': 0.15, 'life': 0.1}
     """
@@ -51,6 +51,9 @@ def stopping_readings(diagrams: Diagrams) -> dict[str, float]:
         raise DnnTopologyError("early stopping reads H1, and there is H0 alone: compute with max_dim=1")
     loops = summarize(diagrams.filtered(essential="clip")).to_dict("records")[1]
     return {quantity: float(loops[column]) for quantity, column in QUANTITIES.items()}
+
+
+stopping_readings = stopping_quantities  # its name before
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +93,23 @@ class Decision:
             return f"{calm}; nothing says to stop"
         return f"{quantity} {happened} since epoch {self.chosen_epoch}, for {rule.patience} epochs or more"
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """The decision and its rule, as JSON values."""
+        names = ("chosen_epoch", "stop_epoch", "reason")
+        return {**{name: getattr(self, name) for name in names}, "rule": asdict(self.rule)}
+
+    def of_all_epochs(self, values: Mapping[int, float], sureness: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return a table of all epochs, those after the stop included.
+
+        Args:
+            values: Epoch → value of the quantity.
+            sureness: What the rule makes of several draws of inputs, to stand beside.
+        """
+        table = pd.DataFrame({"epoch": values.keys(), "value": values.values()})
+        table = table.merge(self.table[["epoch", "lowest", "good"]], on="epoch", how="left")
+        return table if sureness is None else table.merge(sureness, on="epoch", how="left")
+
 
 @dataclass(frozen=True)
 class StoppingRule:
@@ -101,7 +121,7 @@ class StoppingRule:
     measured count as time only; one without a loop (NaN) is not good.
 
     Attributes:
-        quantity: "density", "epsilon", "midlife" or "life"; see `stopping_readings`.
+        quantity: "density", "epsilon", "midlife" or "life"; see `stopping_quantities`.
         patience: Epochs without a good value, at least 1.
         min_delta: The share, below 1.
 
@@ -160,37 +180,50 @@ class StoppingRule:
                 break
         return Decision(self, chosen, stop, pd.DataFrame(rows, columns=["epoch", "value", "lowest", "good"]))
 
-    def sureness(self, draws: Mapping[int, Mapping[int, float]]) -> pd.DataFrame:
+    def sureness(
+        self, draws: Mapping[int, Mapping[int, float]], *, values: Mapping[int, float] | None = None
+    ) -> pd.DataFrame:
         """Return what the rule makes of several draws of inputs, epoch by epoch.
+
+        Inputs that are drawn again repeat themselves, which shifts every draw to one side of the curve of all inputs.
+        An interval for that curve is what the draws' nine tenths are after the shift of their median is taken off.
 
         Args:
             draws: Draw → epoch → value, all of the same epochs.
+            values: Epoch → value with all inputs, as the rule decides on.
 
         Returns:
-            `epoch`; `lower` and `upper`, between which nine tenths of the draws' values lie; `chosen` and `stopped`,
+            `epoch`; `lower` and `upper`, between which nine tenths of the draws' values lie, and with `values` the
+            bias-corrected interval, which holds them, and `bias`, what was taken off; `chosen` and `stopped`,
             the shares of the draws in which the epoch is the one to keep, and in which training would have ended there.
 
         Raises:
             DnnTopologyError: There is no draw, or as for `decide`.
+
+        Example:
+            >>> draws = {1: {0: 0.24, 1: 0.30}, 2: {0: 0.26, 1: 0.32}}
+            >>> sure = StoppingRule().sureness(draws, values={0: 0.28, 1: 0.33})
+            >>> sure[["lower", "upper"]].round(3).to_numpy().tolist()
+            [[0.271, 0.289], [0.321, 0.339]]
         """
         if not draws:
             raise DnnTopologyError("there is no draw of inputs to decide on")
-        decisions = [self.decide(values) for values in draws.values()]
+        decisions = [self.decide(one) for one in draws.values()]
         table = pd.DataFrame(dict(draws)).sort_index()
         share = {
             name: pd.Series([getattr(one, f"{name}_epoch") for one in decisions]).value_counts() / len(decisions)
             for name in ("chosen", "stop")
         }
-        low, high = (table.quantile(level, axis=1) for level in BAND)
-        return pd.DataFrame(
-            {
-                "epoch": table.index,
-                "lower": low.to_numpy(),
-                "upper": high.to_numpy(),
-                "chosen": share["chosen"].reindex(table.index, fill_value=0.0).to_numpy(),
-                "stopped": share["stop"].reindex(table.index, fill_value=0.0).to_numpy(),
-            }
-        )
+        low, middle, high = (table.quantile(level, axis=1) for level in (BAND[0], 0.5, BAND[1]))
+        band = pd.DataFrame({"lower": low, "upper": high})
+        if values is not None:
+            bias = middle - pd.Series(dict(values), dtype=float).reindex(table.index)
+            band = band.sub(bias, axis=0).clip(lower=0.0).assign(bias=bias)
+        counts = {
+            "chosen": share["chosen"].reindex(table.index, fill_value=0.0),
+            "stopped": share["stop"].reindex(table.index, fill_value=0.0),
+        }
+        return band.assign(**counts).rename_axis("epoch").reset_index()
 
 
 def how_sure(decision: Decision, sureness: pd.DataFrame, draws: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,7 @@ def main(args: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal that lacks ε shows ?
     words = list(sys.argv[1:] if args is None else args)
     command = _command(words)
+    warnings.showwarning = _warn
     try:
         status = app(our_words(words), exit_on_error=False, print_error=False, result_action="return_value")
     except DnnTopologyError as error:
@@ -100,7 +102,9 @@ def in_flags(message: str, flags: Iterable[str]) -> str:
     for flag in sorted(flags, key=len, reverse=True):
         name = re.escape(flag.replace("-", "_"))
         value = r"(?:'([^']*)'|([\w./:+-]+))?"
-        message = re.sub(rf"(?<![\w`'/.-]){name}={value}", rf"--{flag} \1\2", message)
+        message = re.sub(rf"(?<![\w`'/.-]){name}={value}", rf"--{flag} \1\2", message).replace(
+            f"--{flag} ,", f"--{flag},"
+        )
         plain = rf"(?<![\w`'/.-]){name}\b(?![\w'=/.-])"
         plain += "" if "_" in name else r"(?= must | does | takes | '|, found)"
         message = re.sub(plain, f"--{flag}", message)
@@ -120,6 +124,11 @@ def _app(command: Sequence[str]) -> App:
     for word in command:
         found = found[word]
     return found
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    """Print a warning on one line."""
+    print(f"dnn-topology: warning: {' '.join(str(message).split())}", file=sys.stderr)  # noqa: T201
 
 
 def _readable(text: str) -> str:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
-from dnn_topology.cli.progress import answer, print_table, progress, say
+from dnn_topology.progress import answer, print_table, progress, say
 from dnn_topology.settings import DetectSettings, TrainSettings
 from dnn_topology.store import digest_of
 
@@ -71,8 +71,7 @@ def detect(
     with progress("detect", total=total, done=total - len(missing)) as step:
         results = detection.run(step)
     paths = write_detection(results, detection.folder)
-    report = results.report()
-    print_table(list(report), [tuple(row) for row in report.to_numpy()])
+    print_table(results.report())
     answer(*paths)
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError, check_choice
 from dnn_topology.cli import options as opt
-from dnn_topology.cli.progress import answer, print_table, say
+from dnn_topology.progress import answer, print_table, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,10 +141,7 @@ def evaluate(
     networks = _read(table)
     judged = evaluate_gap(pooled(networks) if by_row else networks, by_row=by_row, method=method, seed=seed)
     answer(f"{judged.n_networks} networks, {judged.n_rows} rows; mean absolute error in points, [95 % interval]")
-    columns = ["fold", "predictor", "mae", "mae_lower", "mae_upper", "r2", "tau", "cmi"]
-    scores = cast("list[dict[str, Any]]", judged.scores[columns].to_dict("records"))
-    header = ("left out", "predictor", "error", "R² (5×2)", "Kendall τ", "CMI")
-    print_table(header, [_shown(row) for row in scores])
+    print_table(judged.report())
     folder = table.parent if out is None else out
     stem = f"gap_{table.stem}{'_by_row' if by_row else ''}{'' if method == 'linear' else '_process'}"
     paths = {name: folder / f"{stem}_{name}.csv" for name in ("scores", "differences", "predictions")}
@@ -227,10 +223,3 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
         rows.append({**about, **network_features(net, drawn), **measured_how(settings, draws=draws)})
     table = with_early(pd.DataFrame(rows).assign(cell=0)).tail(1).drop(columns=["cell", "epoch", EARLY_EPOCH])
     return table.assign(**{EARLY_EPOCH: model.measured[EARLY_EPOCH]} if early else {}).reset_index(drop=True)
-
-
-def _shown(row: dict[str, Any]) -> tuple[str, ...]:
-    """Return a row of scores as text; what is not known is left empty."""
-    interval = "" if math.isnan(row["mae_lower"]) else f" [{row['mae_lower']:.1f}, {row['mae_upper']:.1f}]"
-    scores = (f"{row[name]:.2f}".replace("nan", "") for name in ("r2", "tau", "cmi"))
-    return (str(row["fold"]), str(row["predictor"]), f"{row['mae']:.1f}{interval}", *scores)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from cyclopts import Parameter
 
 from dnn_topology.cli import options as opt
-from dnn_topology.cli.progress import answer, print_table
+from dnn_topology.progress import answer, print_table
 from dnn_topology.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def layers(
         binarize_labels: Of a network that tells one class from the rest: that class.
         machine: What it may use.
     """
+    import pandas as pd
+
     from dnn_topology.recording.layers import default_layers
     from dnn_topology.recording.listing import EVERYTHING, list_layers
     from dnn_topology.runs.run import Run
@@ -71,11 +73,13 @@ def layers(
         counts = (str(row[nodes]) for nodes in ("unit", "channel", "feature") if nodes in row)
         rows.append((str(row["layer"]), str(row["kind"]), shape, *counts, default))
     counted = ("units", "channels", "features")[: len(rows[0]) - 4] if rows else ()
-    print_table(("layer", "what it is", "output", *counted, "taken by default as"), rows)
+    print_table(pd.DataFrame(rows, columns=["layer", "what it is", "output", *counted, "taken by default as"]))
 
 
 def engines() -> None:
     """List the engines that compute persistence: which are installed, and what each is good at."""
+    import pandas as pd
+
     from dnn_topology.homology.engines import ENGINES, get_engine
 
     rows = []
@@ -83,7 +87,7 @@ def engines() -> None:
         engine = get_engine(name)
         version = engine.version()
         rows.append((name, version or "not installed", engine.about, "" if version else engine.install))
-    print_table(("engine", "version", "good at (licence)", "to install"), rows)
+    print_table(pd.DataFrame(rows, columns=["engine", "version", "good at (licence)", "to install"]))
 
 
 def estimate(
@@ -94,7 +98,8 @@ def estimate(
     checkpoint: opt.Checkpoint = None,
     epochs: Annotated[tuple[int, ...] | None, Parameter(group=opt.FIRST)] = None,
     settings: opt.MeasureFlags = opt.MEASURE,
-    workers: opt.WorkerFlags = opt.Workers(),  # noqa: B008  # frozen
+    resources: opt.ResourceFlags = opt.SHARED,
+    machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
     verbose: bool = False,
 ) -> None:
     """Say what `topology` with the same flags would take, without computing persistence.
@@ -107,9 +112,12 @@ def estimate(
         checkpoint: Estimate the network with the weights in this file.
         epochs: Epochs (default: every checkpoint).
         settings: What would be measured.
-        workers: What it may use.
+        resources: What measuring may use.
+        machine: Where it works.
         verbose: Say how each epoch would be computed.
     """
+    import pandas as pd
+
     from dnn_topology.homology.engines.estimate import amount, duration
     from dnn_topology.homology.engines.estimate import estimate as estimated
     from dnn_topology.homology.engines.planner import prepare
@@ -117,13 +125,13 @@ def estimate(
     from dnn_topology.runs.measuring import snapshot_with
     from dnn_topology.runs.run import Run
 
-    measured, compute = opt.plain(settings), workers.resources
+    measured, compute = opt.plain(settings), machine.using(resources)
     if run is None and (checkpoint is not None or not (named.folder / "settings.json").exists()):
         training = TrainSettings(net=named.net, dataset=named.dataset, trial=named.trial, seed=named.trial)
-        there = Run(named.folder, training, workers.data_dir, workers.place)
+        there = Run(named.folder, training, machine.data_dir, machine.place)
         weights: dict[str, Path | None] = {"given" if checkpoint else "untrained": checkpoint}
     else:
-        there = named.open(run, workers)
+        there = named.open(run, machine)
         weights = {str(epoch): there.checkpoint(epoch) for epoch in there.trained(epochs)}
     rows = []
     for epoch, path in weights.items():
@@ -137,7 +145,8 @@ def estimate(
             sizes = (f"{epoch} {name}".strip(), str(graph.n_nodes), str(graph.n_edges))
             how = str(plan) if verbose else plan.engine
             rows.append((*sizes, counts, amount(needed.memory), duration(needed.seconds), how))
-    print_table(("epoch", "neurons", "edges", "triangles, tetrahedra, …", "memory", "time", "engine"), rows)
+    header = ["epoch", "neurons", "edges", "triangles, tetrahedra, …", "memory", "time", "engine"]
+    print_table(pd.DataFrame(rows, columns=header))
 
 
 def markdown_table(table: pd.DataFrame) -> str:
@@ -145,7 +154,7 @@ def markdown_table(table: pd.DataFrame) -> str:
     rows = [
         [" = ".join(f"`{name}`" for name in str(row[0]).split(" = ")), *map(str, row[1:])] for row in table.to_numpy()
     ]
-    lines = [list(table), ["---" for _ in table], *rows]
+    lines = [[*map(str, table)], ["---" for _ in table], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -154,4 +163,4 @@ def _print(table: pd.DataFrame, *, markdown: bool) -> None:
     if markdown:
         answer(markdown_table(table))
     else:
-        print_table(list(table), [tuple(map(str, row)) for row in table.to_numpy()])
+        print_table(table)

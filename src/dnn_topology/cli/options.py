@@ -78,6 +78,8 @@ _train, TRAIN = as_flags(
     TRAINING,
     seed=HIDDEN,
     weights=HIDDEN,
+    data_source=HIDDEN,
+    data_digest=HIDDEN,
     **dict.fromkeys(("net", "dataset", "trial", "lr", "permute_labels"), FIRST_FLAGS),
     **OF_NETWORK,
 )
@@ -85,6 +87,7 @@ _measure, MEASURE = as_flags(
     RunMeasureSettings, TOPOLOGY, **dict.fromkeys(("max_epsilon", "max_dim", "nodes"), FIRST_FLAGS)
 )
 _pictures, DRAW = as_flags(PictureSettings, PICTURES)
+_resources, SHARED = as_flags(Resources, PLACES, threads=HIDDEN, isolated=HIDDEN)
 _detect, DETECT = as_flags(
     DetectSettings,
     DETECTION,
@@ -98,8 +101,10 @@ if TYPE_CHECKING:
     MeasureFlags: TypeAlias = RunMeasureSettings
     PictureFlags: TypeAlias = PictureSettings
     DetectFlags: TypeAlias = DetectSettings
+    ResourceFlags: TypeAlias = Resources
 else:
-    TrainFlags, MeasureFlags, PictureFlags, DetectFlags = _train, _measure, _pictures, _detect
+    TrainFlags, MeasureFlags, PictureFlags = _train, _measure, _pictures
+    DetectFlags, ResourceFlags = _detect, _resources
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,17 @@ class Machine:
         if self.nproc is not None:
             check_at_least("nproc", self.nproc, 1)
 
+    def using(self, resources: Resources) -> Resources:
+        """Return what measuring may use, in processes of its own.
+
+        Raises:
+            DnnTopologyError: The engine is not here.
+        """
+        from dnn_topology.homology.engines import check_engine
+
+        check_engine(resources.engine)
+        return plain(resources, threads=self.nproc, isolated=resources.scheduler is None)
+
     @property
     def place(self) -> str:
         """A device that exists, "auto" being the GPU where there is one.
@@ -178,52 +194,8 @@ class Machine:
         return self.device
 
 
-@dataclass(frozen=True)
-class Workers(Machine):
-    """Where, and by how many, the epochs of a run are worked on.
-
-    Attributes:
-        jobs: Epochs to measure at the same time, sharing the cores.
-        timeout: Give an epoch up after so many seconds.
-        memory_limit: Refuse what would take more, in GiB (default: 80 % of what is free).
-        scheduler: Measure on the Dask cluster of this scheduler, tcp://host:8786, whose workers see the same folders.
-        engine: What computes persistence ('auto' decides, `dnn-topology engines` lists, dipha:PATH names a program);
-            the result is the same.
-    """
-
-    jobs: int = 1
-    timeout: float | None = None
-    memory_limit: float | None = None
-    scheduler: str | None = None
-    engine: str = "auto"
-
-    @property
-    def resources(self) -> Resources:
-        """What measuring may use: the cores are shared among the jobs.
-
-        Raises:
-            DnnTopologyError: A number is out of range, or the engine is not here.
-        """
-        from dnn_topology.homology.engines import check_engine
-        from dnn_topology.homology.engines.planner import cores
-
-        check_engine(self.engine)
-        threads = self.nproc if self.jobs == 1 else max(1, (self.nproc or cores()) // self.jobs)
-        return Resources(
-            engine=self.engine,
-            threads=threads,
-            memory_limit=self.memory_limit,
-            jobs=self.jobs,
-            timeout=self.timeout,
-            isolated=self.scheduler is None,
-            scheduler=self.scheduler,
-        )
-
-
-Workers.__doc__ = documented(Workers)
 NamedFlags = Annotated[Named, Parameter(name="*", group=WHAT)]
 MachineFlags = Annotated[Machine, Parameter(name="*", group=PLACES)]
-WorkerFlags = Annotated[Workers, Parameter(name="*", group=PLACES)]
 Checkpoint = Annotated[Path | None, Parameter(group=WHAT)]
 SavePath = Annotated[Path, Parameter(group=FIRST)]
 

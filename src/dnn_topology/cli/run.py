@@ -11,8 +11,8 @@ from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
-from dnn_topology.cli.progress import answer, progress, say
 from dnn_topology.cli.stopping import NEVER, StopFlags, leave, watch_of
+from dnn_topology.progress import answer, progress, say
 from dnn_topology.settings import PictureSettings, RunMeasureSettings, TrainSettings
 from dnn_topology.store import digest_of
 
@@ -48,7 +48,8 @@ def run(
     thresholds: Thresholds = (),
     pictures: opt.PictureFlags = opt.DRAW,
     save_path: opt.SavePath = opt.RESULTS,
-    workers: opt.WorkerFlags = opt.Workers(),  # noqa: B008  # frozen
+    resources: opt.ResourceFlags = opt.SHARED,
+    machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
     verbose: Verbose = False,
     train: Annotated[Literal[0, 1] | None, Theirs] = None,
     build_graph: Annotated[Literal[0, 1], Theirs] = 1,
@@ -76,7 +77,8 @@ def run(
             share T of all pairs) to betti_numbers.csv. METIS joins what is above the first T.
         pictures: How pictures are drawn.
         save_path: Where results go.
-        workers: What it may use.
+        resources: What measuring may use.
+        machine: Where it works.
         verbose: Say how each epoch was computed.
         train: 1: train; 0: use the checkpoints there.
         build_graph: 1: measure topology; 0: only train.
@@ -94,6 +96,7 @@ def run(
             f"--train {train} {theirs}, and --no-train measures a network as it is: give one of the two"
         )
     last = 0 if no_train else n_epochs_train
+    used = machine.using(resources)
     measured = opt.plain(settings).with_thresholds(thresholds, filtration=pictures.filtration)
     epochs = sorted({0, *(epochs_test if epochs_test is not None else _usual_epochs(last))})
     check_epochs(epochs)
@@ -102,19 +105,19 @@ def run(
             raise DnnTopologyError(
                 "--early-stop stops a training and --train 0 has none: see `dnn-topology early-stop`"
             )
-        there = opt.Named(training.net, training.dataset, training.trial, save_path).open(None, workers)
+        there = opt.Named(training.net, training.dataset, training.trial, save_path).open(None, machine)
     else:
         if epochs[-1] > last:
             raise DnnTopologyError(
                 f"--epochs-test asks for epoch {epochs[-1]}, but --n-epochs-train ends at {last}: raise it"
             )
-        there = named_run(training, seed, checkpoint, save_path, workers)
+        there = named_run(training, seed, checkpoint, save_path, machine)
         check_measurable(there, measured)
-        watch = watch_of(there, stop, measured, workers.resources, save_every=save_every)
+        watch = watch_of(there, stop, measured, used, save_every=save_every)
         train_with_progress(there, epochs=last, save_epochs=epochs, save_every=save_every, watch=watch)
         epochs = leave(watch, epochs) if watch else epochs
     if build_graph:
-        measure_and_write(there, measured, epochs, pictures, workers.resources, thresholds, verbose=verbose)
+        measure_and_write(there, measured, epochs, pictures, used, thresholds, verbose=verbose)
 
 
 def train(
@@ -161,7 +164,8 @@ def topology(
     settings: opt.MeasureFlags = opt.MEASURE,
     thresholds: Thresholds = (),
     pictures: opt.PictureFlags = opt.DRAW,
-    workers: opt.WorkerFlags = opt.Workers(),  # noqa: B008  # frozen
+    resources: opt.ResourceFlags = opt.SHARED,
+    machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
     verbose: Verbose = False,
 ) -> None:
     """Measure the topology of checkpoints that a training left, and leave tables and pictures.
@@ -176,37 +180,42 @@ def topology(
         settings: What is measured.
         thresholds: Write the Betti numbers at these to betti_numbers.csv; see `run`.
         pictures: How pictures are drawn.
-        workers: What it may use.
+        resources: What measuring may use.
+        machine: Where it works.
         verbose: Say how each epoch was computed.
     """
+    used = machine.using(resources)
     measured = opt.plain(settings).with_thresholds(thresholds, filtration=pictures.filtration)
     if checkpoint is not None:
         training = TrainSettings(net=named.net, dataset=named.dataset, trial=named.trial)
-        there = named_run(training, None, checkpoint, named.save_path, workers)
+        there = named_run(training, None, checkpoint, named.save_path, machine)
         train_with_progress(there, epochs=0, save_epochs=(), save_every=0, watch=None)
     else:
-        there = named.open(run, workers)
+        there = named.open(run, machine)
     wanted = there.trained(epochs)
-    measure_and_write(there, measured, wanted, pictures, workers.resources, thresholds, verbose=verbose, all_drawn=True)
+    measure_and_write(there, measured, wanted, pictures, used, thresholds, verbose=verbose, all_drawn=True)
 
 
 def demo(
     *,
     save_path: opt.SavePath = Path("demo_results"),
-    workers: opt.WorkerFlags = opt.Workers(),  # noqa: B008  # frozen
+    resources: opt.ResourceFlags = opt.SHARED,
+    machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
 ) -> None:
     """Train LeNet on 4,000 real MNIST images, measure its topology at 7 epochs, and leave the pictures.
 
     Args:
         save_path: Where results go.
-        workers: What it may use.
+        resources: What measuring may use.
+        machine: Where it works.
     """
     import pandas as pd
 
-    there = named_run(TrainSettings(), None, None, save_path, workers)
+    used = machine.using(resources)
+    there = named_run(TrainSettings(), None, None, save_path, machine)
     last = DEMO_EPOCHS[-1]
     train_with_progress(there, epochs=last, save_epochs=DEMO_EPOCHS, save_every=0, watch=None)
-    measurement = measure_and_write(there, RunMeasureSettings(), DEMO_EPOCHS, PictureSettings(), workers.resources)
+    measurement = measure_and_write(there, RunMeasureSettings(), DEMO_EPOCHS, PictureSettings(), used)
     topology = pd.read_csv(measurement.folder / "topology.csv")
     loops = topology[topology["dim"] == 1].set_index("epoch")
     before, after = loops.loc[0], loops.loc[last]
@@ -250,8 +259,10 @@ def check_measurable(run: Run, settings: RunMeasureSettings) -> None:
     Raises:
         DnnTopologyError: It has no such layers or nodes, or the inputs are too few.
     """
+    from dnn_topology.graphs.metrics import resolve_metric
     from dnn_topology.runs.measuring import snapshot_with
 
+    resolve_metric(settings.metric)
     few = replace(settings, n_inputs=max(2, settings.n_samples))
     snapshot_with(run, few, None).recorded(2)
 

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
-from dnn_topology.cli.progress import answer, progress, say
+from dnn_topology.progress import answer, progress, say
 from dnn_topology.settings import Nodes
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def early_stop(
     layers: Annotated[tuple[str, ...] | None, Parameter(group=opt.TOPOLOGY)] = None,
     metric: Annotated[str | None, Parameter(group=opt.TOPOLOGY)] = None,
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
-    workers: opt.WorkerFlags = opt.Workers(),  # noqa: B008  # frozen
+    resources: opt.ResourceFlags = opt.SHARED,
+    machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
 ) -> None:
     """Say at which epoch a training should have stopped, why, and how sure that is, from training inputs alone.
 
@@ -81,7 +82,8 @@ def early_stop(
         layers: Layers whose outputs are nodes (default: as before, else the network's own).
         metric: Of two signals (default: as before, else pearson).
         out: Where results go (default: RUN/early_stopping).
-        workers: What it may use.
+        resources: What measuring may use.
+        machine: Where it works.
 
     Raises:
         DnnTopologyError: There are fewer than two checkpoints, or a flag is wrong.
@@ -95,9 +97,9 @@ def early_stop(
     rule = _rule(quantity, patience, min_delta)
     if draws < 0:
         raise DnnTopologyError(f"draws must be at least 0, found {draws}")
-    there = Run.open(run, data_dir=workers.data_dir, device=workers.place)
+    there = Run.open(run, data_dir=machine.data_dir, device=machine.place)
     asked = {"n_inputs": n_inputs, "max_epsilon": max_epsilon, "nodes": nodes, "layers": layers, "metric": metric}
-    looked_at = StoppingEpochs(there, stopping_settings(there, **asked), draws, workers.resources)
+    looked_at = StoppingEpochs(there, stopping_settings(there, **asked), draws, machine.using(resources))
     epochs = there.trained()
     if len(epochs) < 2:
         raise DnnTopologyError(
@@ -115,7 +117,8 @@ def early_stop(
     _say_which(decision, there)
     sureness = None
     if draws:
-        sureness = rule.sureness({draw: values_of(tables, quantity, draw=draw) for draw in range(1, draws + 1)})
+        values = {draw: values_of(tables, quantity, draw=draw) for draw in range(draws + 1)}
+        sureness = rule.sureness({draw: values[draw] for draw in range(1, draws + 1)}, values=values[0])
         answer(how_sure(decision, sureness, draws))
     answer(*write_decision(decision, tables, looked_at, looked_at.folder if out is None else out, sureness=sureness))
     if failed:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
-from dnn_topology.cli.progress import answer, print_table, progress, say
+from dnn_topology.progress import answer, print_table, progress, say
 from dnn_topology.settings import Resources
 
 if TYPE_CHECKING:
@@ -25,12 +25,10 @@ Place = Parameter(group=opt.PLACES)
 
 def study(
     *words: Annotated[str, Parameter(name="[status] FILE.toml")],
-    jobs: Annotated[int, Place] = 1,
-    scheduler: Annotated[str | None, Place] = None,
     retry_failed: Annotated[bool, Place] = False,
-    timeout: Annotated[float | None, Place] = None,
     save_path: Annotated[Path, Place] = opt.RESULTS,
     data_dir: Annotated[Path | None, Place] = None,
+    resources: opt.ResourceFlags = opt.SHARED,
 ) -> int:
     """Train and measure every network of a grid, one row each in study.csv; run again, it goes on where it stopped.
 
@@ -38,12 +36,10 @@ def study(
 
     Args:
         words: The grid; `status` before it says how far it is.
-        jobs: Networks at the same time, one thread each.
-        scheduler: Work on the Dask cluster of this scheduler, tcp://host:8786; see docs/cluster.md.
         retry_failed: Try networks that failed before again.
-        timeout: Give a network up after so many seconds.
         save_path: Where results go.
         data_dir: Where downloads are kept (default: the user's cache).
+        resources: Where networks are worked on, one thread each.
 
     Returns:
         1 when networks failed; the others are finished.
@@ -62,9 +58,9 @@ def study(
     if len(words) == 2:
         _print_status(asked, folder)
         return 0
-    resources = Resources(threads=1, jobs=jobs, timeout=timeout, isolated=scheduler is None, scheduler=scheduler)
+    used = opt.plain(resources, threads=1, isolated=resources.scheduler is None)
     check_nets_and_data(asked)
-    after = _finished(asked, folder, resources, retry_failed=retry_failed)
+    after = _finished(asked, folder, used, retry_failed=retry_failed)
     if after.finished:
         answer(folder.path / "study.csv")
     if after.failed:
@@ -128,6 +124,8 @@ def _announced(
 
 def _print_status(study: Study, folder: StudyFolder) -> None:
     """Print how far a study is."""
+    import pandas as pd
+
     from dnn_topology.homology.engines.estimate import duration
     from dnn_topology.runs.study.folder import counts_by, expected_seconds
 
@@ -142,7 +140,7 @@ def _print_status(study: Study, folder: StudyFolder) -> None:
     )
     rows = [(axis, value, *map(str, counts)) for axis in study.axes for value, *counts in counts_by(there, axis)]
     if rows:
-        print_table(("setting", "value", "finished", "failed", "left"), rows)
+        print_table(pd.DataFrame(rows, columns=["setting", "value", "finished", "failed", "left"]))
     answer(*(f"failed: {cell}: {_last_line(why)}" for cell, why in there.failed.items()))
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from dnn_topology._checks import DnnTopologyError, check_at_least
+from dnn_topology._checks import check_at_least
 from dnn_topology.cli import options as opt
-from dnn_topology.cli.progress import answer, say
+from dnn_topology.progress import answer, say
 from dnn_topology.settings import Essential, RunMeasureSettings
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dnn_topology.runs.run import Run
 
 Drawn = Parameter(group=opt.PICTURES)
@@ -59,7 +58,7 @@ def visualise(
         config: Take flags from a TOML file (dim = [1, 2]); flags given here win.
     """
     del config
-    from dnn_topology.homology.tables import epoch_table
+    from dnn_topology.homology.tables import epoch_lines, epoch_table
     from dnn_topology.runs.measurements import find_measurement
     from dnn_topology.show.plots import plot_betti_curves
     from dnn_topology.show.report import epoch_labels, save_figure
@@ -73,13 +72,22 @@ def visualise(
         counted = {
             epoch: one.filtered(min_persistence=min_persistence, essential=essential) for epoch, one in loaded.items()
         }
-        drawn: dict[str, Any] = {"dim": k, "filtration": pictures.filtration, "smooth": pictures.smooth}
-        lines = _described(epoch_table(counted), k, min_persistence)
-        ax = plot_betti_curves(epoch_labels(counted), **drawn)
-        suffix = ("_density" if pictures.filtration == "density" else "") + ("_smooth" if pictures.smooth else "")
+        drawn: dict[str, Any] = {"dim": k, **asdict(pictures)}
+        curves = epoch_labels(loaded if pictures.as_original else counted)
+        lines = epoch_lines(epoch_table(counted), dim=k)
+        ax = plot_betti_curves(curves, **drawn)
+        suffix = "".join(
+            f"_{name}"
+            for name, drawn_so in (
+                ("density", pictures.filtration == "density"),
+                ("smooth", pictures.smooth),
+                ("as_original", pictures.as_original),
+            )
+            if drawn_so
+        )
         paths = save_figure(ax, folder / graph / f"betti_curves_H{k}{suffix}", formats=formats)
         answer(f"{graph}{', ' if graph else ''}{lines}", *paths)
-        if show and not show_window(partial(plot_betti_curves, epoch_labels(counted), **drawn)):
+        if show and not show_window(partial(plot_betti_curves, curves, **drawn)):
             say("there is no screen here; the picture is in the files above")
 
 
@@ -91,25 +99,3 @@ def _opened(run: Path | None, named: opt.Named) -> Run:
     if run is None and not (folder / "settings.json").exists():
         return Run(folder)
     return Run.open(folder)
-
-
-def _described(table: pd.DataFrame, dim: int, min_persistence: float) -> str:
-    """Return life and midlife per epoch as lines.
-
-    Raises:
-        DnnTopologyError: That dimension has no rows.
-    """
-    rows = table[table["dim"] == dim]
-    if rows.empty:
-        raise DnnTopologyError(f"dimension {dim} was not computed: take one of {sorted(set(table['dim']))}")
-    lines = [f"H{dim}, cavities that live longer than {min_persistence:g}, in ε:"]
-    for row in rows.to_dict("records"):
-        numbers = cast("dict[str, Any]", row)
-        lines.append(
-            f"  epoch {numbers['epoch']:>4}: life {numbers['life']:.4f}, midlife {numbers['midlife']:.4f}, "
-            f"{numbers['count']} finite and {numbers['essential']} alive at the end, "
-            f"at most {numbers['betti_max']} at once (ε {numbers['peak_epsilon']:.3f})"
-            if numbers["count"] or numbers["essential"]
-            else f"  epoch {numbers['epoch']:>4}: no cavity"
-        )
-    return "\n".join(lines)

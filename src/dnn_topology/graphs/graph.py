@@ -10,15 +10,10 @@ import numpy as np
 from dnn_topology._checks import DnnTopologyError, check_choice, check_max_epsilon
 from dnn_topology.graphs.checks import check_count, check_edges, check_scales, checked_distances, real_array
 from dnn_topology.graphs.correlation import Edges, near_pairs
+from dnn_topology.graphs.distance_correlation import distance_correlation_pairs
 from dnn_topology.graphs.duplicates import with_consistent_duplicates
-from dnn_topology.graphs.metrics import (
-    distance_correlation_pairs,
-    euclidean_pairs,
-    is_bounded,
-    own_pairs,
-    ranks,
-    resolve_metric,
-)
+from dnn_topology.graphs.metrics import is_bounded, ranks, resolve_metric
+from dnn_topology.graphs.pairs import euclidean_pairs, own_pairs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,14 +208,7 @@ def functional_graph(
     check_choice("constant", constant, ("drop", "isolate"))
     if block is not None:
         check_count("block", block, 1)
-    neurons: pd.DataFrame | None = getattr(activations, "neurons", None)
-    values = real_array("activations", activations if neurons is None else activations.values)  # type: ignore[union-attr]
-    if values.dtype.kind in "b" or values.dtype.itemsize > 8:
-        values = values.astype(np.float64)
-    if values.ndim != 2:
-        raise DnnTopologyError(f"activations must be (n_samples, n_neurons), found shape {values.shape}")
-    if len(values) < 2:
-        raise DnnTopologyError(f"a correlation needs at least 2 samples, found {len(values)}: record more inputs")
+    values, neurons = _signals(activations)
     varying = varying_neurons(values, neurons)
     n_constant = values.shape[1] - len(varying)
     if not len(varying):
@@ -240,6 +228,23 @@ def functional_graph(
         neurons=None if neurons is None else neurons.iloc[nodes].reset_index(drop=True),
         n_constant=n_constant,
     )
+
+
+def _signals(activations: Activations | ArrayLike) -> tuple[NDArray[Any], pd.DataFrame | None]:
+    """Return the signals (n_samples, n_neurons), and the table of the neurons where there is one.
+
+    Raises:
+        DnnTopologyError: They are no such array, or of fewer than two samples.
+    """
+    neurons: pd.DataFrame | None = getattr(activations, "neurons", None)
+    values = real_array("activations", activations if neurons is None else activations.values)  # type: ignore[union-attr]
+    if values.dtype.kind in "b" or values.dtype.itemsize > 8:
+        values = values.astype(np.float64)
+    if values.ndim != 2:
+        raise DnnTopologyError(f"activations must be (n_samples, n_neurons), found shape {values.shape}")
+    if len(values) < 2:
+        raise DnnTopologyError(f"a correlation needs at least 2 samples, found {len(values)}: record more inputs")
+    return values, neurons
 
 
 def _edges(

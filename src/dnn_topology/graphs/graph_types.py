@@ -1,17 +1,15 @@
 """Which graphs are made of one recording: one of all neurons, one of groups, one per part, or one per input.
 
-Every kind answers with named graphs. The name is "" for a single graph, "part3" or "sample3" for one of several.
+Every type answers with named graphs. The name is "" for a single graph, "part3" or "sample3" for one of several.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_fraction
 from dnn_topology.graphs.graph import FunctionalGraph, functional_graph, varying_neurons
 from dnn_topology.graphs.groups import (
     chosen_neurons,
@@ -21,7 +19,6 @@ from dnn_topology.graphs.groups import (
     group_signals,
     metis_groups,
 )
-from dnn_topology.graphs.metrics import resolve_metric
 from dnn_topology.graphs.sample_graphs import discriminative_neurons, sample_graph
 
 if TYPE_CHECKING:
@@ -29,189 +26,160 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from dnn_topology.recording.activations import Activations
-
-GraphType = Literal["functional", "grouped", "partitioned", "per-sample"]
-Partition = Literal["chunks", "channels", "metis", "structure-metis"]
-
-# The options that mean something for each type of graph; another one is refused rather than passed over.
-OPTIONS: Mapping[GraphType, frozenset[str]] = {
-    "functional": frozenset({"metric"}),
-    "grouped": frozenset({"metric", "partition", "split", "threshold"}),
-    "partitioned": frozenset({"metric", "partition", "split", "threshold", "subsplit"}),
-    "per-sample": frozenset({"n_samples", "select_nodes"}),
-}
-PARTITIONS: tuple[Partition, ...] = ("chunks", "channels", "metis", "structure-metis")
+    from dnn_topology.settings import MeasureSettings
 
 
-@dataclass(frozen=True)
-class GraphKind:
-    """What the nodes are and which graphs are made of them.
+def graph_names(settings: MeasureSettings, groups: NDArray[np.intp] | None) -> list[str]:
+    """Return the names of the graphs, given the fixed groups."""
+    if settings.graph_type == "partitioned":
+        assert groups is not None
+        return [f"part{number}" for number in group_numbers(groups)]
+    if settings.graph_type == "per-sample":
+        return [f"sample{number}" for number in range(settings.n_samples)]
+    return [""]
 
-    Attributes:
-        graph_type: "functional": one graph of all neurons. "grouped": one graph whose nodes are groups, by their
-            mean signals. "partitioned": one graph per part of the neurons. "per-sample": one graph per input.
-        partition: How neurons are grouped or parted: "chunks" of each layer, "channels" (grouped only), "metis" parts
-            of the graph |r| > threshold, or "structure-metis" parts of the weights' graph.
-        split: Neurons per chunk, or number of METIS parts.
-        subsplit: With "partitioned": METIS groups that are the nodes of each part's graph; 0 for its neurons.
-        threshold: |r| above which METIS sees two neurons joined.
-        n_samples: With "per-sample": the number of inputs, each with its graph.
-        select_nodes: With "per-sample": only the tenth of the neurons that best tells rightly from wrongly
-            classified inputs, by linear discriminant analysis.
-        metric: Of `functional_graph`, by name.
+
+def selected_groups(activations: Activations, correct: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the neurons of per-sample graphs as fixed groups: 0 for those chosen, -1 for the others.
+
+    Args:
+        activations: A recording of some inputs.
+        correct: (n_samples,): whether each was classified rightly.
+
+    Returns:
+        (n_neurons,), the groups.
     """
+    groups = np.full(activations.values.shape[1], -1, dtype=np.intp)
+    groups[discriminative_neurons(activations.values, correct)] = 0
+    return groups
 
-    graph_type: GraphType = "functional"
-    partition: Partition = "chunks"
-    split: int = 0
-    subsplit: int = 0
-    threshold: float = 0.5
-    n_samples: int = 5
-    select_nodes: bool = False
-    metric: str = "pearson"
 
-    def __post_init__(self) -> None:
-        check_choice("graph_type", self.graph_type, OPTIONS)
-        check_choice("partition", self.partition, PARTITIONS)
-        check_at_least("subsplit", self.subsplit, 0)
-        check_at_least("n_samples", self.n_samples, 1)
-        check_fraction("threshold", self.threshold)
-        resolve_metric(self.metric)
-        for option in fields(self)[1:]:
-            if getattr(self, option.name) != option.default and option.name not in OPTIONS[self.graph_type]:
-                raise DnnTopologyError(f"{option.name} does not apply to graph_type {self.graph_type!r}: leave it out")
-        by_channel = self.partition == "channels"
-        if by_channel and (self.graph_type == "partitioned" or self.split):
-            raise DnnTopologyError(
-                "partition 'channels' makes each channel a node and takes no split: use it with graph_type 'grouped'"
-            )
-        if self.graph_type in {"grouped", "partitioned"} and not by_channel and self.split < 1:
-            wanted = "neurons per chunk" if self.partition == "chunks" else "number of METIS parts"
-            raise DnnTopologyError(
-                f"graph_type {self.graph_type!r} with partition {self.partition!r} needs split, the {wanted}: "
-                f"found {self.split}"
-            )
+def divided_groups(
+    settings: MeasureSettings, activations: Activations, strengths: Callable[[], csr_array[Any, Any]], *, seed: int = 0
+) -> NDArray[np.intp]:
+    """Return the group of each neuron.
 
-    @property
-    def fixed(self) -> bool:
-        """Whether the neurons are chosen or parted once, at one epoch, for all epochs."""
-        return self.graph_type == "partitioned" or self.select_nodes
+    Args:
+        settings: What is measured.
+        activations: A recording.
+        strengths: Gives the structural graph of the same neurons; called only if it is needed.
+        seed: METIS's random state.
 
-    def names(self, groups: NDArray[np.intp] | None) -> list[str]:
-        """Return the names of the graphs, given the fixed groups."""
-        if self.graph_type == "partitioned":
-            assert groups is not None
-            return [f"part{number}" for number in group_numbers(groups)]
-        if self.graph_type == "per-sample":
-            return [f"sample{number}" for number in range(self.n_samples)]
-        return [""]
+    Returns:
+        (n_neurons,), the number of each neuron's group.
+    """
+    if settings.parted_by == "channels":  # recorded as channels, so each neuron is a group of its own
+        return np.arange(activations.values.shape[1])
+    if settings.parted_by == "chunks":
+        return chunk_groups(activations, size=settings.split)
+    if settings.parted_by == "structure-metis":
+        return metis_groups(strengths(), n_groups=settings.split, seed=seed)
+    return correlation_groups(
+        activations, n_groups=settings.split, threshold=settings.threshold, metric=settings.metric, seed=seed
+    )
 
-    def select(self, activations: Activations, correct: NDArray[np.bool_]) -> NDArray[np.intp]:
-        """Return the neurons of per-sample graphs as fixed groups: 0 for those chosen, -1 for the others.
 
-        Args:
-            activations: A recording of some inputs.
-            correct: (n_samples,): whether each was classified rightly.
+def graphs_of_recording(
+    settings: MeasureSettings,
+    activations: Activations,
+    *,
+    groups: NDArray[np.intp] | None,
+    strengths: Callable[[], csr_array[Any, Any]],
+    device: str | None = None,
+    seed: int = 0,
+) -> Iterator[tuple[str, FunctionalGraph]]:
+    """Make the graphs of one recording, one at a time.
 
-        Returns:
-            (n_neurons,), the groups.
-        """
-        groups = np.full(activations.values.shape[1], -1, dtype=np.intp)
-        groups[discriminative_neurons(activations.values, correct)] = 0
-        return groups
+    Args:
+        settings: What is measured. A part of which every neuron is constant gives a graph without nodes.
+        activations: The recording; of a per-sample graph its first `n_samples` inputs count.
+        groups: The fixed groups, if the type of graph has them.
+        strengths: Gives the structural graph of the same neurons; called only if it is needed.
+        device: Where correlations are computed; by default on the CUDA GPU where there is one.
+        seed: METIS's random state.
 
-    def divide(
-        self, activations: Activations, strengths: Callable[[], csr_array[Any, Any]], *, seed: int = 0
-    ) -> NDArray[np.intp]:
-        """Return the group of each neuron.
+    Yields:
+        (name, graph).
+    """
+    source = Source(activations, groups, strengths, device, seed)
+    yield from GRAPHS[settings.graph_type](settings, source)
 
-        Args:
-            activations: A recording.
-            strengths: Gives the structural graph of the same neurons; called only if it is needed.
-            seed: METIS's random state.
 
-        Returns:
-            (n_neurons,), the number of each neuron's group.
-        """
-        if self.partition == "channels":  # recorded as channels, so each neuron is a group of its own
-            return np.arange(activations.values.shape[1])
-        if self.partition == "chunks":
-            return chunk_groups(activations, size=self.split)
-        if self.partition == "structure-metis":
-            return metis_groups(strengths(), n_groups=self.split, seed=seed)
-        return correlation_groups(
-            activations, n_groups=self.split, threshold=self.threshold, metric=self.metric, seed=seed
-        )
+class Source(NamedTuple):
+    """What the graphs of one recording are made of; see `graphs_of_recording`."""
 
-    def graphs(
-        self,
-        activations: Activations,
-        *,
-        groups: NDArray[np.intp] | None,
-        strengths: Callable[[], csr_array[Any, Any]],
-        max_epsilon: float,
-        constant: Literal["drop", "isolate"],
-        device: str | None = None,
-        seed: int = 0,
-    ) -> Iterator[tuple[str, FunctionalGraph]]:
-        """Make the graphs of one recording, one at a time.
+    activations: Activations
+    groups: NDArray[np.intp] | None
+    strengths: Callable[[], csr_array[Any, Any]]
+    device: str | None
+    seed: int
 
-        Args:
-            activations: The recording; of a per-sample graph its first `n_samples` inputs count.
-            groups: The fixed groups, if the kind has them.
-            strengths: As for `divide`.
-            max_epsilon: See `functional_graph`.
-            constant: See `functional_graph`. A part of which every neuron is constant gives a graph without nodes.
-            device: See `functional_graph`.
-            seed: METIS's random state.
 
-        Yields:
-            (name, graph).
-        """
-        if self.graph_type == "per-sample":
-            chosen = np.arange(activations.values.shape[1]) if groups is None else np.flatnonzero(groups >= 0)
-            seen = chosen_neurons(activations, chosen)
-            for number in range(self.n_samples):
-                yield (
-                    f"sample{number}",
-                    sample_graph(seen.values[number], max_epsilon=max_epsilon, neurons=seen.neurons),
-                )
-            return
-        if self.graph_type == "partitioned":
-            assert groups is not None
-            parts = {f"part{number}": np.flatnonzero(groups == number) for number in group_numbers(groups)}
-            for name, members in parts.items():
-                nodes = self._nodes(chosen_neurons(activations, members), seed=seed)
-                yield name, self._part(nodes, max_epsilon=max_epsilon, constant=constant, device=device)
-            return
-        nodes = activations
-        if self.graph_type == "grouped":
-            nodes = group_signals(activations, self.divide(activations, strengths, seed=seed))
-        yield "", self._graph(nodes, max_epsilon=max_epsilon, constant=constant, device=device)
+def _functional(settings: MeasureSettings, source: Source) -> Iterator[tuple[str, FunctionalGraph]]:
+    """Yield the graph of all neurons."""
+    yield "", _graph(settings, source.activations, device=source.device)
 
-    def _nodes(self, part: Activations, *, seed: int) -> Activations:
-        """Return the nodes of one part: its neurons, or the means of METIS groups of them."""
-        n_neurons = part.values.shape[1]
-        if not self.subsplit or n_neurons <= self.subsplit or _all_constant(part):
-            return part
-        groups = correlation_groups(
-            part, n_groups=self.subsplit, threshold=self.threshold, metric=self.metric, seed=seed
-        )
-        return group_signals(part, groups)
 
-    def _graph(self, nodes: Activations, **options: Any) -> FunctionalGraph:
-        """Return the functional graph of some nodes."""
-        return functional_graph(nodes, metric=self.metric, **options)
+def _grouped(settings: MeasureSettings, source: Source) -> Iterator[tuple[str, FunctionalGraph]]:
+    """Yield the graph whose nodes are groups, by their mean signals."""
+    groups = divided_groups(settings, source.activations, source.strengths, seed=source.seed)
+    yield "", _graph(settings, group_signals(source.activations, groups), device=source.device)
 
-    def _part(self, nodes: Activations, **options: Any) -> FunctionalGraph:
-        """Return the graph of one part, which may have died as a whole."""
-        if options["constant"] == "isolate" or not _all_constant(nodes):
-            return self._graph(nodes, **options)
-        none = np.empty(0, dtype=np.int32)
-        n_constant = nodes.values.shape[1]
-        return FunctionalGraph(
-            none, none, np.empty(0), 0, options["max_epsilon"], nodes.neurons.iloc[:0], n_constant=n_constant
-        )
+
+def _partitioned(settings: MeasureSettings, source: Source) -> Iterator[tuple[str, FunctionalGraph]]:
+    """Yield the graph of every part of the neurons."""
+    assert source.groups is not None
+    for number in group_numbers(source.groups):
+        members = chosen_neurons(source.activations, np.flatnonzero(source.groups == number))
+        yield f"part{number}", _part(settings, _nodes(settings, members, seed=source.seed), device=source.device)
+
+
+def _per_sample(settings: MeasureSettings, source: Source) -> Iterator[tuple[str, FunctionalGraph]]:
+    """Yield the graph of every input."""
+    n_neurons = source.activations.values.shape[1]
+    chosen = np.arange(n_neurons) if source.groups is None else np.flatnonzero(source.groups >= 0)
+    seen = chosen_neurons(source.activations, chosen)
+    scale: Any = {"max_epsilon": settings.max_epsilon, "normalise": settings.sample_scale}
+    for number in range(settings.n_samples):
+        yield f"sample{number}", sample_graph(seen.values[number], neurons=seen.neurons, **scale)
+
+
+# Type of graph → what makes its graphs; `settings.measuring.GRAPH_OPTIONS` says which options mean something for it.
+GRAPHS: dict[str, Callable[[MeasureSettings, Source], Iterator[tuple[str, FunctionalGraph]]]] = {
+    "functional": _functional,
+    "grouped": _grouped,
+    "partitioned": _partitioned,
+    "per-sample": _per_sample,
+}
+
+
+def _nodes(settings: MeasureSettings, part: Activations, *, seed: int) -> Activations:
+    """Return the nodes of one part: its neurons, or the means of METIS groups of them."""
+    n_neurons = part.values.shape[1]
+    if not settings.subsplit or n_neurons <= settings.subsplit or _all_constant(part):
+        return part
+    groups = correlation_groups(
+        part, n_groups=settings.subsplit, threshold=settings.threshold, metric=settings.metric, seed=seed
+    )
+    return group_signals(part, groups)
+
+
+def _graph(settings: MeasureSettings, nodes: Activations, *, device: str | None) -> FunctionalGraph:
+    """Return the functional graph of some nodes."""
+    return functional_graph(
+        nodes, max_epsilon=settings.max_epsilon, constant=settings.constant, metric=settings.metric, device=device
+    )
+
+
+def _part(settings: MeasureSettings, nodes: Activations, *, device: str | None) -> FunctionalGraph:
+    """Return the graph of one part, which may have died as a whole."""
+    if settings.constant == "isolate" or not _all_constant(nodes):
+        return _graph(settings, nodes, device=device)
+    none = np.empty(0, dtype=np.int32)
+    n_constant = nodes.values.shape[1]
+    return FunctionalGraph(
+        none, none, np.empty(0), 0, settings.max_epsilon, nodes.neurons.iloc[:0], n_constant=n_constant
+    )
 
 
 def _all_constant(activations: Activations) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from dnn_topology._checks import DnnTopologyError, check_fraction, check_max_epsilon
+from dnn_topology._checks import DnnTopologyError, check_choice, check_fraction, check_max_epsilon
+from dnn_topology.graphs.checks import real_array
 from dnn_topology.graphs.graph import FunctionalGraph
+from dnn_topology.settings import SampleScale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,27 +18,41 @@ if TYPE_CHECKING:
 LDA_SHRINKAGE = 0.001
 
 
+NORMALISE = get_args(SampleScale)
+
+
 def sample_graph(
-    activations: ArrayLike, *, max_epsilon: float = 0.3, neurons: pd.DataFrame | None = None
+    activations: ArrayLike,
+    *,
+    max_epsilon: float = 0.3,
+    neurons: pd.DataFrame | None = None,
+    normalise: SampleScale = "layer",
 ) -> FunctionalGraph:
     """Join every two neurons whose activations on one input differ strongly: d = 1 - |a_i - a_j| / (max a - min a).
 
     The neurons that *differ* are joined: joining the similar ones would put points on a line, and no loop of points
     on a line lives.
 
+    Layers differ in their scale: log-probabilities reach -30 where hidden activations reach 3, and all ten of them then
+    differ strongly from all hidden neurons and from nothing else. Such a graph is nearly complete bipartite, whatever
+    the input is. So each layer's activations are first put on the same scale, from 0 at its lowest to 1 at its highest.
+
     Args:
         activations: (n_neurons,), real: each neuron's answer to the input.
         max_epsilon: The largest scale of the filtration, in (0, 0.5].
-        neurons: The table of the neurons, if there is one.
+        neurons: The table of the neurons, if there is one; its column `layer` says which belong together. Without it
+            all are one layer.
+        normalise: "layer", or "none" for activations as they are, which is what the original does.
 
     Returns:
         The graph. Without edges if all activations are equal, as then no two neurons differ.
 
     Raises:
-        DnnTopologyError: The activations are not one row, or one is not finite; `max_epsilon` lies outside (0, 0.5].
+        DnnTopologyError: The activations are not one row, or one is not finite; `max_epsilon` lies outside (0, 0.5];
+            `normalise` is unknown.
 
     Source:
-        The original's graph type "functional_persample".
+        The original's graph type "functional_persample"; normalising is ours.
 
     Example:
         >>> graph = sample_graph([0.0, 0.5, 2.0], max_epsilon=0.3)
@@ -44,11 +60,14 @@ def sample_graph(
         ([0, 1], [2, 2], [0.0, 0.25])
     """
     check_max_epsilon(max_epsilon)
-    values = np.asarray(activations, dtype=np.float64)
+    check_choice("normalise", normalise, NORMALISE)
+    values = real_array("activations", activations).astype(np.float64)
     if values.ndim != 1:
         raise DnnTopologyError(f"`activations` must be those of one input, (n_neurons,), found shape {values.shape}")
     if not np.isfinite(values).all():
         raise DnnTopologyError(f"{(~np.isfinite(values)).sum()} of {values.size} activations are NaN or infinite")
+    if normalise == "layer" and neurons is not None and "layer" in neurons:
+        values = _on_one_scale(values, neurons)
     order = np.argsort(values, kind="stable")
     ranked = values[order]
     low, high = _far_pairs(ranked, share=1 - 2 * max_epsilon)
@@ -59,6 +78,16 @@ def sample_graph(
     return FunctionalGraph(
         ends[0].astype(np.int32), ends[1].astype(np.int32), distances[kept], len(values), float(max_epsilon), neurons
     )
+
+
+def _on_one_scale(values: NDArray[np.float64], neurons: pd.DataFrame) -> NDArray[np.float64]:
+    """Return activations (n_neurons,) from 0 to 1 in each layer; 0 where a layer is constant."""
+    scaled = np.zeros_like(values)
+    for members in neurons.groupby("layer", observed=True).indices.values():
+        layer = values[members]
+        span = layer.max() - layer.min()
+        scaled[members] = (layer - layer.min()) / span if span > 0 else 0.0
+    return scaled
 
 
 def discriminative_neurons(activations: ArrayLike, labels: ArrayLike, *, share: float = 0.1) -> NDArray[np.intp]:
@@ -81,11 +110,11 @@ def discriminative_neurons(activations: ArrayLike, labels: ArrayLike, *, share: 
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     check_fraction("share", share)
-    values, kinds = np.asarray(activations, dtype=np.float64), np.asarray(labels)
+    values, kinds = real_array("activations", activations).astype(np.float64), np.asarray(labels)
     if len(np.unique(kinds)) != 2:
         raise DnnTopologyError(
             f"to select neurons by right and wrong predictions there must be both, found {len(np.unique(kinds))} kind "
-            f"among {len(kinds)} inputs: take more inputs (--n-inputs), --graph-split test, or an earlier epoch"
+            f"among {len(kinds)} inputs: take more inputs (n_inputs=), test inputs (graph_split=), or an earlier epoch"
         )
     fitted = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=LDA_SHRINKAGE).fit(values, kinds)
     n_chosen = max(1, int(share * values.shape[1]))

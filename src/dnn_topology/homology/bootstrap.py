@@ -57,12 +57,13 @@ def bootstrap(
         activations: What `record` returned.
         n: Nodes per draw; see `sample_nodes`.
         repeats: Number of draws, at least 2.
-        method: See `sample_nodes`.
+        method: How nodes are chosen: "uniform", "importance" or "kmeans", as `sample_nodes` says.
         seed: Draw b has the seed `seed + b`.
-        max_dim: See `persistence`.
-        max_epsilon: See `functional_graph`.
-        metric: See `functional_graph`.
-        device: See `functional_graph`.
+        max_dim: The highest Betti number: 2 gives H0, H1 and H2.
+        max_epsilon: The largest scale of the filtration, a radius, in (0, 0.5].
+        metric: What the distance of two signals is: "pearson", "spearman", "distance-correlation", "euclidean" or a
+            function from signals (n_samples, n) to distances (n, n).
+        device: Where correlations are computed; by default on the CUDA GPU where there is one.
         min_persistence: Only cavities that live longer than this count, in ε; see `Diagrams.filtered`.
         essential: What becomes of classes alive at max_epsilon: "count", "drop" or "clip"; see `Diagrams.filtered`.
         confidence: Share of the draws that an interval holds.
@@ -100,7 +101,7 @@ def bootstrap(
         device=device,
         **options,
     )
-    counted = (found.filtered(min_persistence=min_persistence, essential=essential) for found in drawn)
+    counted = (one.filtered(min_persistence=min_persistence, essential=essential) for one in drawn)
     return intervals(counted, confidence=confidence)
 
 
@@ -146,11 +147,12 @@ def resampled(
         activations: What `record` returned.
         numbers: Which draws; draw b depends on `seed` and b alone.
         seed: Of all draws.
-        max_dim: See `persistence`.
-        max_epsilon: See `functional_graph`.
-        constant: See `functional_graph`.
-        metric: See `functional_graph`.
-        device: See `functional_graph`.
+        max_dim: The highest Betti number: 2 gives H0, H1 and H2.
+        max_epsilon: The largest scale of the filtration, a radius, in (0, 0.5].
+        constant: Whether neurons that never change are dropped ("drop") or nodes without edges ("isolate").
+        metric: What the distance of two signals is: "pearson", "spearman", "distance-correlation", "euclidean" or a
+            function from signals (n_samples, n) to distances (n, n).
+        device: Where correlations are computed; by default on the CUDA GPU where there is one.
         **options: Other options of `persistence`, such as `engine`.
 
     Yields:
@@ -204,15 +206,15 @@ def intervals(diagrams: Iterable[Diagrams | HasDiagrams] | HasDraws, *, confiden
     if not tables:
         raise DnnTopologyError("there are no draws to make intervals of")
     values = pd.concat(tables).melt("dim", var_name="summary", value_name="value")
-    found = values.groupby(["dim", "summary"], sort=False)["value"]
+    by_summary = values.groupby(["dim", "summary"], sort=False)["value"]
     tail = (1 - confidence) / 2
     table = pd.DataFrame(
         {
-            "mean": found.mean(),
-            "std": found.std(),
-            "lower": found.quantile(tail),
-            "upper": found.quantile(1 - tail),
-            "n_draws": found.count(),
+            "mean": by_summary.mean(),
+            "std": by_summary.std(),
+            "lower": by_summary.quantile(tail),
+            "upper": by_summary.quantile(1 - tail),
+            "n_draws": by_summary.count(),
         }
     )
     return table.reset_index().sort_values("dim", kind="stable", ignore_index=True)

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 import numpy as np
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_max_epsilon
-from dnn_topology.graphs.checks import ROUND_OFF, check_count, check_scales, real_array
+from dnn_topology._checks import DnnTopologyError, check_max_epsilon
+from dnn_topology.graphs.checks import check_count, check_scales
 from dnn_topology.homology.betti_curve import BettiCurve
 from dnn_topology.homology.filter_keywords import filter_keywords
+from dnn_topology.homology.points import canonical_points, check_filter, density_table
 from dnn_topology.settings import MIN_PERSISTENCE, Essential
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-ESSENTIAL: tuple[Essential, ...] = ("count", "drop", "clip")
 REMEDY = "if a run left it there, delete it and run again; else save the diagrams again"
 FILTER = ("min_persistence", "essential", "n_essential")  # the fields of diagrams that say what they went through
 
@@ -91,14 +91,14 @@ class Diagrams:
     def __post_init__(self) -> None:
         check_max_epsilon(self.max_epsilon, bounded=False)
         check_filter(self.min_persistence, self.essential)
-        points = tuple(_canonical(p, dim, self.max_epsilon) for dim, p in enumerate(self.points))
+        points = tuple(canonical_points(p, dim, self.max_epsilon) for dim, p in enumerate(self.points))
         object.__setattr__(self, "points", points)
         if not points:
             raise DnnTopologyError("diagrams need at least dimension 0, found none")
         if self.n_nodes is not None:
             check_count("n_nodes", self.n_nodes, 0)
         if self.density is not None:
-            object.__setattr__(self, "density", _density_table(self.density, self.max_epsilon))
+            object.__setattr__(self, "density", density_table(self.density, self.max_epsilon))
         alive = [int(np.isinf(p[:, 1]).sum()) for p in points] if self.n_essential is None else self.n_essential
         object.__setattr__(self, "n_essential", tuple(alive))
 
@@ -163,6 +163,26 @@ class Diagrams:
     def is_filtered(self) -> bool:
         """Whether the points went through a filter."""
         return self.min_persistence > 0 or self.essential != "count"
+
+    @property
+    def note(self) -> str:
+        """Why there is no cavity of dimension 1 or more, in one sentence; empty where there is one."""
+        n_edges = self.provenance.get("n_edges")
+        if self.max_dim == 0 or any(len(points) for points in self.points[1:]):
+            return ""
+        if self.n_nodes == 0:
+            return "there is no cavity: the graph has no node"
+        if n_edges == 0:
+            return (
+                f"there is no cavity: no two nodes are within d = 2 · max_epsilon = {2 * self.max_epsilon:g}; "
+                "raise max_epsilon"
+            )
+        if self.is_filtered:
+            alive = "" if self.essential == "count" else ", those alive at the end aside"
+            return f"there is no cavity that lives longer than min_persistence={self.min_persistence:g}{alive}"
+        edges = "the edges" if n_edges is None else f"{n_edges} edge{'s' * (n_edges != 1)}"
+        end = f"max_epsilon={self.max_epsilon:g}"
+        return f"there is no cavity: {edges} up to {end} close none; raise it, or take more nodes"
 
     def filtered(self, *, min_persistence: float = MIN_PERSISTENCE, essential: Essential = "count") -> Diagrams:
         """Return diagrams with only the points that live long enough, which know the filter that they went through.
@@ -350,18 +370,6 @@ class Diagrams:
             raise DnnTopologyError(f"{path} holds no diagrams ({error}); {REMEDY}") from error
 
 
-def check_filter(min_persistence: float, essential: str) -> None:
-    """Check the two options of a filter.
-
-    Raises:
-        DnnTopologyError: `min_persistence` is negative or not finite, or `essential` is unknown.
-    """
-    check_at_least("min_persistence", min_persistence, 0)
-    if not np.isfinite(min_persistence):
-        raise DnnTopologyError(f"min_persistence must be a finite length in ε, found {min_persistence}: take 0.02")
-    check_choice("essential", essential, ESSENTIAL)
-
-
 def diagrams_of(source: Diagrams | HasDiagrams) -> Diagrams:
     """Return the diagrams of a measurement, or those given.
 
@@ -379,47 +387,3 @@ def _longer(points: NDArray[np.float64], end: float, least: float) -> NDArray[np
     if least == 0:  # no filter: even a class that is born at the very end is there
         return points
     return points[np.minimum(points[:, 1], end) - points[:, 0] > least]
-
-
-def _density_table(density: Any, end: float) -> NDArray[np.float64]:
-    """Return a table of densities as float64.
-
-    Raises:
-        DnnTopologyError: It is no table (ε, share) from 0 to the end.
-    """
-    table = real_array("density", density).astype(np.float64, copy=False)
-    if table.ndim != 2 or table.shape[1] != 2 or not len(table):
-        raise DnnTopologyError(f"`density` must be (m, 2), rows (ε, share), found shape {table.shape}")
-    scales, shares = table.T
-    if scales[0] != 0 or not (np.diff(scales) >= 0).all() or scales[-1] > end * (1 + ROUND_OFF):
-        raise DnnTopologyError(f"the scales in `density` must rise from 0 to at most max_epsilon={end:g}")
-    if not (np.diff(shares) >= 0).all() or not 0 <= shares[0] <= shares[-1] <= 1:
-        raise DnnTopologyError("the shares in `density` must lie in [0, 1] and not fall")
-    return table
-
-
-def _canonical(points: ArrayLike, dim: int, end: float) -> NDArray[np.float64]:
-    """Return points as a read-only (k, 2) float64 array sorted by birth, then death.
-
-    Raises:
-        DnnTopologyError: The shape is wrong, a birth is not finite, a class dies before it is born, or one is born or
-            dies after the end.
-    """
-    array = np.array(real_array(f"points of dimension {dim}", points), dtype=np.float64)
-    array = array.reshape(-1, 2) if array.size == 0 else array
-    if array.ndim != 2 or array.shape[1] != 2:
-        raise DnnTopologyError(f"points of dimension {dim} must be (k, 2), found shape {array.shape}")
-    if not ((array[:, 0] >= 0) & np.isfinite(array[:, 0]) & (array[:, 1] >= array[:, 0])).all():
-        raise DnnTopologyError(f"points of dimension {dim} must have a finite birth ≤ death, from 0 on")
-    beyond = np.isfinite(array) & (array > end)
-    if beyond.any():
-        highest = float(array[beyond].max())
-        if highest > end * (1 + ROUND_OFF):
-            raise DnnTopologyError(
-                f"points of dimension {dim} must not lie beyond max_epsilon={end:g}, where the filtration ends, found "
-                f"{highest:g}: name the end of their filtration, and look at less with `.cut(max_epsilon={end:g})`"
-            )
-        array[beyond] = end
-    array = array[np.lexsort((array[:, 1], array[:, 0]))]
-    array.setflags(write=False)
-    return array

@@ -1,12 +1,8 @@
-"""DIPHA's files: diagrams, the format of the original pipeline's results, and distance matrices, its input.
+"""Diagrams in DIPHA's format, that of the original pipeline's results.
 
-All numbers are little-endian: int64 magic, int64 type, then
-
-* type 2, a diagram: int64 number of points, per point an interleaved record (int64 dimension, float64 birth, float64
-  death) in ε. An essential class of dimension k has dimension -k - 1 and, as its
-  death, the largest value of the filtration;
-* type 7, a distance matrix: int64 n, n·n float64 by row, as diameters;
-* type 8, a sparse one: int64 n, n row counts, all column indices, all float64 values; every edge stands in both rows.
+A diagram file is of type 2: int64 number of points, per point an interleaved record (int64 dimension, float64 birth,
+float64 death) in ε. An essential class of dimension k has dimension -k - 1 and, as its death, the largest value of the
+filtration.
 """
 
 from __future__ import annotations
@@ -22,18 +18,14 @@ import numpy as np
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_max_dim, check_max_epsilon
 from dnn_topology.graphs.checks import ROUND_OFF
-from dnn_topology.graphs.graph import FunctionalGraph
 from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.homology.dipha_format import DIAGRAM, HEADER, MAGIC, check_length, damage, read_content
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MAGIC = 8067171840
 MOST_DIMENSIONS = 64  # that are believed of a file
-REMEDY = "compute it again, or take another copy"
 _NAME = re.compile(r"adj_epc(?P<epoch>\d+)_trl(?P<trial>[^_]*)(?P<part>_.+)?_(?P<epsilon>[0-9.eE+-]+)\.bin\.out")
-DIAGRAM, DISTANCES, SPARSE_DISTANCES = 2, 7, 8
-HEADER = np.dtype([("magic", "<i8"), ("type", "<i8"), ("size", "<i8")])
 POINT = np.dtype([("dim", "<i8"), ("birth", "<f8"), ("death", "<f8")])
 
 
@@ -79,16 +71,16 @@ def read_dipha(path: str | Path, *, max_epsilon: float | None = None, max_dim: i
     path = Path(path)
     if max_epsilon is not None:
         check_max_epsilon(max_epsilon, bounded=False)
-    content, size = _read(path, {DIAGRAM}, "a diagram (type 2)")[::2]
-    _check_length(path, content, size, POINT.itemsize * size, "points")
+    content, size = read_content(path, {DIAGRAM}, "a diagram (type 2)")[::2]
+    check_length(path, content, size, POINT.itemsize * size, "points")
     records = np.frombuffer(content, POINT, offset=HEADER.itemsize)
     essential = records["dim"] < 0
     dims = np.where(essential, -records["dim"] - 1, records["dim"])
     if dims.max(initial=0) > MOST_DIMENSIONS:
-        raise DnnTopologyError(_damage(path, f"a point is of dimension {dims.max()}"))
+        raise DnnTopologyError(damage(path, f"a point is of dimension {dims.max()}"))
     deaths = np.where(essential, np.inf, records["death"])
     if not np.isfinite(deaths[~essential]).all():
-        raise DnnTopologyError(_damage(path, "the death of a point is not finite"))
+        raise DnnTopologyError(damage(path, "the death of a point is not finite"))
     points = np.column_stack([records["birth"], deaths])
     highest = int(dims.max(initial=0)) if max_dim is None else check_max_dim(max_dim)
     end = _max_epsilon(path, records)
@@ -99,7 +91,7 @@ def read_dipha(path: str | Path, *, max_epsilon: float | None = None, max_dim: i
             [points[dims == dim] for dim in range(highest + 1)], end, provenance={"engine": "dipha", "file": path.name}
         )
     except DnnTopologyError as error:
-        raise DnnTopologyError(_damage(path, str(error))) from error
+        raise DnnTopologyError(damage(path, str(error))) from error
     diagrams = _with_what_we_know(diagrams, path, all_dimensions=max_dim is None)
     return diagrams if max_epsilon is None or max_epsilon >= end else diagrams.cut(max_epsilon=max_epsilon)
 
@@ -127,141 +119,6 @@ def write_dipha(diagrams: Diagrams, path: str | Path) -> None:
     records = records[np.argsort(records["dim"], kind="stable")]
     header = np.array([(MAGIC, DIAGRAM, len(records))], HEADER)
     store.write_bytes(Path(path), header.tobytes() + records.tobytes())
-
-
-def write_dipha_graph(graph: FunctionalGraph, path: str | Path) -> None:
-    """Write a graph as DIPHA's sparse distance matrix (type 8).
-
-    Args:
-        graph: The graph.
-        path: The file; it is replaced in one step.
-
-    Raises:
-        DnnTopologyError: The file cannot be written.
-    """
-    rows = np.concatenate([graph.rows, graph.cols])
-    cols = np.concatenate([graph.cols, graph.rows])
-    order = np.lexsort((cols, rows))
-    header = np.array([(MAGIC, SPARSE_DISTANCES, graph.n_nodes)], HEADER)
-    parts = (
-        np.bincount(rows, minlength=graph.n_nodes).astype("<i8"),
-        cols[order].astype("<i8"),
-        np.tile(graph.distances, 2)[order].astype("<f8"),
-    )
-    store.write_bytes(Path(path), b"".join([header.tobytes(), *(part.tobytes() for part in parts)]))
-
-
-def read_dipha_graph(path: str | Path, *, max_epsilon: float = 0.5) -> FunctionalGraph:
-    """Read a distance matrix of DIPHA, full (type 7) or sparse (type 8).
-
-    Args:
-        path: The file.
-        max_epsilon: Edges longer than 2 · max_epsilon are dropped.
-
-    Returns:
-        The graph.
-
-    Raises:
-        DnnTopologyError: The file is missing, truncated, of another kind, or the matrix is not symmetric.
-    """
-    path = Path(path)
-    check_max_epsilon(max_epsilon, bounded=False)
-    content, kind, n = _read(path, {DISTANCES, SPARSE_DISTANCES}, "a distance matrix (type 7 or 8)")
-    if kind == DISTANCES:
-        _check_length(path, content, n, 8 * n * n, "nodes")
-        matrix = np.frombuffer(content, "<f8", offset=HEADER.itemsize).reshape(n, n)
-    else:
-        rows, cols, distances = _sparse_edges(path, content, n)
-    try:
-        if kind == DISTANCES:
-            return FunctionalGraph.from_distances(matrix, max_epsilon=max_epsilon)
-        kept = distances <= 2 * max_epsilon
-        return FunctionalGraph(rows[kept], cols[kept], distances[kept], n_nodes=n, max_epsilon=max_epsilon)
-    except DnnTopologyError as error:
-        raise DnnTopologyError(_damage(path, str(error))) from error
-
-
-def _sparse_edges(
-    path: Path, content: bytes, n: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-    """Return every edge of a sparse matrix once, i < j, and its length.
-
-    Raises:
-        DnnTopologyError: The file is not as long as its numbers say, a column is no node, or an edge does not stand in
-            both rows.
-    """
-    room = len(content) - HEADER.itemsize
-    counts = np.frombuffer(content, "<i8", offset=HEADER.itemsize, count=max(0, min(n, room // 8)))
-    if (counts < 0).any() or (counts > room).any():
-        raise DnnTopologyError(
-            _damage(path, "the number of entries of a row is negative, or more than the file has room for")
-        )
-    n_entries = int(counts.sum())
-    _check_length(path, content, n, 8 * n + 16 * n_entries, "nodes")
-    cols = np.frombuffer(content, "<i8", offset=HEADER.itemsize + 8 * n, count=n_entries)
-    values = np.frombuffer(content, "<f8", offset=HEADER.itemsize + 8 * (n + n_entries))
-    rows = np.repeat(np.arange(n), counts)
-    if ((cols < 0) | (cols >= n)).any():
-        raise DnnTopologyError(_damage(path, f"a column is no node from 0 to {n - 1}"))
-    if not (values >= -ROUND_OFF).all():
-        raise DnnTopologyError(_damage(path, "a distance is negative or NaN"))
-    if (values[rows == cols] > ROUND_OFF).any():
-        raise DnnTopologyError(_damage(path, "a node is not at distance 0 from itself"))
-    above, below = ((np.flatnonzero(side)) for side in (rows < cols, rows > cols))
-    above = above[np.lexsort((cols[above], rows[above]))]
-    below = below[np.lexsort((rows[below], cols[below]))]
-    if len(above) != len(below) or (rows[above] != cols[below]).any() or (cols[above] != rows[below]).any():
-        raise DnnTopologyError(_damage(path, "an edge does not stand in the rows of both its nodes"))
-    with np.errstate(invalid="ignore"):  # inf - inf, two absent edges, counts as equal
-        apart = np.nan_to_num(np.abs(values[above] - values[below]), nan=0.0, posinf=np.inf)
-    if (apart > ROUND_OFF).any():
-        raise DnnTopologyError(_damage(path, "an edge has another length in the row of its other node"))
-    ends = rows[above].astype(np.int32), cols[above].astype(np.int32)
-    return *ends, np.clip(np.minimum(values[above], values[below]), 0, None)
-
-
-def _read(path: Path, kinds: set[int], wanted: str) -> tuple[bytes, int, int]:
-    """Return a DIPHA file's content, its type and the size that its header names.
-
-    Raises:
-        DnnTopologyError: The file is missing, does not start with DIPHA's header, or is of another type.
-    """
-    with store.readable_errors("read", path), path.open("rb") as file:
-        start = file.read(HEADER.itemsize)
-        if len(start) < HEADER.itemsize:
-            raise DnnTopologyError(
-                f"{path} is truncated: {len(start)} bytes, a DIPHA header alone is {HEADER.itemsize}; {REMEDY}"
-            )
-        header = np.frombuffer(start, HEADER, count=1)[0]
-        if header["magic"] != MAGIC:
-            raise DnnTopologyError(
-                f"{path} is not a DIPHA file: it starts with {header['magic']}, not {MAGIC}; name one that DIPHA or "
-                "`write_dipha` wrote"
-            )
-        kind = int(header["type"])
-        if kind not in kinds:
-            other = "`read_dipha`" if kind == DIAGRAM else "`read_dipha_graph`"
-            advice = f"read it with {other}" if kind in {DIAGRAM, DISTANCES, SPARSE_DISTANCES} else REMEDY
-            raise DnnTopologyError(f"{path} is a DIPHA file of type {kind}, not {wanted}: {advice}")
-        return start + file.read(), kind, int(header["size"])
-
-
-def _check_length(path: Path, content: bytes, size: int, expected: int, things: str) -> None:
-    """Hold the length of a file against what its header announces.
-
-    Raises:
-        DnnTopologyError: They differ.
-    """
-    if size < 0 or len(content) != HEADER.itemsize + expected:
-        raise DnnTopologyError(
-            f"{path} is damaged: its header announces {size} {things}, {HEADER.itemsize + expected} bytes in all, "
-            f"and it has {len(content)}; {REMEDY}"
-        )
-
-
-def _damage(path: Path, reason: str) -> str:
-    """Return the line that says what is wrong in a file."""
-    return f"{path} is damaged: {reason}; {REMEDY}"
 
 
 def _max_epsilon(path: Path, records: NDArray[Any]) -> float:

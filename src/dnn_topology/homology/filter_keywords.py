@@ -6,7 +6,6 @@ They are understood for one more version, here and nowhere else.
 from __future__ import annotations
 
 import functools
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -31,15 +30,13 @@ def filter_keywords(function: Callable[..., T]) -> Callable[..., T]:
         given = {name: options.pop(name) for name in KEYWORDS if name in options}
         if not given:
             return function(source, *args, **options)
-        # Callers inside the package that have not moved on yet are not what a user can mend.
-        if not sys._getframe(1).f_globals.get("__name__", "").startswith("dnn_topology."):
-            spelled = ", ".join(f"{name}={value!r}" for name, value in given.items())
-            warnings.warn(
-                f"{function.__name__}({spelled}) goes with the next version: filter the diagrams first, "
-                f"diagrams.filtered({spelled}), and hand those on",
-                DeprecationWarning,
-                stacklevel=2,
-            )
+        spelled = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        warnings.warn(
+            f"{function.__name__}({spelled}) goes with the next version: filter the diagrams first, "
+            f"diagrams.filtered({spelled}), and hand those on",
+            DeprecationWarning,
+            stacklevel=2,
+        )
         return function(_filtered(source, given), *args, **options)
 
     return with_keywords

@@ -46,5 +46,5 @@ def neural_persistence(weights: Sequence[ArrayLike]) -> float:
         if np.isnan(highest):
             raise DnnTopologyError("a weight is NaN: the training has diverged")
         return float("nan")
-    found = [1 - tree_weights(layer / highest, np.ones((1, layer.shape[1])))[0] for layer in layers]
-    return float(np.mean([np.sqrt(np.mean(lives**2)) for lives in found]))
+    trees = [1 - tree_weights(layer / highest, np.ones((1, layer.shape[1])))[0] for layer in layers]
+    return float(np.mean([np.sqrt(np.mean(lives**2)) for lives in trees]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
@@ -10,13 +10,40 @@ from dnn_topology._checks import DnnTopologyError, check_max_dim
 from dnn_topology._version import __version__
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.engines import AUTO
+from dnn_topology.homology.engines.answer import check_answer
 from dnn_topology.homology.engines.estimate import GIB, check_memory
-from dnn_topology.homology.engines.planner import carry_out, prepare
+from dnn_topology.homology.engines.morse import Morse, check_dimension
+from dnn_topology.homology.engines.planner import Plan, carry_out, prepare
+from dnn_topology.homology.pairs import PersistencePairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnn_topology.graphs.graph import FunctionalGraph
+
+
+@overload
+def persistence(
+    graph: FunctionalGraph,
+    *,
+    max_dim: int = 2,
+    engine: str = AUTO,
+    threads: int | None = None,
+    memory_limit: float | None = None,
+    pairs: Literal[False] = False,
+) -> Diagrams: ...
+
+
+@overload
+def persistence(
+    graph: FunctionalGraph,
+    *,
+    max_dim: int = 2,
+    engine: str = AUTO,
+    threads: int | None = None,
+    memory_limit: float | None = None,
+    pairs: Literal[True],
+) -> PersistencePairs: ...
 
 
 def persistence(
@@ -26,24 +53,28 @@ def persistence(
     engine: str = AUTO,
     threads: int | None = None,
     memory_limit: float | None = None,
-) -> Diagrams:
+    pairs: bool = False,
+) -> Diagrams | PersistencePairs:
     """Compute when every cavity of the growing functional graph is born and when it dies.
 
     Args:
         graph: The functional graph; its distances are diameters.
         max_dim: The highest Betti number: 2 gives H0, H1 and H2. (DIPHA's `upper_dim` is this plus one.)
-        engine: "auto" to take the fastest way for this graph among the installed permissive engines, or the name
-            of an engine (`dnn-topology engines` lists them); the diagrams do not depend on it.
+        engine: "auto" to take the fastest way for this graph, or the name of an engine (`dnn-topology engines` lists
+            them); the diagrams do not depend on it.
         threads: Threads (of DIPHA: processes) to use; None for one per core.
         memory_limit: What it may take, in GiB; None for 80 % of what is free.
+        pairs: Whether to say also at which edges classes are born and die, and of which edges or triangles they are
+            made; only our own engine, "morse", knows.
 
     Returns:
         Exact diagrams with coefficients mod 2, births and deaths in ε = d / 2; `provenance["plan"]` says how they
-        were computed.
+        were computed. With `pairs`, these diagrams within `PersistencePairs`.
 
     Raises:
-        DnnTopologyError: `max_dim` is negative, the engine is unknown or not installed, the graph has no node, or the
-            estimated memory is above the limit.
+        DnnTopologyError: `max_dim` is negative, the engine is unknown, not installed, cannot do this graph or returned
+            what cannot be right, the graph has no node, the estimated memory is above the limit, or `pairs` are
+            wanted of another engine or above H3.
 
     Example:
         Four points on a circle make one loop, born when the sides close and filled by the diagonals:
@@ -56,9 +87,50 @@ def persistence(
     check_max_dim(max_dim)
     if graph.n_nodes < 1:
         raise DnnTopologyError("the graph has no nodes: there is nothing to compute")
+    limit = memory_limit and memory_limit * GIB
+    if pairs:
+        return _paired(graph, max_dim, engine, threads, limit)
     lean, plan, census = prepare(graph, max_dim=max_dim, engine=engine, threads=threads)
-    check_memory(lean, plan, max_dim=max_dim, limit=memory_limit and memory_limit * GIB, census=census)
-    points = [found / 2 for found in carry_out(plan, lean, max_dim=max_dim)]
+    check_memory(lean, plan, max_dim=max_dim, limit=limit, census=census)
+    answer = carry_out(plan, lean, max_dim=max_dim)
+    check_answer(answer, lean, max_dim=max_dim, engine=plan.engine)
+    return _diagrams(answer, graph, plan)
+
+
+def _paired(
+    graph: FunctionalGraph, max_dim: int, engine: str, threads: int | None, limit: float | None
+) -> PersistencePairs:
+    """Compute diagrams with the edges at which classes are born and die.
+
+    Raises:
+        DnnTopologyError: The engine is another than our own, or the dimension above its highest.
+    """
+    if engine not in {AUTO, "morse"}:
+        raise DnnTopologyError(
+            f"pairs need engine='morse', found {engine!r}: the others do not say which edges they pair"
+        )
+    check_dimension(max_dim)
+    _, plan, _ = prepare(graph, max_dim=max_dim, engine="morse", threads=threads)
+    check_memory(graph, plan, max_dim=max_dim, limit=limit, census=None)
+    found, bars = Morse().pairs(graph, max_dim=max_dim, threads=plan.threads)
+    answer = [of_dim.points for of_dim in bars]
+    check_answer(answer, graph, max_dim=max_dim, engine="morse")
+    from dnn_topology.homology.engines.morse.lifting import Lifting
+
+    lifting = Lifting(found)
+    ends = np.stack([graph.rows, graph.cols], axis=1).astype(np.int64)[found.order.edges]
+    ends = np.concatenate([ends, [[-1, -1]]])  # of the edge -1
+    return PersistencePairs(
+        _diagrams(answer, graph, plan),
+        tuple(ends[of_dim.births] for of_dim in bars),
+        tuple(ends[of_dim.deaths] for of_dim in bars),
+        lambda dim, point: lifting.cycle(dim, int(bars[dim].rows[point])),
+    )
+
+
+def _diagrams(answer: list[NDArray[np.float64]], graph: FunctionalGraph, plan: Plan) -> Diagrams:
+    """Return diagrams in ε of an engine's answer."""
+    points = [found / 2 for found in answer]
     points[0] = _one_bar_per_node(points[0], graph.n_nodes)
     return Diagrams(
         points,

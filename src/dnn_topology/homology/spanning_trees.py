@@ -52,12 +52,12 @@ def tree_weights(strengths: Any, inputs: ArrayLike) -> NDArray[np.float64]:
     if not np.isfinite(values).all():
         raise DnnTopologyError(f"{(~np.isfinite(values)).sum()} of {values.size} activations are NaN or infinite")
     n_out, n_in = matrix.shape
-    found = np.zeros((len(values), n_in + n_out - 1))
+    trees = np.zeros((len(values), n_in + n_out - 1))
     grow = _Sparse(csr_array(matrix)) if sparse else _Dense(matrix)
-    for row, signal in zip(found, values, strict=True):
+    for row, signal in zip(trees, values, strict=True):
         weights = grow.tree(signal)
         row[: len(weights)] = np.sort(weights)[::-1]
-    return found
+    return trees
 
 
 class _Sparse:

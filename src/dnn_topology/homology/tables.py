@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pandas as pd
 
+from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.betti_numbers import betti_numbers
 from dnn_topology.homology.summaries import summarize
 
@@ -38,6 +39,32 @@ def epoch_table(diagrams: Mapping[int, Diagrams], *, graph: str = "") -> pd.Data
                 table[about] = of_epoch.provenance[about]
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
+
+
+def epoch_lines(table: pd.DataFrame, *, dim: int) -> str:
+    """Return life and midlife per epoch as lines.
+
+    Args:
+        table: What `epoch_table` returned.
+        dim: Which dimension.
+
+    Raises:
+        DnnTopologyError: That dimension has no rows.
+    """
+    rows = table[table["dim"] == dim]
+    if rows.empty:
+        raise DnnTopologyError(f"dimension {dim} was not computed: take one of {sorted(set(table['dim']))}")
+    lines = [f"H{dim}, cavities that live longer than {rows['min_persistence'].iloc[0]:g}, in ε:"]
+    for row in rows.to_dict("records"):
+        numbers = cast("dict[str, Any]", row)
+        lines.append(
+            f"  epoch {numbers['epoch']:>4}: life {numbers['life']:.4f}, midlife {numbers['midlife']:.4f}, "
+            f"{numbers['count']} finite and {numbers['essential']} alive at the end, "
+            f"at most {numbers['betti_max']} at once (ε {numbers['peak_epsilon']:.3f})"
+            if numbers["count"] or numbers["essential"]
+            else f"  epoch {numbers['epoch']:>4}: no cavity"
+        )
+    return "\n".join(lines)
 
 
 def threshold_table(

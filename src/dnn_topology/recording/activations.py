@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError, check_choice, check_whole
+from dnn_topology._checks import DnnTopologyError, check_choice, check_seed, check_whole
 from dnn_topology.recording.hooks import Tape, hooked
 from dnn_topology.recording.inputs import as_batches, batch_size, forward_arguments, rows_of
 from dnn_topology.recording.layers import Layer, check_names, check_samples_first, declared_layers, unwrapped
@@ -127,7 +127,9 @@ def record(
     check_choice("nodes", nodes, NODES)
     if max_samples is not None:
         check_whole("max_samples", max_samples, 1)
-    check_whole("seed", seed, 0)
+    check_seed(seed)
+    if out is not None and not isinstance(out, (str, Path)):
+        raise DnnTopologyError(f"out must be a path of a .npy file, found {type(out).__name__}")
     model = unwrapped(model)
     names = None if layers is None else check_names(layers)
     batches = as_batches(batches)
@@ -146,7 +148,8 @@ def record(
                 continue
             mask = _mask(model, kwargs) if nodes == "feature" else None
             if not chosen:  # what some names mean, and where the samples are, shows when the model runs
-                calls = probe(model, args, kwargs, home)
+                with _complex_explained(args, kwargs):
+                    calls = probe(model, args, kwargs, home)
                 chosen = _chosen(model, names, nodes, calls)
                 tape.tensors, tape.certain = {each.layer: each for each in calls.tensors}, calls.certain
                 listening.enter_context(hooked(model, chosen, tape))
@@ -187,8 +190,7 @@ def _run(
     """Run a hooked model on a batch; a lone sample runs beside itself, because torch rounds one row otherwise.
 
     Raises:
-        DnnTopologyError: As for `record`; or the model does not take complex numbers.
-        RuntimeError: As the model raises it.
+        DnnTopologyError: As for `Tape.keep`.
     """
     if size == 1:
         twice = [0, 0]
@@ -197,13 +199,29 @@ def _run(
             model(*rows_of(tuple(args), twice, size), **rows_of(dict(kwargs), twice, size))
         except DnnTopologyError:
             raise
-        except Exception:  # whatever a model says that takes single samples alone
-            tape.start(1, mask)
+        except Exception:  # noqa: S110  # whatever a model says that takes single samples alone
+            pass
         else:
             return
+        finally:
+            tape.stop()
     tape.start(size, mask)
     try:
         model(*args, **kwargs)
+    finally:
+        tape.stop()
+
+
+@contextlib.contextmanager
+def _complex_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[None]:
+    """Say in one line that a model does not take complex numbers, where it fails on them.
+
+    Raises:
+        DnnTopologyError: It does.
+        RuntimeError: Whatever else the model raises.
+    """
+    try:
+        yield
     except RuntimeError as error:
         if not any(isinstance(item, torch.Tensor) and item.is_complex() for item in (*args, *kwargs.values())):
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -16,8 +16,12 @@ KEYS = ("model_state_dict", "state_dict", "model", "net", "model_state", "params
 WRAPPERS = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put into a name
 COUNTER = "num_batches_tracked"  # of batch normalisation, which old checkpoints lack
 
+Rename = Callable[[Mapping[str, Any]], dict[str, Any]]
 
-def put_weights(content: Mapping[str, Any], model: nn.Module, *, source: str = "the state") -> None:
+
+def put_weights(
+    content: Mapping[str, Any], model: nn.Module, *, source: str = "the state", rename: Rename | None = None
+) -> None:
     """Put weights into a model, whatever form they are kept in; where they do not fit, nothing is changed.
 
     The state dict is `content` itself or lies under a key of it, beside an optimizer, hyperparameters or numbers. Its
@@ -27,6 +31,7 @@ def put_weights(content: Mapping[str, Any], model: nn.Module, *, source: str = "
         content: A state dict, or a checkpoint that holds one.
         model: Any module; a wrapped one (compiled, data parallel) is filled inside.
         source: What `content` is, for messages.
+        rename: Gives a state dict of another network's names the model's own.
 
     Raises:
         DnnTopologyError: No state dict in it has the model's names and shapes; the message names where the nearest one
@@ -42,7 +47,8 @@ def put_weights(content: Mapping[str, Any], model: nn.Module, *, source: str = "
     own = model.state_dict()
     nearest: tuple[int, dict[str, Any]] | None = None
     for state in _states(content):
-        for named in _renamed(state, own):
+        for given in _renamed(state, own):
+            named = given if rename is None else rename(given)
             n_missing = len(_missing(own, named)) + len(named.keys() - own.keys())
             if not n_missing:
                 _check_shapes(named, own, source)

@@ -8,6 +8,7 @@ so that a model need not be traceable.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -65,6 +66,7 @@ class _Calls(TorchFunctionMode):
         self._owners: list[str | None] = []  # None inside one of torch's own layers
         self._times: Counter[str] = Counter()
         self._idle = False
+        self._thread = threading.get_ident()
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -76,6 +78,8 @@ class _Calls(TorchFunctionMode):
 
     def entering(self, name: str) -> Any:
         def enter(module: nn.Module, args: Any) -> None:  # noqa: ARG001  # the signature is torch's
+            if threading.get_ident() != self._thread:
+                return
             if not self._owners:
                 self._times.clear()
             inside = bool(self._owners) and self._owners[-1] is None
@@ -87,7 +91,8 @@ class _Calls(TorchFunctionMode):
         return enter
 
     def leaving(self, module: nn.Module, args: Any, output: Any) -> None:  # noqa: ARG002  # the signature is torch's
-        self._owners.pop()
+        if threading.get_ident() == self._thread:
+            self._owners.pop()
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

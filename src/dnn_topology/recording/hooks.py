@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import weakref
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,7 @@ class Tape:
         parts: Layer name and signals of each tensor, in the order of the calls.
         times: How often each layer was called.
         called: The layers that were called in any batch.
+        thread: The one that runs the batch, whose calls are heard.
         seen: The tensors recorded, by identity and version, as long as they live.
     """
 
@@ -45,6 +47,7 @@ class Tape:
     parts: dict[str, torch.Tensor] = field(default_factory=dict)
     times: Counter[str] = field(default_factory=Counter)
     called: set[str] = field(default_factory=set)
+    thread: int | None = None
     seen: weakref.WeakValueDictionary[tuple[int, int], torch.Tensor] = field(
         default_factory=weakref.WeakValueDictionary
     )
@@ -55,6 +58,11 @@ class Tape:
         self.parts.clear()
         self.times.clear()
         self.seen.clear()
+        self.thread = threading.get_ident()
+
+    def stop(self) -> None:
+        """Hear nothing until the next batch: what makes the batches may run the model too."""
+        self.thread = None
 
     def keep(self, name: str, layer: Layer, output: Any) -> None:
         """Write down what a layer returned.
@@ -63,6 +71,8 @@ class Tape:
             DnnTopologyError: As for `signals`; the layer does not return the tensor that it was named for; or a tensor
                 has no dimension of samples, or tokens in place of channels.
         """
+        if self.thread != threading.get_ident():
+            return
         returned = dict(leaves(output))
         taken = {path: leaf for path, leaf in returned.items() if layer.takes(path)}
         if layer.path and not taken:

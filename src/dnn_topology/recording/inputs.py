@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from dnn_topology._checks import DnnTopologyError, check_whole
+from dnn_topology._checks import DnnTopologyError, check_seed, check_whole
 from dnn_topology.recording.random_states import seeded
 
 BATCH = 256  # samples of a bare tensor, array or data set that are passed at once
@@ -70,7 +70,7 @@ def take_batches(batches: Iterable[Any], *, max_samples: int | None = 1000, seed
     """
     if max_samples is not None:
         check_whole("max_samples", max_samples, 1)
-    check_whole("seed", seed, 0)
+    check_seed(seed)
     taken: list[Any] = []
     n_samples = 0
     batches = as_batches(batches)

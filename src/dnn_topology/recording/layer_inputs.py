@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, check_seed
 from dnn_topology.recording.inputs import as_batches, forward_arguments
 from dnn_topology.recording.layers import heard_modules, unwrapped
 from dnn_topology.recording.random_states import seeded
@@ -67,6 +67,7 @@ def weighted_layers(
         >>> [(layer.name, layer.strengths.shape, layer.inputs.shape) for layer in layers]
         [('0', (2, 3), (5, 3)), ('2', (1, 2), (5, 2))]
     """
+    check_seed(seed)
     model = unwrapped(model)
     batches = as_batches(batches)
     heard: dict[str, list[NDArray[np.float32]]] = {}

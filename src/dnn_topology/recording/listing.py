@@ -108,7 +108,8 @@ def meant_layers(model: nn.Module, names: Sequence[str], calls: Probe) -> dict[s
     known = named(model)
     plain: list[str] = []
     chosen: dict[str, Layer] = {}
-    for name in names:
+    for given in names:
+        name = _plain(given) if given not in known and _plain(given) in {**known, **functions} else given
         if "*" in name:
             matching = dict.fromkeys(row.name for row in rows if re.fullmatch(_regex(name), row.name))
             if not matching:
@@ -122,6 +123,11 @@ def meant_layers(model: nn.Module, names: Sequence[str], calls: Probe) -> dict[s
         else:
             raise DnnTopologyError(f"the model has no layer {name!r}: {nearest(name, {**known, **functions})}")
     return chosen | choose_layers(model, list(dict.fromkeys(plain))) if plain else chosen
+
+
+def _plain(name: str) -> str:
+    """Return a name without the parts that data parallel modules put into it, which are recorded as what is inside."""
+    return ".".join(part for part in name.split(".") if part != "module")
 
 
 def _counts(tensor: CalledTensor) -> Mapping[str, int]:

@@ -142,19 +142,21 @@ def _uncompiled() -> Iterator[None]:
 @contextlib.contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
     """Put a model into eval mode, and each of its modules back into its own."""
-    modes = {module: module.training for module in model.modules()}
+    # A frozen TorchScript module has no mode any more.
+    modes = {module: module.training for module in model.modules() if hasattr(module, "training")}
     # torch's fused encoder layers hide their inner modules, and nested tensors, from hooks.
     fused = torch.backends.mha.get_fastpath_enabled()
     # What a `train` of the user's own does on the way into eval mode, it undoes on the way back.
     overridden = any(not type(module).train.__module__.startswith("torch.") for module in modes)
     try:
         torch.backends.mha.set_fastpath_enabled(False)
-        with contextlib.suppress(NotImplementedError):  # a program of torch.export has one mode for ever
-            model.eval()
+        if model in modes:
+            with contextlib.suppress(NotImplementedError):  # a program of torch.export has one mode for ever
+                model.eval()
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
-        if overridden and modes[model]:
+        if overridden and modes.get(model):
             model.train()
         for module, mode in modes.items():
             module.training = mode

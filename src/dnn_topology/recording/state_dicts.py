@@ -20,7 +20,7 @@ from torch import nn
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.recording.checkpoint_forms import put_weights
+from dnn_topology.recording.checkpoint_forms import Rename, put_weights
 
 StateDict = dict[str, Any]
 INDEX = ".index.json"  # ends the name of the file that says which weights are in which of several others
@@ -41,7 +41,7 @@ PLAIN_VALUES: list[Any] = [
 ]
 
 
-def load_weights(path: str | Path, model: nn.Module) -> None:
+def load_weights(path: str | Path, model: nn.Module, *, rename: Rename | None = None) -> None:
     """Put weights from a file into a model: those that `save_weights` wrote, or somebody else's.
 
     Args:
@@ -50,6 +50,7 @@ def load_weights(path: str | Path, model: nn.Module) -> None:
             "model" or "net", beside an optimizer, hyperparameters or numbers. Prefixes such as "module.",
             "_orig_mod." and "model." are passed over. Nothing but tensors and plain values is read.
         model: The network; where the file does not fit, it is left as it was.
+        rename: Gives a state dict of another network's names the model's own.
 
     Raises:
         DnnTopologyError: The file is missing or cannot be read so, or fits another network.
@@ -61,7 +62,7 @@ def load_weights(path: str | Path, model: nn.Module) -> None:
     part = re.fullmatch(r"(.+)-\d+-of-\d+(\.\w+)", path.name)
     index = path.with_name(f"{part[1]}{part[2]}{INDEX}") if part else None
     try:
-        put_weights(content, model, source=str(path))
+        put_weights(content, model, source=str(path), rename=rename)
     except DnnTopologyError as error:
         if index is None or not index.exists():
             raise

@@ -6,8 +6,9 @@ The rule that says which neurons lie at the ends of a layer's weights:
   another one is made of is read off autograd's record of a forward pass, so branches and skips are followed as
   they are.
 * On its way from one tracked tensor to the next a unit keeps its place: non-linearities, normalisation, dropout and
-  reshaping pass it on, concatenation shifts its channel, and where space shrinks (pooling) a unit of the smaller map
-  stands for the mean of its window.
+  reshaping pass it on, and concatenation shifts its channel. Where it is pooled, sliced, padded or turned, its place
+  is the one that the operation gives it, with its own kernel, stride, padding, dilation and rounding: a unit of a
+  pooled map stands for the mean of its window, whether the mean or the maximum is taken.
 * Two recorded neurons are connected by the sum, over the paths from one to the other that meet no recorded neuron in
   between, of the product of |weight| along the path. A path without weights (a skip) counts as a weight of 1.
 """
@@ -22,12 +23,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.sparse import block_array, coo_array, csr_array, eye_array, kron
+from scipy.sparse import block_array, csr_array, eye_array, kron
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.recording.layers import choose_layers, default_layers, unwrapped
+from dnn_topology.recording.inputs import forward_arguments
+from dnn_topology.recording.layers import check_names, heard_modules, unwrapped
+from dnn_topology.recording.listing import default_names, meant_layers
+from dnn_topology.recording.probing import probe
+from dnn_topology.recording.restoring import borrowed
 from dnn_topology.recording.signals import Nodes
+from dnn_topology.recording.ways import RESHAPES, Way, shape_after, way
 from dnn_topology.recording.weights import LINEAR, channel_matrix, weight_matrix
 
 if TYPE_CHECKING:
@@ -66,16 +72,19 @@ def structural_graph(
     if nodes not in {"unit", "channel"}:
         raise DnnTopologyError(f"weights join nodes that are a 'unit' or a 'channel', found nodes={nodes!r}")
     model = unwrapped(model)
-    chosen = choose_layers(model, default_layers(model) if layers is None else list(layers))
-    recorded: dict[str, nn.Module] = {}
-    for name, layer in chosen.items():
-        if layer.path or layer.module is None:
-            what = "one of several tensors" if layer.path else "a function, no module"
-            raise DnnTopologyError(f"layer {name!r} is {what}: leave it out of the structural graph")
-        recorded[name] = layer.module
-    weighted = {name: module for name, module in model.named_modules() if isinstance(module, LINEAR)}
-    with _tracked(model, {**weighted, **recorded}) as calls:
-        model(inputs[:1].detach().clone().requires_grad_())
+    with borrowed(model, None, gradients=True) as (home, dtype):
+        args, kwargs = forward_arguments(inputs[:1], home, dtype, model)
+        called = probe(model, args, kwargs, home)
+        names = default_names(model, nodes, called) if layers is None else check_names(layers)
+        recorded: dict[str, nn.Module] = {}
+        for name, layer in meant_layers(model, names, called).items():
+            if layer.path or layer.module is None:
+                what = "one of several tensors" if layer.path else "a function, no module"
+                raise DnnTopologyError(f"layer {name!r} is {what}: leave it out of the structural graph")
+            recorded[name] = layer.module
+        weighted = {name: module for name, module in heard_modules(model) if isinstance(module, LINEAR)}
+        with _tracked({**weighted, **recorded}) as calls:
+            model(args[0].detach().clone().requires_grad_())
     return _connected(calls, recorded=recorded, weighted=weighted, nodes=nodes)
 
 
@@ -97,15 +106,14 @@ class _Call:
 
 
 @contextlib.contextmanager
-def _tracked(model: nn.Module, modules: Mapping[str, nn.Module]) -> Iterator[dict[str, _Call]]:
-    """Keep the calls of some modules, in order, with autograd and in eval mode; the model is left as it was.
+def _tracked(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, _Call]]:
+    """Keep the calls of some modules, in order.
 
     Yields:
         Name → its call, filled as the model runs.
     """
     calls: dict[str, _Call] = {}
     handles = []
-    modes = {module: module.training for module in model.modules()}
 
     def keeper(name: str) -> Any:
         def keep(module: nn.Module, args: Any, output: Any) -> torch.Tensor:  # noqa: ARG001  # the signature is torch's
@@ -124,14 +132,10 @@ def _tracked(model: nn.Module, modules: Mapping[str, nn.Module]) -> Iterator[dic
     try:
         for name, module in modules.items():
             handles.append(module.register_forward_hook(keeper(name)))
-        model.eval()
-        with torch.enable_grad():
-            yield calls
+        yield calls
     finally:
         for handle in handles:
             handle.remove()
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def _connected(
@@ -150,45 +154,68 @@ def _connected(
     blocks: dict[str, dict[str, Matrix]] = {a: {b: csr_array((sizes[a], sizes[b])) for b in names} for a in names}
     walk = _Walk(calls)
     ending: dict[str, dict[str, Matrix]] = {}  # tensor → recorded layer → strength of the paths that end in the tensor
+
+    def ending_in(tensor: str) -> dict[str, Matrix]:
+        """Return the strengths of the paths that end in a tensor, those of a moved one by those of its sources."""
+        if tensor not in ending:
+            sources, moved = walk.moved[tensor]
+            matrix = moved.matrix(channels=nodes == "channel")
+            ending[tensor] = {origin: matrix @ strength for origin, strength in joined(sources, moved.before).items()}
+        return ending[tensor]
+
+    def joined(sources: _Sources, shape: tuple[int, ...]) -> dict[str, Matrix]:
+        """Return the strengths of the paths that end in a tensor which is made of others without weights."""
+        strengths: dict[str, Matrix] = {}
+        for source, shift in sorted(sources.places):
+            passing = carried(walk.shape(source), shape, shift=shift, channels=sources.width, nodes=nodes)
+            for origin, strength in ending_in(source).items():
+                passed = passing @ strength
+                strengths[origin] = passed + strengths[origin] if origin in strengths else passed
+        return strengths
+
     for name, call in calls.items():
         layer = weighted.get(name)
         shape = call.shape if layer is None else call.input_shape
-        sources = walk.before(call) if layer is None else walk.sources(call.input_node)
-        found: dict[str, Matrix] = {}
-        for source, shift in sorted(sources.places):
-            way = carried(calls[source].shape, shape, shift=shift, channels=sources.width, nodes=nodes)
-            for origin, strength in ending[source].items():
-                found[origin] = way @ strength + found[origin] if origin in found else way @ strength
+        strengths = joined(walk.before(call) if layer is None else walk.sources(call.input_node), shape)
         if layer is not None:
             weights = _strengths(layer, shape, nodes)
-            found = {origin: weights @ strength for origin, strength in found.items()}
+            strengths = {origin: weights @ strength for origin, strength in strengths.items()}
         if name in recorded:
-            blocks[name].update(found)
-            found = {name: csr_array(eye_array(sizes[name]))}
-        ending[name] = found
+            blocks[name].update(strengths)
+            strengths = {name: csr_array(eye_array(sizes[name]))}
+        ending[name] = strengths
     lower = block_array([[blocks[a][b] for b in names] for a in names], format="csr").astype(np.float64)
     return csr_array(lower + lower.T)
 
 
 class _Sources(NamedTuple):
-    """The tracked tensors that a tensor is made of, each with the channel where it starts; and its own channels."""
+    """The tensors that a tensor is made of, each with the channel where it starts; and its own channels."""
 
     places: frozenset[tuple[str, int]]
     width: int | None
 
 
 class _Walk:
-    """Walks autograd's record back from a tensor to the nearest tracked ones.
+    """Walks autograd's record back from a tensor to the nearest tracked ones, or ones whose units were moved.
 
     Args:
         calls: The tracked tensors.
+
+    Attributes:
+        moved: Name → of what a tensor is made whose units were moved, and how.
     """
 
     def __init__(self, calls: Mapping[str, _Call]) -> None:
+        self._calls = calls
         self._seen = {
             call.mark: _Sources(frozenset({(name, 0)}), call.shape[0] if call.shape else None)
             for name, call in calls.items()
         }
+        self.moved: dict[str, tuple[_Sources, Way]] = {}
+
+    def shape(self, tensor: str) -> tuple[int, ...]:
+        """Return the shape of a tracked or moved tensor."""
+        return self._calls[tensor].shape if tensor in self._calls else self.moved[tensor][1].after
 
     def before(self, call: _Call) -> _Sources:
         """Return what a tracked tensor itself is made of."""
@@ -198,26 +225,67 @@ class _Walk:
         """Return what the tensor that a node made is made of.
 
         Raises:
-            DnnTopologyError: There is a product on the way that no tracked layer accounts for.
+            DnnTopologyError: There is a product on the way that no tracked layer accounts for, or units are moved in a
+                manner that is not known.
         """
         if node is None:
             return _Sources(frozenset(), None)
         if node not in self._seen:
-            kind = node.name()
-            inputs = [self.sources(before) for before, _ in node.next_functions]
-            if kind.startswith(PRODUCTS) and any(found.places for found in inputs):
-                raise DnnTopologyError(
-                    f"units pass through {kind}, which is no Linear or convolution layer, so the weights do not say "
-                    "how they are connected: use the partition 'metis'"
-                )
-            self._seen[node] = _side_by_side(inputs) if kind.startswith("Cat") else _merged(inputs)
+            self._seen[node] = self._made_of(node)
         return self._seen[node]
+
+    def _made_of(self, node: Any) -> _Sources:
+        """Return the sources of a node that was not met yet.
+
+        Raises:
+            DnnTopologyError: As for `sources`.
+        """
+        kind = node.name()
+        inputs = [self.sources(before) for before, _ in node.next_functions]
+        if not any(each.places for each in inputs):
+            return _Sources(frozenset(), None)
+        if kind.startswith(PRODUCTS):
+            raise DnnTopologyError(
+                f"units pass through {kind}, which is no Linear or convolution layer, so the weights do not say "
+                "how they are connected: use the partition 'metis'"
+            )
+        if kind.startswith("Cat"):
+            return _side_by_side(inputs)
+        if (moved := way(node)) is not None:
+            name = f"\0{len(self.moved)}"  # as no module is called
+            self.moved[name] = (_merged(inputs), moved)
+            return _Sources(frozenset({(name, 0)}), moved.after[0] if moved.after else None)
+        self._check_shape_kept(node, inputs)
+        merged = _merged(inputs)
+        after = shape_after(node) if kind.startswith(RESHAPES) and _knows_shape(node) else ()
+        # Flattened channels stay the channels that they were.
+        return _Sources(merged.places, after[0]) if len(after) > 1 else merged
+
+    def _check_shape_kept(self, node: Any, inputs: Sequence[_Sources]) -> None:
+        """Check that an operation that is not known as one that moves units does not.
+
+        Raises:
+            DnnTopologyError: Its output has another shape than an input that units come from.
+        """
+        if node.name().startswith(RESHAPES) or not _knows_shape(node):
+            return
+        for (before, place), source in zip(node.next_functions, inputs, strict=True):
+            if source.places and _knows_shape(before) and shape_after(before, place) != shape_after(node):
+                raise DnnTopologyError(
+                    f"how units of shape {shape_after(before, place)} become units of shape {shape_after(node)} in "
+                    f"{node.name()} is not known: use the partition 'metis'"
+                )
+
+
+def _knows_shape(node: Any) -> bool:
+    """Tell whether a node knows the shape of what it made."""
+    return node is not None and bool(getattr(node, "_input_metadata", None))
 
 
 def _merged(inputs: Sequence[_Sources]) -> _Sources:
     """Return the sources of a unit-by-unit operation of several tensors, such as a sum."""
-    widths = [found.width for found in inputs if found.width is not None]
-    return _Sources(frozenset().union(*(found.places for found in inputs)), widths[0] if widths else None)
+    widths = [each.width for each in inputs if each.width is not None]
+    return _Sources(frozenset().union(*(each.places for each in inputs)), widths[0] if widths else None)
 
 
 def _side_by_side(inputs: Sequence[_Sources]) -> _Sources:
@@ -228,14 +296,14 @@ def _side_by_side(inputs: Sequence[_Sources]) -> _Sources:
     """
     places: set[tuple[str, int]] = set()
     start = 0
-    for found in inputs:
-        if found.width is None:
+    for each in inputs:
+        if each.width is None:
             raise DnnTopologyError(
                 "a concatenation takes in something that is no layer's output, so its channels cannot be followed: "
                 "use the partition 'metis'"
             )
-        places |= {(name, shift + start) for name, shift in found.places}
-        start += found.width
+        places |= {(name, shift + start) for name, shift in each.places}
+        start += each.width
     return _Sources(frozenset(places), start)
 
 
@@ -247,64 +315,37 @@ def carried(
     channels: int | None = None,
     nodes: Nodes = "unit",
 ) -> Matrix:
-    """Return how the nodes of one tensor are made of those of an earlier one, without weights in between.
+    """Return how the nodes of one tensor are passed on to a later one, without weights in between.
 
     Args:
         source: Shape without the batch: (features,) or (channels, *space).
-        target: Shape of the later tensor: the same space or a smaller one, or flattened.
+        target: Shape of the later tensor: the same space, or flattened.
         shift: The channel of the target at which the source starts.
         channels: Number of channels of the target before it was flattened; by default the source's.
         nodes: What a node is.
 
     Returns:
-        (n_target, n_source): 1 where a unit is passed on, 1 / size of the window where it is one of several.
+        (n_target, n_source): 1 where a node is passed on.
 
     Raises:
-        DnnTopologyError: The one shape cannot come from the other by pooling, flattening and concatenating.
+        DnnTopologyError: The one shape cannot come from the other by flattening and concatenating.
 
     Example:
-        >>> carried((1, 4), (1, 2)).toarray().tolist()
-        [[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5]]
+        >>> carried((1, 2), (2, 2), shift=1, channels=2).toarray().tolist()
+        [[0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
     """
-    space = source[1:]
-    out_channels, out_space = _laid_out(target, space, source[0] if channels is None else channels)
-    if nodes == "unit" and out_channels == 0 and not shift and math.prod(source) == math.prod(target):
+    space = math.prod(source[1:])
+    width = source[0] if channels is None else channels
+    beside = target == (width, *source[1:]) or target == (width * space,)
+    if nodes == "unit" and not shift and math.prod(source) == math.prod(target):
         return csr_array(eye_array(math.prod(target)))  # reshaped as a whole
-    if source[0] + shift > out_channels or any(after > before for after, before in zip(out_space, space, strict=True)):
+    if not beside and (nodes == "unit" or target[:1] != (width,) or shift):
         raise DnnTopologyError(f"how units of shape {source} become units of shape {target} is not known")
-    passed: Matrix = csr_array(eye_array(out_channels, source[0], k=-shift))
+    passed: Matrix = csr_array(eye_array(width, source[0], k=-shift))
     if nodes == "channel":
-        flattened = math.prod(out_space) if len(target) < len(source) else 1
+        flattened = space if len(target) < len(source) else 1
         return csr_array(kron(passed, np.ones((flattened, 1)), format="csr"))
-    for after, before in zip(out_space, space, strict=True):
-        passed = csr_array(kron(passed, _windows(before, after), format="csr"))
-    return passed
-
-
-def _laid_out(target: tuple[int, ...], space: tuple[int, ...], channels: int) -> tuple[int, tuple[int, ...]]:
-    """Return a target's channels and space, in as many dimensions as `space`; no channel if that is not known."""
-    if len(target) == 1 + len(space):
-        return target[0], target[1:]
-    cells, rest = divmod(math.prod(target), channels)
-    smaller = _shrunk(space, cells) if len(target) == 1 and not rest else ()
-    return (channels, smaller) if smaller else (0, space)
-
-
-def _shrunk(space: tuple[int, ...], cells: int) -> tuple[int, ...]:
-    """Return a space shrunk by one factor in every dimension so that so many cells are left; () if there is none."""
-    for factor in range(1, max(space, default=1) + 1):
-        smaller = tuple(max(1, extent // factor) for extent in space)
-        if math.prod(smaller) == cells:
-            return smaller
-    return ()
-
-
-def _windows(before: int, after: int) -> Matrix:
-    """Return the (after, before) matrix of means over windows: `before` cells cut into `after` nearly equal runs."""
-    edges = np.arange(after + 1) * before // after
-    lengths = np.diff(edges)
-    rows = np.repeat(np.arange(after), lengths)
-    return csr_array(coo_array((1 / lengths[rows], (rows, np.arange(before))), shape=(after, before)))
+    return csr_array(kron(passed, eye_array(space), format="csr"))
 
 
 def _strengths(layer: nn.Module, input_shape: tuple[int, ...], nodes: Nodes) -> Matrix:

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError, check_choice
-from dnn_topology.analysis.adversarial import NAMES
-from dnn_topology.analysis.adversarial.attacks import ATTACKS
-from dnn_topology.analysis.adversarial.detection import DEFAULT, Watch, watch
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.analysis.adversarial.detection import DEFAULT, FittedDetectors, fit_detectors
+from dnn_topology.analysis.adversarial.judging import check_names, expected_seconds, rightly_judged
 from dnn_topology.analysis.adversarial.results import Attack, DetectResults
 from dnn_topology.analysis.adversarial.score_files import check_score_arrays
 from dnn_topology.settings import DetectSettings
@@ -29,6 +26,7 @@ from dnn_topology.work import stamps
 from dnn_topology.work.ledger import Ledger, Work
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from numpy.typing import NDArray
     from torch import nn
@@ -63,12 +61,9 @@ class Detection(Work[Attack, Arrays]):
         about: Mapping[str, Any],
         device: str = "cpu",
     ) -> None:
-        _check_names(settings)
+        check_names(settings.attacks, settings.detectors or ())
         self.net, self.data, self.settings, self.device = net.to(device), data, settings, device
         self.names = DEFAULT if settings.detectors is None else tuple(dict.fromkeys(settings.detectors))
-        form = getattr(data.train, "form", None)
-        scale: tuple[list[float], list[float]] = ([0.0], [1.0]) if form is None else form.normalisation()
-        self._mean, self._std = scale
         of_all = {
             name: getattr(settings, name) for name in ("batch_sizes", "n_inputs", "n_fit", "noise", "seed", "layers")
         }
@@ -76,19 +71,18 @@ class Detection(Work[Attack, Arrays]):
         self.folder = stamps.home(folder.parent, folder.name, self._stamp, results="*.npz", defaults=self._stamp)
 
     @cached_property
-    def detectors(self) -> Watch:
+    def detectors(self) -> FittedDetectors:
         """The fitted detectors."""
         from dnn_topology.nets.data import sample
 
         settings = self.settings
-        return watch(
+        return fit_detectors(
             self.net,
             sample(self.data.train, settings.n_fit, seed=settings.seed).tensors[0],
             detectors=self.names,
             batch_sizes=[size for size in settings.batch_sizes if size],
             noise=settings.noise,
-            mean=self._mean,
-            std=self._std,
+            data=self.data,
             layers=settings.layers,
             seed=settings.seed,
             device=self.device,
@@ -101,24 +95,9 @@ class Detection(Work[Attack, Arrays]):
         Raises:
             DnnTopologyError: There are too few of them.
         """
-        import torch
-
-        from dnn_topology.recording.activations import record
-        from dnn_topology.recording.layers import OUTPUT
-
-        order = np.random.default_rng(self.settings.seed).permutation(len(self.data.test))
-        images, labels = self.data.test[order]
-        parts = [images[start : start + 500] for start in range(0, len(images), 500)]
-        answers = record(self.net, parts, layers=(OUTPUT,), max_samples=None).values
-        right = np.flatnonzero(answers.argmax(axis=1) == labels.numpy())[: self.settings.n_inputs]
-        least = max(2, *self.settings.batch_sizes, 2)
-        if len(right) < least:
-            raise DnnTopologyError(
-                f"the network is right about {len(right)} test inputs, and at least {least} are needed: train it "
-                "longer, or judge smaller batches"
-            )
-        taken = torch.from_numpy(right)
-        return order[right], images[taken], labels[taken]
+        settings = self.settings
+        at_least = max(2, *settings.batch_sizes, 2)
+        return rightly_judged(self.net, self.data.test, settings.n_inputs, seed=settings.seed, at_least=at_least)
 
     @property
     def missing(self) -> list[Attack]:
@@ -128,26 +107,13 @@ class Detection(Work[Attack, Arrays]):
 
     def estimate(self) -> float:
         """Return roughly how many seconds the missing attacks will take, from a few inputs."""
-        from dnn_topology.analysis.adversarial import needs_trees
-        from dnn_topology.analysis.adversarial.detectors import NOISE, SampleGraph
-        from dnn_topology.analysis.adversarial.observation import observe
-
         settings, attacks = self.settings, self.missing
+        if not attacks:
+            return 0.0
+        n_judged = len(self.judged[0]) * (1 + 2 * len(attacks))
         few = self.judged[1][:TRIED]
-        names = self.names
-        options: dict[str, Any] = {"layers": settings.layers, "trees": needs_trees(names), "device": self.device}
-        observe(self.net, few, **options)
-        started = time.perf_counter()
-        seen = observe(self.net, few, **options)
-        each = (time.perf_counter() - started) / len(few)
-        fits = settings.n_fit * (2 if any(name.endswith(NOISE) for name in names) else 1)
-        judgements = len(self.judged[0]) * (1 + 2 * len(attacks))
-        seconds = each * (fits + judgements)
-        if "sample-graph" in names:
-            started = time.perf_counter()
-            SampleGraph().areas(seen)
-            seconds += (time.perf_counter() - started) / len(few) * (200 + judgements)
-        return seconds if attacks else 0.0
+        options = {"layers": settings.layers, "device": self.device}
+        return expected_seconds(self.net, few, self.names, n_fit=settings.n_fit, n_judged=n_judged, **options)
 
     def run(self, say: Callable[[str], None] = lambda _: None) -> DetectResults:
         """Make the attacks that are missing and return everything.
@@ -244,8 +210,7 @@ class Detection(Work[Attack, Arrays]):
             labels,
             method=method,
             strength=strength,
-            mean=self._mean,
-            std=self._std,
+            data=self.data,
             seed=self.settings.seed,
             device=self.device,
         )
@@ -274,15 +239,3 @@ def write_detection(results: DetectResults, folder: Path) -> list[Path]:
     rows = {name: json.loads(tables[name].to_json(orient="records")) for name in ("attacks", "detection")}
     store.write_json(folder / "detection.json", {"settings": stamps.read_stamp(folder), **rows})
     return [*(folder / f"{name}.csv" for name in tables), folder / "detection.json", *draw_detection(results, folder)]
-
-
-def _check_names(settings: DetectSettings) -> None:
-    """Check the names of attacks and detectors.
-
-    Raises:
-        DnnTopologyError: One is unknown.
-    """
-    for name in settings.detectors or ():
-        check_choice("detector", name, NAMES)
-    for name in settings.attacks:
-        check_choice("attack", name, ATTACKS)

@@ -24,8 +24,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from dnn_topology._checks import DnnTopologyError, nearest
 from dnn_topology.homology.diagrams import Diagrams
@@ -36,6 +37,7 @@ from dnn_topology.work import stamps
 
 GRAPH = r"(?:part|sample)\d+"  # the name of one of several graphs of an epoch
 RESULTS = "epoch*.npz"
+OLD_SAMPLES: dict[str, Any] = {"sample_scale": "none"}  # graphs of single inputs, before layers could be scaled
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,12 @@ class RunMeasurement:
     @classmethod
     def of(cls, run: Run, settings: RunMeasureSettings) -> RunMeasurement:
         """Return the measurement of a run with some settings, begun or not."""
-        stem, defaults = f"eps{settings.max_epsilon:g}", RunMeasureSettings().results
+        stem, defaults = f"eps{settings.max_epsilon:g}", _unsaid(settings.graph_type)
         return cls(run, stamps.home(run.folder, stem, settings.results, results=RESULTS, defaults=defaults), settings)
 
     def claim(self) -> None:
         """Stamp the folder with the settings."""
-        defaults = RunMeasureSettings().results
+        defaults = _unsaid(self.settings.graph_type)
         stamps.claim(self.folder, self.settings.results, results=RESULTS, defaults=defaults)
 
     def diagrams_file(self, epoch: int, graph: str = "") -> Path:
@@ -139,10 +141,20 @@ class RunMeasurement:
 
 def measurements_of(run: Run) -> list[RunMeasurement]:
     """Return everything that was measured of a run, by the name of its folder."""
-    folders = [
-        path.parent for path in sorted(run.folder.glob(f"eps*/{stamps.SETTINGS}")) if any(path.parent.glob(RESULTS))
-    ]
-    return [RunMeasurement(run, folder, stamps.read_settings(folder, RunMeasureSettings)) for folder in folders]
+    folders = [path.parent for path in sorted(run.folder.glob(f"eps*/{stamps.SETTINGS}"))]
+    return [RunMeasurement(run, folder, _read(folder)) for folder in folders if any(folder.glob(RESULTS))]
+
+
+def _read(folder: Path) -> RunMeasureSettings:
+    """Return the settings of a folder of results."""
+    settings = stamps.read_settings(folder, RunMeasureSettings)
+    unsaid = {name: value for name, value in OLD_SAMPLES.items() if name not in stamps.read_stamp(folder)}
+    return replace(settings, **unsaid) if settings.graph_type == "per-sample" else settings
+
+
+def _unsaid(graph_type: str) -> dict[str, Any]:
+    """Return the values of settings that a folder of an older version does not name."""
+    return {**RunMeasureSettings().results, **(OLD_SAMPLES if graph_type == "per-sample" else {})}
 
 
 def find_measurement(run: Run, *, max_epsilon: float | None = None, name: str | None = None) -> RunMeasurement:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.graphs.metrics import resolve_metric
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import write_dipha
-from dnn_topology.pipeline import Snapshot, fixed_groups, graph_names, measured_graphs
+from dnn_topology.pipeline import Snapshot, fixed_groups, measured_graphs, names_of_graphs
 from dnn_topology.runs.measurements import RunMeasurement
 from dnn_topology.runs.run import Run, listed
 from dnn_topology.settings import Resources, RunMeasureSettings
@@ -117,11 +118,12 @@ def measure_epochs(
         EpochsFailedError: Epochs failed in processes of their own; the others are finished.
     """
     resources = resources or Resources()
+    resolve_metric(settings.metric)
     epochs = run.trained(epochs)
     measurement = RunMeasurement.of(run, settings)
     measurement.claim()
     groups = _groups_of(measurement, epochs)
-    names = graph_names(settings, groups)
+    names = names_of_graphs(settings, groups)
     work = EpochWork(measurement, resources.of_each_job(len(epochs)), names, groups)
     ledger: Ledger[int, Mapping[str, Diagrams]] = Ledger(measurement.folder, work)
     outcomes = ledger.finish(epochs, resources, on_result=on_epoch, on_failure=on_failure, say=say)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,8 @@ def write_results(
     for graph, of_epochs in everything.items():
         counted = counting(of_epochs, measurement)
         tables.append(epoch_table(counted, graph=graph))
-        drawn = {epoch: diagrams for epoch, diagrams in counted.items() if epochs is None or epoch in epochs}
+        shown = of_epochs if pictures.as_original else counted
+        drawn = {epoch: diagrams for epoch, diagrams in shown.items() if epochs is None or epoch in epochs}
         drawings.append((drawn, tables[-1], folder / graph))
     store.write_table(paths[0], pd.concat(tables, ignore_index=True))
     if thresholds:
@@ -59,7 +61,7 @@ def write_results(
         paths.append(folder / "bootstrap.csv")
         store.write_table(paths[-1], spread)
     for drawn, table, where in drawings:
-        paths += draw_run(drawn, table, history, where, filtration=pictures.filtration, smooth=pictures.smooth)
+        paths += draw_run(drawn, table, history, where, **asdict(pictures))
     return paths
 
 

@@ -12,6 +12,7 @@ Layout of the folder of a run, by default `<save_path>/<net>_<dataset>/trial0/`:
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -109,8 +110,18 @@ class Run:
         return self.folder / "checkpoints" / f"epoch{epoch}.pt"
 
     def load_data(self) -> DataSet:
-        """Return the data set, in the form that the network expects."""
-        return _load_data(self.training, self.data_dir)
+        """Return the data set, in the form that the network expects.
+
+        Raises:
+            DnnTopologyError: It cannot be read, or is no longer what the network was trained on.
+        """
+        data, digest = _load_data(self.training, self.data_dir), self.training.data_digest
+        if digest not in {None, digest_of_data(data)}:
+            raise DnnTopologyError(
+                f"the data in {data.source} are not those that {self.folder} was trained on: put them back, or train "
+                "again with another trial= or save_path="
+            )
+        return data
 
     def build_net(self, data: DataSet) -> nn.Module:
         """Return the network with its seeded weights."""
@@ -128,11 +139,12 @@ class Run:
         )
 
     def load_net(self, data: DataSet, weights: Path) -> nn.Module:
-        """Return the network with the weights of a file."""
+        """Return the network with the weights of a file, ours or those of the original's network of its name."""
+        from dnn_topology.nets.zoo import find_network
         from dnn_topology.recording.state_dicts import load_weights
 
         net = self.build_net(data)
-        load_weights(weights, net)
+        load_weights(weights, net, rename=find_network(self.training.net).rename)
         return net
 
     def history(self) -> pd.DataFrame:
@@ -179,6 +191,11 @@ class Run:
         return wanted
 
 
+def digest_of_data(data: DataSet) -> str:
+    """Return what tells data from others, in few letters."""
+    return hashlib.sha256(data.digest.encode()).hexdigest()[:16]
+
+
 def epochs_in(folder: Path, pattern: str) -> set[int]:
     """Return the epochs that file names in a folder carry."""
     if not folder.is_dir():
@@ -216,15 +233,22 @@ def _load_data(training: TrainSettings, data_dir: Path | None) -> DataSet:
     from dnn_topology.nets.zoo import find_network
 
     return load_data(
-        training.dataset,
+        _data_name(training),
         shape=find_network(training.net).shape_for,
         data_dir=data_dir,
         data_subset=training.data_subset,
         train_size=training.train_size,
         binarize_labels=training.binarize_labels,
         permute_labels=training.permute_labels,
+        normalise=training.normalise,
         seed=training.seed,
     )
+
+
+def _data_name(training: TrainSettings) -> str:
+    """Return the name of the data, a path as it was when the network was trained."""
+    is_path = training.dataset.startswith(("npz:", "folder:")) and training.data_source is not None
+    return training.data_source or training.dataset if is_path else training.dataset
 
 
 def _file_part(name: str) -> str:

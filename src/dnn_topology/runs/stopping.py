@@ -7,7 +7,6 @@ network trains or afterwards, they come from the checkpoints, and are the same.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -221,20 +220,10 @@ def write_decision(
     from dnn_topology.show.report import save_figure
 
     values = values_of(tables, decision.rule.quantity)
-    table = pd.DataFrame({"epoch": values.keys(), "value": values.values()})
-    table = table.merge(decision.table[["epoch", "lowest", "good"]], on="epoch", how="left")
-    if sureness is not None:
-        table = table.merge(sureness, on="epoch", how="left")
-    about: dict[str, Any] = {
-        "format": store.FORMAT,
-        "chosen_epoch": decision.chosen_epoch,
-        "stop_epoch": decision.stop_epoch,
-        "reason": decision.reason,
-        "rule": asdict(decision.rule),
-        "n_inputs": looked_at.settings.n_inputs,
-        "max_epsilon": looked_at.settings.max_epsilon,
-    }
-    store.write_json(folder / "early_stopping.json", json.loads(json.dumps(about)))
+    table = decision.of_all_epochs(values, sureness)
+    inputs = {"n_inputs": looked_at.settings.n_inputs, "max_epsilon": looked_at.settings.max_epsilon}
+    about = {"format": store.FORMAT, **decision.record, **inputs}
+    store.write_json(folder / "early_stopping.json", about)
     store.write_table(folder / "early_stopping.csv", table)
     paths = [folder / "early_stopping.json", folder / "early_stopping.csv"]
     if decision.chosen_epoch is None:

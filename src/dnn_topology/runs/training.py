@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_at_least
-from dnn_topology.runs.run import Run, listed
+from dnn_topology.runs.run import Run, digest_of_data, listed
 from dnn_topology.settings import TrainSettings
 from dnn_topology.work import stamps
 from dnn_topology.work.ledger import Manifest
@@ -51,7 +51,11 @@ def run_training(
     check_at_least("save_every", save_every, 0)
     check_at_least("epochs", epochs, 0)
     data = run.load_data()
-    stamps.claim(run.folder, asdict(run.training), results="training.pt", defaults=asdict(TrainSettings()))
+    where = {"data_source": data.source, "data_digest": digest_of_data(data)}
+    usual = {**asdict(TrainSettings()), **where}  # which an older version's folder does not name
+    stamps.claim(
+        run.folder, {**asdict(run.training), **where}, results="training.pt", defaults=usual, free="data_source"
+    )
     state_file = run.folder / "training.pt"
     manifest = Manifest(run.folder)
     resume = _state(run, say)
@@ -89,11 +93,10 @@ def _train(run: Run, data: Any, **options: Any) -> pd.DataFrame:
         DnnTopologyError: The initial weights are in a file that is not named.
     """
     from dnn_topology.nets.train import train
-    from dnn_topology.recording.state_dicts import load_weights
 
     net = run.build_net(data)
     if run.weights_file is not None:
-        load_weights(run.weights_file, net)
+        net = run.load_net(data, run.weights_file)
     elif run.training.weights is not None and options["resume"] is None:
         raise DnnTopologyError(
             f"{run.folder} was trained from weights of a file (digest {run.training.weights}): name it with checkpoint="

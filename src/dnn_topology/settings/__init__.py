@@ -9,7 +9,14 @@ from __future__ import annotations
 from dnn_topology.settings.computing import Compute, Resources
 from dnn_topology.settings.detecting import DetectSettings
 from dnn_topology.settings.keywords import documented, settings_of, takes_settings
-from dnn_topology.settings.measuring import MIN_PERSISTENCE, Essential, MeasureSettings, Nodes, RunMeasureSettings
+from dnn_topology.settings.measuring import (
+    MIN_PERSISTENCE,
+    Essential,
+    MeasureSettings,
+    Nodes,
+    RunMeasureSettings,
+    SampleScale,
+)
 from dnn_topology.settings.pictures import PictureSettings
 from dnn_topology.settings.training import TrainSettings
 
@@ -23,6 +30,7 @@ __all__ = [
     "PictureSettings",
     "Resources",
     "RunMeasureSettings",
+    "SampleScale",
     "TrainSettings",
     "documented",
     "settings_of",

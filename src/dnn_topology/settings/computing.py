@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,12 +50,11 @@ class Resources(Compute):
     """What a run may use; none of it changes a result.
 
     Attributes:
-        threads: Threads of each job (default: the libraries' own choice).
-        jobs: How many epochs or networks are worked on at the same time, each in a process of its own if there are
-            several.
-        timeout: Give one up after so many seconds.
+        threads: Threads in all, shared among the jobs (default: one per core).
+        jobs: Epochs or networks that are worked on at the same time, each in a process of its own if there are several.
+        timeout: Give an epoch or network up after so many seconds.
         isolated: Whether a single job has a process of its own too, so that its death is not that of the caller.
-        scheduler: Work on the Dask cluster of this scheduler, tcp://host:8786.
+        scheduler: Work on the Dask cluster of this scheduler, tcp://host:8786, whose workers see the same folders.
 
     Raises:
         DnnTopologyError: A number is not positive, or an option means nothing beside another.
@@ -77,9 +77,15 @@ class Resources(Compute):
             )
 
     def of_each_job(self, n_tasks: int) -> Resources:
-        """Return what one of several jobs may use: their threads, and its share of the memory."""
+        """Return what one of several jobs may use: its share of the threads and of the memory."""
         jobs = min(self.jobs, n_tasks)
         if jobs <= 1 or self.scheduler is not None:
             return self
+        threads = max(1, (self.threads or cores()) // self.jobs)
         limit = self.memory_limit or FREE_SHARE * psutil.virtual_memory().available / GIB
-        return replace(self, memory_limit=limit / jobs)
+        return replace(self, threads=threads, memory_limit=limit / jobs)
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -20,6 +20,7 @@ Nodes = Literal["unit", "channel", "feature"]
 GraphType = Literal["functional", "grouped", "partitioned", "per-sample"]
 Partition = Literal["chunks", "channels", "metis", "structure-metis"]
 Constant = Literal["drop", "isolate"]
+SampleScale = Literal["layer", "none"]
 SampleMethod = Literal["uniform", "importance", "kmeans"]
 Essential = Literal["count", "drop", "clip"]
 
@@ -29,10 +30,10 @@ GRAPH_OPTIONS: Mapping[GraphType, frozenset[str]] = {
     "functional": frozenset({"metric"}),
     "grouped": frozenset({"metric", "partition", "split", "threshold"}),
     "partitioned": frozenset({"metric", "partition", "split", "threshold", "subsplit"}),
-    "per-sample": frozenset({"n_samples", "select_nodes"}),
+    "per-sample": frozenset({"n_samples", "select_nodes", "sample_scale"}),
 }
 CORRELATIONS = ("pearson", "spearman", "distance-correlation")  # metrics whose distances are at most 1
-OF_SOME_GRAPHS = ("partition", "split", "subsplit", "threshold", "n_samples", "select_nodes", "metric")
+OF_SOME_GRAPHS = ("partition", "split", "subsplit", "threshold", "n_samples", "select_nodes", "sample_scale", "metric")
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,9 @@ class MeasureSettings:
         threshold: METIS joins two neurons whose |correlation| is above this.
         n_samples: Inputs that get a graph of their own (per-sample).
         select_nodes: Only the tenth of the neurons that best tells right from wrong predictions (per-sample).
-        metric: Of two signals: pearson, spearman, distance-correlation, or a function from signals (n_samples, n) to
-            distances (n, n), by itself or as package.module:function.
+        sample_scale: Each 'layer' of a per-sample graph is put on the same scale first, or 'none' is.
+        metric: Of two signals: pearson, spearman, distance-correlation, euclidean, or a function from signals
+            (n_samples, n) to distances (n, n), by itself or as package.module:function.
         constant: 'drop' neurons that never change, or 'isolate' them as nodes born at 0.
         sample_nodes: Measure so many nodes that stand for all neurons (default: all).
         sample_method: How they are chosen: 'uniform', 'importance' (strongest answers, layer by layer) or 'kmeans'
@@ -81,6 +83,7 @@ class MeasureSettings:
     threshold: float = 0.5
     n_samples: int = 5
     select_nodes: bool = False
+    sample_scale: SampleScale = "layer"
     metric: str | Callable[..., Any] = "pearson"
     constant: Constant = "drop"
     sample_nodes: int | None = None
@@ -123,6 +126,8 @@ class MeasureSettings:
         """The settings that decide what diagrams come out, as JSON values; which bars count is decided afterwards."""
         named = {name: value for name, value in asdict(self).items() if name not in {"min_persistence", "essential"}}
         named["partition"] = self.parted_by
+        if self.graph_type != "per-sample":
+            del named["sample_scale"]
         named["layers"] = None if self.layers is None else list(self.layers)
         if callable(self.metric):
             named["metric"] = getattr(self.metric, "__qualname__", repr(self.metric))

@@ -15,10 +15,12 @@ class PictureSettings:
     Attributes:
         filtration: Axis of Betti curves: 'nominal' (ε) or 'density', the share of pairs joined.
         smooth: Smooth Betti curves as the original does.
+        as_original: Draw exactly the original's picture of every bar, which are no Betti curves; see README.
     """
 
     filtration: Literal["nominal", "density"] = "nominal"
     smooth: bool = False
+    as_original: bool = False
 
     def __post_init__(self) -> None:
         check_types(self)

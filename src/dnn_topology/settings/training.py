@@ -27,6 +27,10 @@ class TrainSettings:
         width: Multiply the widths of a small network's hidden layers.
         depth: Number of a perceptron's hidden layers.
         dropout: Share of a small network's units dropped in training.
+        normalise: What is fed to the network: 'data', pixels less the mean of the training images over their standard
+            deviation; 'none', pixels in [0, 1]; or 'MEAN,STD' of your own.
+        data_source: Where the data came from, whatever the folder that it is named in.
+        data_digest: Digest of the data.
 
     Raises:
         DnnTopologyError: A value is out of range.
@@ -47,6 +51,9 @@ class TrainSettings:
     width: float | None = None
     depth: int | None = None
     dropout: float | None = None
+    normalise: str = "data"
+    data_source: str | None = None
+    data_digest: str | None = None
 
     def __post_init__(self) -> None:
         check_types(self)

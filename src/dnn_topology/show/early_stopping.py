@@ -29,8 +29,8 @@ def plot_early_stopping(
     Args:
         decision: What the rule made of the epochs.
         history: Columns epoch, train_accuracy, test_accuracy, as in a run's history.csv; None draws topology alone.
-        values: Columns epoch, value, and, for a band, lower and upper: also of epochs after the stop. None for the
-            decision's own.
+        values: Columns epoch, value, and, for a band, lower and upper (and bias, where it is an interval for the
+            value): also of epochs after the stop. None for the decision's own.
         ax: Axes to draw on; new ones by default. Accuracy gets an axis of its own at the right.
 
     Returns:
@@ -47,9 +47,8 @@ def plot_early_stopping(
     label = NAMES[decision.rule.quantity]
     ax.plot(table["epoch"], table["value"], marker="o", markersize=3, label=label, **style)
     if "lower" in table:
-        ax.fill_between(
-            table["epoch"], table["lower"], table["upper"], color=GREY, alpha=0.3, linewidth=0, label="90 % of draws"
-        )
+        band = "90 % interval, bias-corrected" if "bias" in table else "90 % of draws of inputs"
+        ax.fill_between(table["epoch"], table["lower"], table["upper"], color=GREY, alpha=0.3, linewidth=0, label=band)
     for epoch, text, line in ((decision.chosen_epoch, "chosen", "-"), (decision.stop_epoch, "stopped", ":")):
         if epoch is not None:
             ax.axvline(epoch, color=foreground(ax), linestyle=line, linewidth=1.2, label=f"{text}: epoch {epoch}")

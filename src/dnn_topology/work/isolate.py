@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -21,6 +23,7 @@ from dnn_topology._checks import DnnTopologyError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+PR_SET_PDEATHSIG = 1  # of Linux' prctl: the signal that a process gets when its parent dies
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,7 @@ def _cause_of_death(status: int | None) -> str:
 def _serve(pipe: Connection, function: Callable[[Task], Result], prepare: Callable[[], None] | None) -> None:
     """Do tasks as they come; the body of a child process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what ends
+    _die_with_parent()
     threading.Thread(target=_follow_parent, daemon=True).start()
     if prepare is not None:
         prepare()
@@ -166,6 +170,21 @@ def attempt(function: Callable[[Task], Result], task: Task) -> Result | Failure:
         return Failure("killed", "it ran out of memory")
     except BaseException:
         return Failure("fault", traceback.format_exc())
+
+
+def _die_with_parent() -> None:
+    """Let Linux end this process when its parent dies, whatever it is doing.
+
+    A thread that waits for the parent's end, as elsewhere, cannot act while an engine's own code holds the
+    interpreter, which may be for minutes. Without Linux, or where it is forbidden, that thread alone remains.
+    """
+    parent = multiprocessing.parent_process()
+    if not sys.platform.startswith("linux") or parent is None:
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent.pid:  # it died before
+        os._exit(1)
 
 
 def _follow_parent() -> None:

@@ -71,19 +71,12 @@ class Manifest:
 
     Args:
         folder: Where the manifest lies; files are named relative to it.
-
-    Raises:
-        DnnTopologyError: It cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._path = folder / MANIFEST
-        self._entries: dict[str, dict[str, dict[str, int | str]]] = {}
-        if self._path.exists():
-            # where it cannot be read: it only repeats what the files say, which are then looked at one by one
-            with suppress(DnnTopologyError):
-                self._entries = store.read_record(self._path, _Listed, strict=False).finished
+        self._entries = self._read()
 
     def knows(self, name: str) -> bool:
         """Return whether a task was finished."""
@@ -94,11 +87,23 @@ class Manifest:
         known = self._entries.get(name, {})
         return all(self._is_same(path, known.get(self._key(path))) for path in files)
 
-    def record(self, name: str, files: Sequence[Path], *, write: bool = True) -> None:
+    def record(self, name: str, files: Sequence[Path]) -> None:
         """Note that a task is finished and left these files."""
-        self._entries[name] = {self._key(path): _about(path) for path in files}
-        if write:
-            store.write_json(self._path, {"format": store.FORMAT, "finished": self._entries})
+        about = {self._key(path): _about(path) for path in files}
+        self._entries = {**self._read(), name: about}  # another process may have finished others meanwhile
+        store.write_json(self._path, {"format": store.FORMAT, "finished": self._entries})
+
+    def _read(self) -> dict[str, dict[str, dict[str, int | str]]]:
+        """Return what the file says; nothing where it is missing or damaged.
+
+        It only repeats what the files of the tasks say, which are then looked at one by one.
+        """
+        if not self._path.exists():
+            return {}
+        try:
+            return store.read_record(self._path, _Listed, strict=False).finished
+        except DnnTopologyError:
+            return {}
 
     def _key(self, path: Path) -> str:
         """Return a file's name as the manifest has it."""
@@ -209,8 +214,8 @@ class Ledger(Generic[Task, Result]):
         if on_result:
             for task in before.finished:
                 on_result(task, self.work.load(task))
-        todo = [*before.left, *(before.failed if retry_failed else ())]
-        todo = [task for task in tasks if task in set(todo)]
+        wanted = {*before.left, *(before.failed if retry_failed else ())}
+        todo = [task for task in tasks if task in wanted]
         with closing(work_through(self.work.do, todo, resources, say=say)) as results:  # type: ignore[type-var]
             for task, outcome in results:
                 with store.uninterrupted():

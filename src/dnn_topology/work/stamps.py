@@ -61,7 +61,9 @@ def read_stamp(folder: Path) -> dict[str, Any]:
     return stamp
 
 
-def claim(folder: Path, settings: Mapping[str, Any], *, results: str, defaults: Mapping[str, Any]) -> None:
+def claim(
+    folder: Path, settings: Mapping[str, Any], *, results: str, defaults: Mapping[str, Any], free: str = ""
+) -> None:
     """Stamp a folder as the home of results made with these settings, or check that it already is.
 
     Also removes what a process that was killed while writing left there.
@@ -71,12 +73,15 @@ def claim(folder: Path, settings: Mapping[str, Any], *, results: str, defaults: 
         settings: What distinguishes these results from others, as JSON values.
         results: Pattern of the files that are results: settings that led to none bind nobody.
         defaults: The values of settings that an older version's folder does not name.
+        free: The name of a setting that may differ.
 
     Raises:
         DnnTopologyError: The folder holds results of other settings. Nothing is changed.
     """
     store.sweep(folder)
     differing = _differing(folder, settings, results, defaults)
+    if differing:
+        differing.pop(free, None)
     if differing is None:
         stamp = {"format": store.FORMAT, **_plain(settings)}
         if not _says(folder / SETTINGS, stamp):

@@ -40,7 +40,7 @@ def work_through(
 
         yield from on_cluster(work, tasks, scheduler=resources.scheduler, say=say)
     elif resources.isolated or min(resources.jobs, len(tasks)) > 1:
-        prepare = partial(use_threads, resources.threads)
+        prepare = partial(use_threads, resources.of_each_job(len(tasks)).threads)
         yield from isolated(work, tasks, jobs=resources.jobs, timeout=resources.timeout, prepare=prepare)
     else:
         for task in tasks:

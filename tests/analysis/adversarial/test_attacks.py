@@ -1,14 +1,21 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.adversarial.attacks import ATTACKS, Attacked, attack, equal_noise, noisy_inputs
+from dnn_topology.analysis.adversarial.attacks import (
+    ATTACKS,
+    Attacked,
+    _foolbox_attack,
+    attack,
+    equal_noise,
+    noisy_inputs,
+)
 from dnn_topology.nets.data import DataSet, load_data
 from dnn_topology.nets.train import train
 from dnn_topology.nets.zoo import build_net
@@ -31,8 +38,7 @@ def net(data: DataSet) -> nn.Module:
 
 def attacked(net: nn.Module, data: DataSet, **options: object) -> Attacked:
     images, labels = data.test[list(range(30))]
-    mean, std = data.train.form.normalisation()  # type: ignore[attr-defined]
-    return attack(net, images, labels, mean=mean, std=std, **options)  # type: ignore[arg-type]
+    return attack(net, images, labels, data=data, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("method", ATTACKS)
@@ -49,7 +55,8 @@ def test_a_bounded_attack_changes_no_pixel_by_more_than_its_strength(
     net: nn.Module, data: DataSet, method: str
 ) -> None:
     found = attacked(net, data, method=method, strength=0.1)
-    mean, std = data.train.form.normalisation()  # type: ignore[attr-defined]
+    assert data.normalisation is not None
+    mean, std = data.normalisation
     change = (found.adversarial - found.inputs).abs() * torch.tensor(std)[0]
     assert float(change.max()) == pytest.approx(0.1, abs=1e-5)
     assert found.sizes["adversarial_linf"].to_numpy() == pytest.approx(change.flatten(1).amax(dim=1).numpy(), abs=1e-6)
@@ -57,6 +64,45 @@ def test_a_bounded_attack_changes_no_pixel_by_more_than_its_strength(
     pixels = found.adversarial * torch.tensor(std)[0] + torch.tensor(mean)[0]
     assert float(pixels.min()) > -1e-5
     assert float(pixels.max()) < 1 + 1e-5
+
+
+def harm(net: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """How far the right class lies below the best other one."""
+    with torch.no_grad():
+        outputs: torch.Tensor = net.eval()(images)
+    right = outputs.gather(1, labels[:, None])[:, 0]
+    return outputs.scatter(1, labels[:, None], -torch.inf).amax(dim=1) - right
+
+
+@pytest.mark.parametrize("steps", [1, 3, 10, 40])
+@pytest.mark.parametrize("strength", [0.03, 0.1, 0.3])
+def test_pgd_is_on_no_input_weaker_than_a_single_step(
+    net: nn.Module, data: DataSet, steps: int, strength: float
+) -> None:
+    one, many = (attacked(net, data, method=method, strength=strength, steps=steps) for method in ("fgsm", "pgd"))
+    labels = torch.from_numpy(one.labels)
+    assert (harm(net, many.adversarial, labels) >= harm(net, one.adversarial, labels) - 1e-4).all()
+    assert (many.fooled >= one.fooled).all()
+
+
+@pytest.mark.parametrize("steps", [1, 5, 40])
+def test_on_a_linear_model_pgd_comes_as_far_as_the_best_attack_whatever_its_steps(steps: int) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(36, 2))
+    images = torch.rand(40, 1, 6, 6) * 0.4 + 0.3
+    labels = model(images).argmax(dim=1)
+    found = attack(model, images, labels, method="pgd", strength=0.1, steps=steps)
+    # The best of all changes of at most 0.1 shifts every pixel by 0.1 against the difference of the two weights.
+    weights = next(model[1].parameters()).detach()
+    best = harm(model, images, labels) + 0.1 * (weights[0] - weights[1]).abs().sum()
+    assert harm(model, found.adversarial, labels).numpy() == pytest.approx(best.numpy(), abs=1e-4)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 40])
+def test_the_steps_of_pgd_reach_across_the_ball_from_any_start_whatever_their_number(steps: int) -> None:
+    carried_out = _foolbox_attack("pgd", steps)
+    assert carried_out.steps == steps
+    assert 2 <= steps * carried_out.rel_stepsize <= 2.5
 
 
 def test_deepfool_fools_and_its_noise_has_the_same_length(net: nn.Module, data: DataSet) -> None:
@@ -146,8 +192,12 @@ def test_a_wrong_option_is_one_line(net: nn.Module, data: DataSet, options: dict
 
 def test_forgotten_normalisation_is_noticed(net: nn.Module, data: DataSet) -> None:
     images, labels = data.test[[0, 1]]
-    with pytest.raises(DnnTopologyError, match=r"mean and std are what normalised"):
+    with pytest.raises(DnnTopologyError, match=r"mean and std are what normalised them; a DataSet knows them"):
         attack(net, images, labels)
+    with pytest.raises(DnnTopologyError, match=r"and so do mean= and std=: give one"):
+        attack(net, images, labels, data=data, mean=0.5)
+    with pytest.raises(DnnTopologyError, match=r"do not know how they were normalised: give mean= and std="):
+        attack(net, images, labels, data=replace(data, normalisation=None))
     with pytest.raises(DnnTopologyError, match="one per channel"):
         attack(net, images, labels, mean=[0.1, 0.2])
     with pytest.raises(DnnTopologyError, match=r"labels \(n,\)"):
@@ -160,12 +210,12 @@ def test_without_foolbox_the_remedy_is_named(net: nn.Module, data: DataSet, monk
         attacked(net, data, method="fgsm", strength=0.1)
 
 
-@pytest.mark.parametrize("name", ["digits", "digits_color32"])
-def test_the_normalisation_of_a_form_maps_its_images_onto_pixels(name: str) -> None:
-    data = load_data(name, shape=(3, 32, 32) if "color" in name else (1, 28, 28))
-    mean, std = data.train.form.normalisation()  # type: ignore[attr-defined]
-    assert len(mean) == data.shape[0]
-    images = data.train.tensors[0].numpy()
-    pixels = images * np.reshape(std, (1, -1, 1, 1)) + np.reshape(mean, (1, -1, 1, 1))
-    assert pixels.min() == pytest.approx(0, abs=1e-5)
-    assert pixels.max() == pytest.approx(1, abs=1e-5)
+def test_a_data_set_says_what_mean_and_std_say(net: nn.Module, data: DataSet) -> None:
+    assert data.normalisation is not None
+    mean, std = data.normalisation
+    images, labels = data.test[[0, 1, 2]]
+    said = attack(net, images, labels, method="fgsm", data=data)
+    given = attack(net, images, labels, method="fgsm", mean=mean, std=std)
+    assert torch.equal(said.adversarial, given.adversarial)
+    noisy = [noisy_inputs(images, data=data), noisy_inputs(images, mean=mean, std=std)]
+    assert torch.equal(*noisy)

@@ -7,7 +7,7 @@ from torch import nn
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.adversarial.attacks import attack
-from dnn_topology.analysis.adversarial.detection import Scores, separations, watch
+from dnn_topology.analysis.adversarial.detection import Scores, compare_detectors, fit_detectors
 from dnn_topology.analysis.adversarial.observation import joined, observe
 from dnn_topology.nets.data import DataSet, load_data
 from dnn_topology.nets.train import train
@@ -32,15 +32,14 @@ def net(data: DataSet) -> nn.Module:
 def test_at_attack_size_0_every_detector_is_exactly_at_chance_and_at_03_the_profile_is_not(
     net: nn.Module, data: DataSet
 ) -> None:
-    mean, std = data.train.form.normalisation()  # type: ignore[attr-defined]
-    fitted = watch(net, data.train[list(range(120))][0], detectors=DETECTORS, batch_sizes=[10], mean=mean, std=std)
+    fitted = fit_detectors(net, data.train[list(range(120))][0], detectors=DETECTORS, batch_sizes=[10], data=data)
     images, labels = data.test[list(range(40))]
     clean = fitted.score(images)
     tables = []
     for strength in (0.0, 0.3):
-        found = attack(net, images, labels, method="pgd", strength=strength, mean=mean, std=std)
+        found = attack(net, images, labels, method="pgd", strength=strength, data=data)
         judged = {"clean": clean, "noise": fitted.score(found.noise), "adversarial": fitted.score(found.adversarial)}
-        tables.append(separations(judged, fooled=found.fooled, resamples=50))
+        tables.append(compare_detectors(judged, fooled=found.fooled, resamples=50))
     assert set(tables[0]["detector"]) == {*DETECTORS, "batch of 10"}
     assert tables[0]["auroc"].to_numpy() == pytest.approx(0.5, abs=1e-9)
     assert set(tables[0]["inputs"]) == {"all"}  # nobody was fooled
@@ -74,10 +73,29 @@ def test_scores_are_the_same_after_a_file() -> None:
 
 def test_what_is_missing_is_one_line(net: nn.Module, data: DataSet) -> None:
     with pytest.raises(DnnTopologyError, match="no detector"):
-        watch(net, data.train[[0, 1]][0], detectors=[])
+        fit_detectors(net, data.train[[0, 1]][0], detectors=[])
     with pytest.raises(DnnTopologyError, match="at least 20 clean inputs"):
-        watch(net, data.train[[0, 1]][0], detectors=["uncertainty"])
+        fit_detectors(net, data.train[[0, 1]][0], detectors=["uncertainty"])
     with pytest.raises(DnnTopologyError, match="missing: adversarial"):
-        separations({"clean": Scores({}, {}, {}), "noise": Scores({}, {}, {})})
+        compare_detectors({"clean": Scores({}, {}, {}), "noise": Scores({}, {}, {})})
     with pytest.raises(DnnTopologyError, match="no input to observe"):
         observe(net, torch.empty(0, 1, 28, 28))
+
+
+def test_inputs_of_another_shape_are_refused(net: nn.Module, data: DataSet) -> None:
+    fitted = fit_detectors(net, data.train[list(range(30))][0], detectors=["softmax"])
+    with pytest.raises(DnnTopologyError, match=r"fitted on inputs of shape \(1, 28, 28\), found \(1, 14, 56\)"):
+        fitted.score(torch.rand(3, 1, 14, 56))  # as many pixels, which a flattening network would take
+
+
+def test_the_old_names_work_with_a_warning(net: nn.Module, data: DataSet) -> None:
+    import dnn_topology as dt
+
+    images = data.train[list(range(30))][0]
+    with pytest.warns(DeprecationWarning, match="watch is now called fit_detectors"):
+        scores = dt.watch(net, images, detectors=["softmax"]).score(images)
+    with pytest.warns(DeprecationWarning, match="separations is now called compare_detectors"):
+        table = dt.separations({"clean": scores, "noise": scores, "adversarial": scores}, resamples=5)
+    assert table["auroc"].to_numpy() == pytest.approx(0.5)
+    with pytest.warns(DeprecationWarning, match="separation is now called compare_scores"):
+        assert dt.separation([0.0], [1.0]).auroc == 1

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.adversarial import NAMES, BatchDetector, detector, draw_batches, fitted, separation
+from dnn_topology.analysis.adversarial import NAMES, BatchDetector, compare_scores, detector, draw_batches, fitted
+from dnn_topology.analysis.adversarial.comparing import _bootstrap
 from dnn_topology.analysis.adversarial.mahalanobis import ClassDistance
 from dnn_topology.analysis.adversarial.observation import Observation
-from dnn_topology.analysis.adversarial.separating import _bootstrap
 from dnn_topology.analysis.adversarial.uncertainty import barycentres, profile, topological_uncertainty
 from dnn_topology.recording.activations import Activations
 
@@ -48,7 +48,9 @@ def test_every_fitted_detector_finds_inputs_from_far_away_suspicious(name: str) 
 @pytest.mark.parametrize("name", NAMES)
 def test_on_clean_inputs_every_detector_is_at_chance(name: str) -> None:
     found = fitted(name, observation(150, seed=0))
-    one, other = (separation(*(found.score(observation(200, seed=seed)) for seed in pair)) for pair in ((1, 2), (2, 1)))
+    one, other = (
+        compare_scores(*(found.score(observation(200, seed=seed)) for seed in pair)) for pair in ((1, 2), (2, 1))
+    )
     assert one.auroc == pytest.approx(0.5, abs=0.12)
     assert one.auroc == pytest.approx(1 - other.auroc)
 
@@ -119,7 +121,7 @@ scores = st.lists(st.integers(0, 6).map(float), min_size=1, max_size=30)
 
 @given(scores, scores)
 def test_separation_is_scikit_learns(low: list[float], high: list[float]) -> None:
-    found = separation(low, high, resamples=20)
+    found = compare_scores(low, high, resamples=20)
     truth = [0] * len(low) + [1] * len(high)
     assert found.auroc == pytest.approx(roc_auc_score(truth, [*low, *high]))
     alarms, detected, _ = roc_curve(truth, [*low, *high], drop_intermediate=False)
@@ -136,24 +138,24 @@ def test_a_bootstrap_sample_has_the_auroc_of_what_was_drawn() -> None:
     times_low = again.multinomial(12, np.full(12, 1 / 12), size=30)
     times_high = again.multinomial(15, np.full(15, 1 / 15), size=30)
     for auroc, alarm, a, b in zip(aurocs, alarms, times_low, times_high, strict=True):
-        one = separation(np.repeat(low, a), np.repeat(high, b), resamples=1)
+        one = compare_scores(np.repeat(low, a), np.repeat(high, b), resamples=1)
         assert (auroc, alarm) == pytest.approx((one.auroc, one.fpr95))
 
 
 def test_an_interval_shrinks_with_the_number_of_inputs() -> None:
     rng = np.random.default_rng(0)
-    few, many = (separation(rng.normal(size=n), 1 + rng.normal(size=n)) for n in (30, 600))
+    few, many = (compare_scores(rng.normal(size=n), 1 + rng.normal(size=n)) for n in (30, 600))
     assert few.auroc_high - few.auroc_low > 2 * (many.auroc_high - many.auroc_low)
     assert many.auroc_low < many.auroc < many.auroc_high
 
 
 def test_equal_scores_are_at_chance_and_infinite_ones_are_ranks() -> None:
-    assert separation([1.0] * 5, [1.0] * 7).auroc == 0.5
-    assert separation([1.0, 2.0], [np.inf]).auroc == 1.0
+    assert compare_scores([1.0] * 5, [1.0] * 7).auroc == 0.5
+    assert compare_scores([1.0, 2.0], [np.inf]).auroc == 1.0
     with pytest.raises(DnnTopologyError, match="NaN"):
-        separation([1.0], [np.nan])
+        compare_scores([1.0], [np.nan])
     with pytest.raises(DnnTopologyError, match="0 positives"):
-        separation([1.0], [])
+        compare_scores([1.0], [])
 
 
 @pytest.fixture(scope="module")

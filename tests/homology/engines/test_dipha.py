@@ -10,7 +10,8 @@ import pytest
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
-from dnn_topology.homology.dipha import read_dipha_graph, write_dipha, write_dipha_graph
+from dnn_topology.homology.dipha import write_dipha
+from dnn_topology.homology.dipha_graphs import read_dipha_graph, write_dipha_graph
 from dnn_topology.homology.persistence import persistence
 from tests.oracles import assert_same_diagram
 

@@ -22,7 +22,7 @@ from dnn_topology.homology.engines.morse import compiled
 from dnn_topology.homology.engines.morse.arrivals import add_ways
 from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
 from dnn_topology.homology.engines.morse.persistent import _codes, _rows, reduce_graph
-from dnn_topology.homology.engines.morse.sweep import Tables, match_links
+from dnn_topology.homology.engines.morse.sweep import Room, Tables, match_links
 from dnn_topology.homology.engines.morse.ways import Search
 from tests.homology.engines.families import FAMILIES, random_graph
 
@@ -116,7 +116,7 @@ def assert_is_matching(order: Order, tables: Tables, top: int) -> None:
 def matched(graph: FunctionalGraph, max_dim: int) -> tuple[Order, Tables]:
     """The edges of a graph, and the matching of all their links."""
     order = sort(graph)
-    return order, match_links(order, (0, graph.n_edges), max_dim)
+    return order, match_links(order, Room(order), (0, graph.n_edges), max_dim)
 
 
 def small_graphs(n: int, *, most: int = 14) -> Iterator[FunctionalGraph]:
@@ -253,10 +253,26 @@ def test_a_cache_folder_that_cannot_be_written_is_no_error(monkeypatch: pytest.M
 
 def test_machine_code_of_other_sources_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     reduce_graph(random_graph("cloud", 0), max_dim=1, threads=1)
-    entry = compiled.ENTRIES["connect"]
+    entry = compiled.ENTRIES["toggle"]
     assert compiled._stored(entry)
     monkeypatch.setattr(entry._cache._cache_file, "_source_stamp", "of another version")
     assert not compiled._stored(entry)
+
+
+def test_another_process_takes_the_machine_code_from_disk() -> None:
+    get_engine("morse").compute(random_graph("cloud", 0), max_dim=3, threads=1)
+    program = (
+        "from dnn_topology.homology.engines.morse import Morse\n"
+        "from dnn_topology.homology.engines.morse.compiled import ENTRIES\n"
+        "from tests.homology.engines.families import random_graph\n"
+        "assert Morse().is_compiled(3)\n"
+        "Morse().compute(random_graph('cloud', 0), max_dim=3, threads=1)\n"
+        "assert not ENTRIES['sweep_lower_links'].stats.cache_misses\n"
+        "assert ENTRIES['sweep_lower_links'].stats.cache_hits\n"
+    )
+    here = Path(__file__).parents[3]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["src", str(here)])}
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=here, env=environment)
 
 
 def test_a_dimension_that_it_cannot_do_is_refused() -> None:

@@ -10,35 +10,19 @@ from numpy.typing import NDArray
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
-from dnn_topology.homology.engines import get_engine
 from dnn_topology.homology.engines.census import take_census
 from dnn_topology.homology.engines.estimate import check_memory, estimate
-from dnn_topology.homology.engines.gudhi import collapsed
-from dnn_topology.homology.engines.planner import ORDERS, Order, Plan, carry_out, make_plan, prepare
-from dnn_topology.homology.engines.simplify import merged, relabelled
+from dnn_topology.homology.engines.morse import Morse
+from dnn_topology.homology.engines.planner import Plan, prepare
+from dnn_topology.homology.engines.simplify import merged
 from dnn_topology.homology.persistence import persistence
 from tests.strategies import distance_matrices
-
-USABLE = [name for name in ORDERS if get_engine(name).version()]
 
 
 def complete(n: int) -> FunctionalGraph:
     """All edges, of different lengths."""
     upper = np.triu(np.random.default_rng(0).uniform(0.1, 0.5, (n, n)), 1)
     return FunctionalGraph.from_distances(upper + upper.T)
-
-
-@pytest.mark.parametrize("collapses", [None, 0, 1, 2])
-@pytest.mark.parametrize("order", [None, "ascending", "descending"])
-@pytest.mark.parametrize("engine", USABLE)
-def test_no_plan_changes_a_diagram(
-    engine: str, order: Order | None, collapses: int | None, real_graph: FunctionalGraph
-) -> None:
-    plan = Plan(engine, "", 2, order, collapses)
-    found = [points[np.lexsort(points.T[::-1])] for points in carry_out(plan, merged(real_graph), max_dim=2)]
-    expected = persistence(real_graph, max_dim=2, engine="gudhi")
-    for dim in (1, 2):
-        np.testing.assert_array_equal(found[dim] / 2, expected[dim])
 
 
 @given(distance_matrices(max_size=7), st.lists(st.integers(0, 6), min_size=1, max_size=4))
@@ -61,22 +45,6 @@ def test_a_chain_of_zeros_that_is_no_class_of_duplicates_is_not_merged() -> None
     assert merged(graph) is graph
 
 
-@pytest.mark.parametrize("ascending", [True, False])
-def test_relabelling_sorts_by_mean_degree_and_keeps_the_edges(ascending: bool, real_graph: FunctionalGraph) -> None:
-    found = relabelled(real_graph, ascending=ascending)
-    scales = np.linspace(0, 2 * found.max_epsilon, 4001)
-    lengths = np.sort(found.to_dense() + np.diag(np.full(found.n_nodes, np.inf)), axis=1)
-    degree = np.mean([np.searchsorted(row, scales, side="right") for row in lengths], axis=1)
-    assert (np.diff(degree if ascending else degree[::-1]) >= -0.02).all()
-    assert (found.rows < found.cols).all()
-    np.testing.assert_array_equal(np.sort(found.distances), np.sort(real_graph.distances))
-
-
-def test_a_collapse_leaves_about_the_share_of_edges_that_the_census_says(real_graph: FunctionalGraph) -> None:
-    kept = collapsed(real_graph, times=1).n_edges / real_graph.n_edges
-    assert abs(kept - (1 - take_census(real_graph).dominated)) < 0.2
-
-
 def test_the_census_of_a_complete_graph_is_exact() -> None:
     n = 40
     census = take_census(complete(n))
@@ -97,19 +65,43 @@ def test_a_graph_too_large_to_look_at_whole_is_represented_by_a_share(monkeypatc
     assert census.n_triangles == pytest.approx(161700, rel=0.1)
 
 
-def test_what_one_engine_alone_can_do_is_planned_with_it(real_graph: FunctionalGraph) -> None:
-    census = take_census(real_graph)
-    plan = make_plan(real_graph, census, ["gudhi"], max_dim=2, threads=1, whole=real_graph.n_nodes)
-    assert plan.engine == "gudhi"
-    assert plan.order == "ascending"
-
-
-def test_the_plan_is_told_in_the_provenance(real_graph: FunctionalGraph) -> None:
+def test_our_own_engine_is_taken_where_it_is_compiled(real_graph: FunctionalGraph) -> None:
+    Morse().compile(2)
+    prepared = prepare(real_graph, max_dim=2, threads=1)
     found = persistence(real_graph, max_dim=2, threads=1)
+    assert found.provenance["plan"] == str(prepared.plan) == f"morse {Morse().version()}, threads 1: compiled"
+    assert prepared.census is None
+
+
+def test_above_its_highest_dimension_gudhi_is_taken(real_graph: FunctionalGraph) -> None:
+    assert prepare(real_graph, max_dim=4).plan.engine == "gudhi"
+
+
+@pytest.mark.parametrize(("seconds", "engine"), [(0.0, "morse"), (1e9, "gudhi")])
+def test_it_is_compiled_only_where_that_takes_less_than_it_saves(
+    seconds: float, engine: str, real_graph: FunctionalGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Morse, "is_compiled", lambda *_: False)
+    monkeypatch.setattr("dnn_topology.homology.engines.planner.COMPILING", (seconds,) * 4)
+    monkeypatch.setattr("dnn_topology.homology.engines.planner._missed", [0.0])
     plan = prepare(real_graph, max_dim=2, threads=1).plan
-    assert found.provenance["plan"] == str(plan)
-    assert "dominated" in str(plan)
-    assert "threads 1" in str(plan)
+    assert plan.engine == engine
+    assert plan.compiling == (seconds if engine == "morse" else 0.0)
+    assert "compiles for" in str(plan)
+
+
+def test_what_many_graphs_miss_is_added_up(real_graph: FunctionalGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Morse, "is_compiled", lambda *_: False)
+    monkeypatch.setattr("dnn_topology.homology.engines.planner._missed", [0.0])
+    first = prepare(real_graph, max_dim=2).plan
+    monkeypatch.setattr("dnn_topology.homology.engines.planner.COMPILING", (2.5 * first.missed,) * 4)
+    found = [persistence(real_graph, max_dim=2).provenance["engine"] for _ in range(4)]
+    assert found == ["gudhi", "gudhi", "morse", "morse"]
+
+
+def test_a_graph_of_few_edges_is_not_worth_compiling_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Morse, "is_compiled", lambda *_: False)
+    assert prepare(complete(20), max_dim=2).plan.engine == "gudhi"
 
 
 def test_the_estimate_grows_with_the_dimension_and_the_scale(real_graph: FunctionalGraph) -> None:
@@ -130,7 +122,7 @@ def test_the_estimate_grows_with_the_dimension_and_the_scale(real_graph: Functio
 def test_what_does_not_fit_is_refused_with_what_would() -> None:
     graph = complete(300)
     with pytest.raises(DnnTopologyError) as caught:
-        persistence(graph, max_dim=3, memory_limit=0.01)
+        persistence(graph, max_dim=3, memory_limit=0.01, engine="gudhi")
     message = str(caught.value)
     assert "\n" not in message
     for word in ("300 neurons", "44850 edges", "GiB", "the limit is 10 MiB", "max_epsilon 0.", "max_dim", "neurons"):

@@ -4,14 +4,14 @@ detectors      one input at a time: what the outputs, the signals or the activat
 uncertainty    topological uncertainty and the profile of activation graphs
 mahalanobis    distance to the predicted class, which several detectors use
 batches        a batch at a time: Betti curves of its functional graph
-separation     AUROC and false alarms, with bootstrap intervals
+comparing      AUROC and false alarms, with bootstrap intervals
 """
 
 from __future__ import annotations
 
 from dnn_topology.analysis.adversarial.batches import BatchDetector, draw_batches
+from dnn_topology.analysis.adversarial.comparing import Separation, compare_scores
 from dnn_topology.analysis.adversarial.detectors import DETECTORS, NAMES, NOISE, Detector, detector, fitted, needs_trees
-from dnn_topology.analysis.adversarial.separating import Separation, separation
 
 __all__ = [
     "DETECTORS",
@@ -20,9 +20,9 @@ __all__ = [
     "BatchDetector",
     "Detector",
     "Separation",
+    "compare_scores",
     "detector",
     "draw_batches",
     "fitted",
     "needs_trees",
-    "separation",
 ]

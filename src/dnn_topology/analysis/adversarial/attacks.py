@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,16 +21,19 @@ import torch
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice
+from dnn_topology.analysis.adversarial.noise import change_sizes, equal_noise, noisy_inputs
+from dnn_topology.analysis.adversarial.pixels import Normalised, Numbers, pixels_of, scaling
 from dnn_topology.recording.restoring import borrowed, seeded
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+__all__ = ["ATTACKS", "Attacked", "attack", "equal_noise", "noisy_inputs"]
+
 # attack → the norm that measures it
 ATTACKS = {"fgsm": "linf", "pgd": "linf", "deepfool": "l2", "deepfool-linf": "linf"}
-BOX_TOLERANCE = 1e-3  # of pixels that normalising and back has moved out of [0, 1]
-HALVINGS = 40  # of the interval that holds the scale of the noise: beyond float32's precision
+PGD_REACH = 2.5  # of the strength: how far all steps of PGD together go, as in Madry et al.'s code
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +87,9 @@ def attack(
     *,
     method: str = "pgd",
     strength: float | None = 0.1,
-    mean: float | Sequence[float] = 0.0,
-    std: float | Sequence[float] = 1.0,
+    data: Normalised | None = None,
+    mean: Numbers | None = None,
+    std: Numbers | None = None,
     steps: int = 40,
     seed: int = 0,
     batch_size: int = 250,
@@ -102,12 +106,13 @@ def attack(
             are left as they were found.
         inputs: (n, channels, height, width), float, as the network takes them.
         labels: (n,), int64: the right classes.
-        method: "fgsm" (one step), "pgd" (`steps` steps from a random start), both of `strength` in the largest change
-            of a pixel; "deepfool" and "deepfool-linf": steps across the nearest class boundary, in the L2 norm and in
-            the largest change.
+        method: "fgsm" (one step), "pgd" (`steps` steps of 2.5 · strength / steps from a random start; where a single
+            step does more harm, that one), both of `strength` in the largest change of a pixel; "deepfool" and
+            "deepfool-linf": steps across the nearest class boundary, in the L2 norm and in the largest change.
         strength: Size in pixels in [0, 1]. With DeepFool the most that it may change, None for as much as need be.
-        mean: What was subtracted from the pixels, one number or one per channel.
-        std: By what they were divided.
+        data: The data set that the inputs come from: it knows how they were normalised (`DataSet.normalisation`).
+        mean: Instead of `data`, what was subtracted from the pixels, one number or one per channel; 0.
+        std: By what they were divided; 1.
         steps: Steps of PGD, and at most of DeepFool.
         seed: Of PGD's start and of the noise.
         batch_size: Inputs at a time.
@@ -128,8 +133,8 @@ def attack(
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
         >>> _ = nn.init.constant_(model[1].weight, 1.0), nn.init.constant_(model[1].bias[:1], -2.0)
         >>> _ = nn.init.constant_(model[1].weight[:1], 2.0), nn.init.constant_(model[1].bias[1:], 0.0)
-        >>> found = attack(model, torch.full((1, 1, 2, 2), 0.4), torch.tensor([1]), method="fgsm", strength=0.2)
-        >>> found.predicted.tolist(), found.predicted_adversarial.tolist(), found.adversarial.flatten().tolist()
+        >>> made = attack(model, torch.full((1, 1, 2, 2), 0.4), torch.tensor([1]), method="fgsm", strength=0.2)
+        >>> made.predicted.tolist(), made.predicted_adversarial.tolist(), made.adversarial.flatten().tolist()
         ([1], [0], [0.6..., 0.6..., 0.6..., 0.6...])
     """
     check_choice("attack", method, ATTACKS)
@@ -141,24 +146,15 @@ def attack(
             "an attack takes images (n, channels, height, width) and labels (n,), n at least 1, found shapes "
             f"{tuple(inputs.shape)} and {tuple(labels.shape)}"
         )
-    offset, scale = (_per_channel(name, values, inputs) for name, values in (("mean", mean), ("std", std)))
-    pixels = _pixels(inputs, offset, scale)
+    offset, scale = scaling(inputs, data, mean, std)
+    pixels = pixels_of(inputs, offset, scale)
     norm = ATTACKS[method]
-    changes, noises, classes = [], [], []
     with borrowed(model, device) as (home, dtype), seeded(seed, (), home), _frozen(model):
-        run = _runner(model, method, strength, steps, offset, scale, home, dtype)
-        for start in range(0, len(inputs), batch_size):
-            part = slice(start, start + batch_size)
-            before = pixels[part].to(home, dtype)
-            truth = labels[part].to(home)
-            _check_classes(run.model(before), truth)
-            change = (run.attacked(before, truth) - before).cpu().to(pixels.dtype)
-            changes.append(change)
-            noises.append(equal_noise(pixels[part], change, norm=norm))
-            shifted = (pixels[part] + each for each in (torch.zeros_like(change), change, noises[-1]))
-            classes.append([run.model(each.to(home, dtype)).argmax(dim=1).cpu() for each in shifted])
-    change, noise = torch.cat(changes), torch.cat(noises)
-    was, after, noisy = (torch.cat(found).numpy() for found in zip(*classes, strict=True))
+        run = _Runner(_wrapped(model, (offset, scale), home, dtype), method, strength, steps)
+        starts = range(0, len(inputs), batch_size)
+        parts = [(pixels[start : start + batch_size], labels[start : start + batch_size]) for start in starts]
+        batches = [run.batch(*part, norm=norm, home=home, dtype=dtype) for part in parts]
+    change, noise, was, after, noisy = (torch.cat(results) for results in zip(*batches, strict=True))
     return Attacked(
         method,
         strength,
@@ -167,88 +163,11 @@ def attack(
         inputs + change / scale,
         inputs + noise / scale,
         labels.cpu().numpy(),
-        was,
-        after,
-        noisy,
+        was.numpy(),
+        after.numpy(),
+        noisy.numpy(),
         _sizes(change, noise),
     )
-
-
-def equal_noise(pixels: torch.Tensor, change: torch.Tensor, *, norm: str) -> torch.Tensor:
-    """Return random noise that, once pixels plus noise are clipped to [0, 1], is as large as a change.
-
-    Args:
-        pixels: (n, …), in [0, 1].
-        change: (n, …): what an attack adds.
-        norm: "linf" (random signs) or "l2" (a normal direction).
-
-    Returns:
-        (n, …): what to add to the pixels; drawn from torch's random state. Where the box does not allow so much noise
-        in its direction, as much as it does.
-
-    Example:
-        >>> noise = equal_noise(torch.zeros(1, 3), torch.tensor([[0.3, 0.0, 0.0]]), norm="linf")
-        >>> bool((noise >= 0).all()), noise.max().item() in (0.0, 0.30000001192092896)
-        (True, True)
-    """
-    direction = torch.randn_like(pixels)
-    if norm == "linf":
-        direction = torch.sign(direction)
-    wanted = _norm(change, norm)
-    low = torch.zeros_like(wanted)
-    # The furthest corner of the box along the direction is reached within 1 / its smallest step; 1e3 is beyond it.
-    high = torch.full_like(wanted, 1.0 if norm == "linf" else 1e3)
-
-    def clipped(scales: torch.Tensor) -> torch.Tensor:
-        return (pixels + direction * scales.view(-1, *[1] * (pixels.ndim - 1))).clamp(0, 1) - pixels
-
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        small = _norm(clipped(middle), norm) <= wanted
-        low, high = torch.where(small, middle, low), torch.where(small, high, middle)
-    noise = clipped(low)
-    return torch.where((wanted > 0).view(-1, *[1] * (pixels.ndim - 1)), noise, torch.zeros_like(noise))
-
-
-def noisy_inputs(
-    inputs: torch.Tensor,
-    *,
-    strength: float = 0.35,
-    mean: float | Sequence[float] = 0.0,
-    std: float | Sequence[float] = 1.0,
-    seed: int = 0,
-) -> torch.Tensor:
-    """Return inputs with harmless noise, to show a detector that a changed input need not be an attack.
-
-    Every other input gets normal noise, the others random signs, the two kinds that `attack` makes; each of a size of
-    its own, uniform in [0, strength], and clipped to [0, 1]. Noise of other kinds remains unheard of.
-
-    Args:
-        inputs: (n, channels, height, width), as the network takes them.
-        strength: The largest size, in pixels: the standard deviation, or what a sign is multiplied with.
-        mean: What was subtracted from the pixels.
-        std: By what they were divided.
-        seed: Of the noise; torch's random state is left alone.
-
-    Returns:
-        The same shape.
-
-    Raises:
-        DnnTopologyError: The pixels lie outside [0, 1], or the strength is negative.
-
-    Example:
-        >>> noisy_inputs(torch.zeros(2, 1, 3, 3), seed=1).shape
-        torch.Size([2, 1, 3, 3])
-    """
-    check_at_least("strength", strength, 0)
-    offset, scale = (_per_channel(name, values, inputs) for name, values in (("mean", mean), ("std", std)))
-    pixels = _pixels(inputs, offset, scale)
-    generator = torch.Generator().manual_seed(seed)
-    sizes = strength * torch.rand(len(inputs), 1, 1, 1, generator=generator)
-    noise = torch.randn(pixels.shape, generator=generator)
-    noise[1::2] = torch.sign(noise[1::2])
-    noise *= sizes
-    return inputs + ((pixels + noise).clamp(0, 1) - pixels) / scale
 
 
 @dataclass(frozen=True)
@@ -256,34 +175,54 @@ class _Runner:
     """One of foolbox's attacks on one model, whose inputs are pixels."""
 
     model: Any
-    attack: Any
+    method: str
     strength: float | None
+    steps: int
+
+    def batch(
+        self, pixels: torch.Tensor, labels: torch.Tensor, *, norm: str, home: torch.device, dtype: torch.dtype | None
+    ) -> tuple[torch.Tensor, ...]:
+        """Attack some pixels, and return change, noise, and the classes before, after and with noise, on the CPU."""
+        before, truth = pixels.to(home, dtype), labels.to(home)
+        _check_classes(self.model(before), truth)
+        change = (self.attacked(before, truth) - before).cpu().to(pixels.dtype)
+        noise = equal_noise(pixels, change, norm=norm)
+        shifted = (pixels + each for each in (torch.zeros_like(change), change, noise))
+        classes = [self.model(each.to(home, dtype)).argmax(dim=1).cpu() for each in shifted]
+        return change, noise, *classes
 
     def attacked(self, pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the adversarial pixels, within the strength and the box."""
+        adversarial = self._carried_out(self.method, pixels, labels)
+        if self.method != "pgd":
+            return adversarial
+        # From a random start PGD may stay where a single step from the input itself would have come further.
+        single = self._carried_out("fgsm", pixels, labels)
+        better = self._harm(single, labels) > self._harm(adversarial, labels)
+        return torch.where(better.view(-1, *[1] * (pixels.ndim - 1)), single, adversarial)
+
+    def _carried_out(self, method: str, pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return what an attack makes of pixels."""
         # Autograd has been switched off by whoever borrowed the model.
         with torch.enable_grad(), warnings.catch_warnings():
             # foolbox divides by the length of gradients that may be zero, which it then leaves out
             warnings.filterwarnings("ignore", category=RuntimeWarning, module="eagerpy|foolbox")
-            _, clipped, _ = self.attack(self.model, pixels, labels, epsilons=self.strength)
-        found: torch.Tensor = clipped.detach()
-        return torch.where(found.isfinite(), found, pixels)
+            _, clipped, _ = _foolbox_attack(method, self.steps)(self.model, pixels, labels, epsilons=self.strength)
+        changed: torch.Tensor = clipped.detach()
+        return torch.where(changed.isfinite(), changed, pixels)
+
+    def _harm(self, pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return how far the right class lies below the best of the others, (n,): above 0 the model is fooled."""
+        outputs: torch.Tensor = self.model(pixels)
+        right = outputs.gather(1, labels[:, None])[:, 0]
+        return outputs.scatter(1, labels[:, None], -math.inf).amax(dim=1) - right
 
 
-def _runner(
-    model: nn.Module,
-    method: str,
-    strength: float | None,
-    steps: int,
-    offset: torch.Tensor,
-    scale: torch.Tensor,
-    home: torch.device,
-    dtype: torch.dtype | None,
-) -> _Runner:
-    """Return foolbox's attack.
+def _foolbox() -> Any:
+    """Return the package foolbox.
 
     Raises:
-        DnnTopologyError: foolbox is not installed.
+        DnnTopologyError: It is not installed.
     """
     try:
         with warnings.catch_warnings():
@@ -292,23 +231,34 @@ def _runner(
             import foolbox
     except ImportError as error:
         raise DnnTopologyError("attacks need the package foolbox: pip install 'dnn-topology[attacks]'") from error
-    attacks = {
-        "fgsm": foolbox.attacks.LinfFastGradientAttack,
-        "pgd": lambda: foolbox.attacks.LinfProjectedGradientDescentAttack(steps=steps),
-        "deepfool": lambda: foolbox.attacks.L2DeepFoolAttack(steps=steps),
-        "deepfool-linf": lambda: foolbox.attacks.LinfDeepFoolAttack(steps=steps),
-    }
-    wrapped = foolbox.PyTorchModel(
-        model,
-        bounds=(0, 1),
-        device=home,
-        preprocessing={
-            "mean": offset.to(home, dtype).flatten(1)[0],
-            "std": scale.to(home, dtype).flatten(1)[0],
-            "axis": -3,
-        },
-    )
-    return _Runner(wrapped, attacks[method](), strength)
+    return foolbox
+
+
+def _foolbox_attack(method: str, steps: int) -> Any:
+    """Return foolbox's attack of a name."""
+    attacks = _foolbox().attacks
+    if method == "fgsm":
+        return attacks.LinfFastGradientAttack()
+    if method == "pgd":
+        return attacks.LinfProjectedGradientDescentAttack(rel_stepsize=PGD_REACH / steps, steps=steps)
+    kind = attacks.L2DeepFoolAttack if method == "deepfool" else attacks.LinfDeepFoolAttack
+    return kind(steps=steps)
+
+
+def _wrapped(
+    model: nn.Module, scaled: tuple[torch.Tensor, torch.Tensor], home: torch.device, dtype: torch.dtype | None
+) -> Any:
+    """Return a model as foolbox attacks it: one that takes pixels.
+
+    Args:
+        model: The model.
+        scaled: What is subtracted from the pixels, and by what they are divided, (1, channels, 1, 1) each.
+        home: The device of both.
+        dtype: The floating-point type of its inputs.
+    """
+    mean, std = (numbers.to(home, dtype).flatten(1)[0] for numbers in scaled)
+    preprocessing = {"mean": mean, "std": std, "axis": -3}
+    return _foolbox().PyTorchModel(model, bounds=(0, 1), device=home, preprocessing=preprocessing)
 
 
 @contextlib.contextmanager
@@ -337,37 +287,6 @@ def _check_strength(method: str, strength: float | None) -> None:
         raise DnnTopologyError(f"strength must be a number of at least 0, in pixels in [0, 1], found {strength}")
 
 
-def _per_channel(name: str, values: float | Sequence[float], inputs: torch.Tensor) -> torch.Tensor:
-    """Return one number per channel as (1, channels, 1, 1).
-
-    Raises:
-        DnnTopologyError: There is another number of them, or a standard deviation is not positive.
-    """
-    found = torch.as_tensor(values, dtype=torch.float32).flatten()
-    channels = inputs.shape[1]
-    if len(found) not in {1, channels}:
-        raise DnnTopologyError(f"{name} must be one number, or one per channel ({channels}), found {len(found)}")
-    if name == "std" and not (found > 0).all():
-        raise DnnTopologyError(f"std must be positive, found {found.tolist()}")
-    return found.expand(channels).view(1, -1, 1, 1)
-
-
-def _pixels(inputs: torch.Tensor, offset: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """Return inputs as pixels in [0, 1].
-
-    Raises:
-        DnnTopologyError: They lie outside.
-    """
-    pixels = inputs.detach().cpu().float() * scale + offset
-    low, high = float(pixels.min()), float(pixels.max())
-    if not (low >= -BOX_TOLERANCE and high <= 1 + BOX_TOLERANCE):
-        raise DnnTopologyError(
-            f"with this mean and std the pixels lie in [{low:.3g}, {high:.3g}], expected [0, 1]: attacks are for "
-            "images, and mean and std are what normalised them"
-        )
-    return pixels.clamp(0, 1)
-
-
 def _check_classes(outputs: torch.Tensor, labels: torch.Tensor) -> None:
     """Check that a model's outputs tell the classes of the labels apart.
 
@@ -381,19 +300,13 @@ def _check_classes(outputs: torch.Tensor, labels: torch.Tensor) -> None:
         )
 
 
-def _norm(change: torch.Tensor, norm: str) -> torch.Tensor:
-    """Return the size (n,) of each change."""
-    flat = change.flatten(1)
-    return flat.abs().amax(dim=1) if norm == "linf" else flat.norm(dim=1)
-
-
 def _sizes(change: torch.Tensor, noise: torch.Tensor) -> pd.DataFrame:
     """Return both norms of both changes as a table."""
     import pandas as pd
 
     return pd.DataFrame(
         {
-            f"{what}_{norm}": _norm(each, norm).numpy()
+            f"{what}_{norm}": change_sizes(each, norm).numpy()
             for what, each in (("adversarial", change), ("noise", noise))
             for norm in ("linf", "l2")
         }

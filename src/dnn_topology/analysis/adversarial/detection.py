@@ -13,13 +13,14 @@ from dnn_topology.analysis.adversarial import (
     NOISE,
     BatchDetector,
     Detector,
+    compare_scores,
     draw_batches,
     fitted,
     needs_trees,
-    separation,
 )
-from dnn_topology.analysis.adversarial.attacks import noisy_inputs
+from dnn_topology.analysis.adversarial.noise import noisy_inputs
 from dnn_topology.analysis.adversarial.observation import Observation, joined, observe
+from dnn_topology.analysis.adversarial.pixels import Normalised, Numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +71,7 @@ class Scores:
 
 
 @dataclass(frozen=True, eq=False)
-class Watch:
+class FittedDetectors:
     """A network with detectors that know what is usual for it.
 
     Attributes:
@@ -79,6 +80,7 @@ class Watch:
         batch_detectors: Batch size → fitted detector.
         layers: Of the nodes; see `record`.
         device: Where to run.
+        input_shape: Of one input that they were fitted on: inputs of another are refused. Empty: any.
     """
 
     model: nn.Module
@@ -86,9 +88,19 @@ class Watch:
     batch_detectors: Mapping[int, BatchDetector]
     layers: Sequence[str] | None = None
     device: str | None = None
+    input_shape: tuple[int, ...] = ()
 
     def observe(self, inputs: torch.Tensor) -> Observation:
-        """Return what the network does with inputs, as far as the detectors look at it."""
+        """Return what the network does with inputs, as far as the detectors look at it.
+
+        Raises:
+            DnnTopologyError: They have another shape than those that the detectors were fitted on.
+        """
+        if self.input_shape and tuple(inputs.shape[1:]) != self.input_shape:
+            raise DnnTopologyError(
+                f"the detectors were fitted on inputs of shape {self.input_shape}, found {tuple(inputs.shape[1:])}: "
+                "bring them into the form of the training inputs"
+            )
         trees = needs_trees(self.detectors)
         return observe(self.model, inputs, layers=self.layers, trees=trees, device=self.device)
 
@@ -113,19 +125,20 @@ class Watch:
         )
 
 
-def watch(
+def fit_detectors(
     model: nn.Module,
     clean: torch.Tensor,
     *,
     detectors: Sequence[str] = DEFAULT,
     batch_sizes: Sequence[int] = (),
     noise: float = 0.35,
-    mean: float | Sequence[float] = 0.0,
-    std: float | Sequence[float] = 1.0,
+    data: Normalised | None = None,
+    mean: Numbers | None = None,
+    std: Numbers | None = None,
     layers: Sequence[str] | None = None,
     seed: int = 0,
     device: str | None = None,
-) -> Watch:
+) -> FittedDetectors:
     """Fit detectors of adversarial inputs on clean training inputs. No adversarial input is looked at.
 
     Args:
@@ -135,8 +148,9 @@ def watch(
             together with noisy ones, so that noise counts as usual.
         batch_sizes: A detector of batches is fitted for each of these sizes.
         noise: How strong that noise is at most; see `noisy_inputs`.
-        mean: What was subtracted from the pixels; needed where noise is.
-        std: By what they were divided.
+        data: The data set that the inputs come from, which knows how they were normalised; needed where noise is.
+        mean: Instead of `data`, what was subtracted from the pixels; 0.
+        std: By what they were divided; 1.
         layers: Of the nodes; see `record`.
         seed: Of the noise and of the draws of batches.
         device: Where to run; by default where the model is.
@@ -151,8 +165,8 @@ def watch(
         >>> import torch
         >>> from torch import nn
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 2))
-        >>> found = watch(model, torch.rand(60, 1, 4, 4), detectors=["softmax", "profile+noise"])
-        >>> {name: scores.shape for name, scores in found.score(torch.rand(5, 1, 4, 4)).single.items()}
+        >>> fitted_detectors = fit_detectors(model, torch.rand(60, 1, 4, 4), detectors=["softmax", "profile+noise"])
+        >>> {name: scores.shape for name, scores in fitted_detectors.score(torch.rand(5, 1, 4, 4)).single.items()}
         {'softmax': (5,), 'profile+noise': (5,)}
     """
     if not detectors and not batch_sizes:
@@ -161,14 +175,14 @@ def watch(
     usual = observe(model, clean, layers=layers, trees=trees, device=device)
     shaken = usual
     if any(name.endswith(NOISE) for name in detectors):
-        noisy = noisy_inputs(clean, strength=noise, mean=mean, std=std, seed=seed)
+        noisy = noisy_inputs(clean, strength=noise, data=data, mean=mean, std=std, seed=seed)
         shaken = joined([usual, observe(model, noisy, layers=layers, trees=trees, device=device)])
     single = {name: fitted(name, shaken if name.endswith(NOISE) else usual) for name in detectors}
     batches = {size: BatchDetector(batch_size=size, seed=seed).fit(usual.activations.values) for size in batch_sizes}
-    return Watch(model, single, batches, layers, device)
+    return FittedDetectors(model, single, batches, layers, device, tuple(clean.shape[1:]))
 
 
-def separations(
+def compare_detectors(
     scores: Mapping[str, Scores], *, fooled: NDArray[np.bool_] | None = None, resamples: int = 500, seed: int = 0
 ) -> pd.DataFrame:
     """Return how well each detector tells clean, noisy and adversarial inputs apart.
@@ -176,12 +190,12 @@ def separations(
     Args:
         scores: "clean", "noise" and "adversarial" → the scores of the same inputs, in the same order.
         fooled: (n,): on which of them the attack had success; they get rows of their own.
-        resamples: See `separation`.
-        seed: See `separation`.
+        resamples: See `compare_scores`.
+        seed: See `compare_scores`.
 
     Returns:
         One row per detector, pair of kinds and choice of inputs: `detector`, `negative`, `positive`, `inputs` ("all"
-        or "fooled") and what `separation` found.
+        or "fooled") and what `compare_scores` found.
 
     Raises:
         DnnTopologyError: A kind is missing.
@@ -197,7 +211,7 @@ def separations(
 
     def compare(detector: str, kind: str, found: Mapping[str, NDArray[np.float64]]) -> None:
         for negative, positive in PAIRS:
-            one = separation(found[negative], found[positive], resamples=resamples, seed=seed)
+            one = compare_scores(found[negative], found[positive], resamples=resamples, seed=seed)
             rows.append(
                 {"detector": detector, "negative": negative, "positive": positive, "inputs": kind, **asdict(one)}
             )

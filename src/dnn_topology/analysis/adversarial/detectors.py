@@ -122,11 +122,11 @@ class SampleGraph:
 
     def areas(self, seen: Observation) -> NDArray[np.float64]:
         """Return the areas under the curves of β0 and β1, (n, 2), in ε."""
-        found = []
+        areas = []
         for signals in seen.activations.values:
             diagrams = persistence(sample_graph(signals, max_epsilon=self._max_epsilon), max_dim=1)
-            found.append([diagrams.betti_curve(dim).integral() for dim in (0, 1)])
-        return np.array(found)
+            areas.append([diagrams.betti_curve(dim).integral() for dim in (0, 1)])
+        return np.array(areas)
 
 
 # name → what makes one, and one line about it

@@ -61,8 +61,8 @@ class ClassDistance:
     def squared(self, features: NDArray[np.float64], classes: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return the squared distances (n,) of features (n, d) to the means of their classes (n,)."""
         apart = (features - self.centre) / self.spread - self.means[classes]
-        found: NDArray[np.float64] = np.einsum("ij,ij->i", apart @ self.precision, apart)
-        return found
+        distances: NDArray[np.float64] = np.einsum("ij,ij->i", apart @ self.precision, apart)
+        return distances
 
 
 def class_means(rows: NDArray[np.float64], classes: NDArray[np.intp], *, n_classes: int) -> NDArray[np.float64]:

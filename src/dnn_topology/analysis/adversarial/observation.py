@@ -12,7 +12,7 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.spanning_trees import tree_weights
 from dnn_topology.recording.activations import Activations, record
 from dnn_topology.recording.layer_inputs import weighted_layers
-from dnn_topology.recording.layers import OUTPUT
+from dnn_topology.recording.layers import output_name, unwrapped
 
 if TYPE_CHECKING:
     import torch
@@ -129,7 +129,7 @@ def _observe(
         DnnTopologyError: The model gives no row of classes.
     """
     activations = record(model, [inputs], layers=layers, max_samples=None, device=device)
-    answers = record(model, [inputs], layers=(OUTPUT,), max_samples=None, device=device)
+    answers = record(model, [inputs], layers=(output_name(unwrapped(model)),), max_samples=None, device=device)
     if answers.values.shape[1] < 2:
         raise DnnTopologyError(
             f"the model gives {answers.values.shape[1]} output per input, expected at least 2 classes"
@@ -147,5 +147,5 @@ def _log_probabilities(outputs: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return logits, or what already are log-probabilities, as log-probabilities."""
     from scipy.special import log_softmax
 
-    found: NDArray[np.float64] = log_softmax(outputs.astype(np.float64), axis=1)
-    return found
+    logs: NDArray[np.float64] = log_softmax(outputs.astype(np.float64), axis=1)
+    return logs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
-from dnn_topology.analysis.adversarial.detection import KINDS, Scores, separations
+from dnn_topology.analysis.adversarial.detection import KINDS, Scores, compare_detectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class DetectResults:
         return {kind: Scores.of_arrays(parts.get(kind, self.clean)) for kind in KINDS}
 
     def table(self, *, resamples: int = 500, detectors: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return one row per attack, strength, detector, pair of kinds and choice of inputs; see `separations`.
+        """Return one row per attack, strength, detector, pair of kinds and choice of inputs; see `compare_detectors`.
 
         Args:
             resamples: Of the bootstrap.
@@ -46,7 +46,7 @@ class DetectResults:
         """
         tables = []
         for attack, arrays in self.made.items():
-            compared = separations(self.scores(attack), fooled=arrays["fooled"], resamples=resamples)
+            compared = compare_detectors(self.scores(attack), fooled=arrays["fooled"], resamples=resamples)
             compared.insert(0, "strength", attack[1])
             compared.insert(0, "attack", attack[0])
             tables.append(compared)
@@ -112,7 +112,7 @@ class DetectResults:
             about["fooled"] = f"{arrays['fooled'].mean():.0%}"
             for detector in of_attack.index.unique("detector"):
                 numbers = {
-                    name: _interval(of_attack.loc[(detector, negative, positive)], score)
+                    name: _interval(of_attack.loc[cast(Any, (detector, negative, positive))], score)
                     for name, (negative, positive, score) in columns.items()
                 }
                 rows.append({**about, "detector": detector, **numbers})

@@ -67,6 +67,19 @@ class Evaluation:
     n_rows: int
     n_networks: int
 
+    def report(self) -> pd.DataFrame:
+        """Return the scores as text: errors in points with their intervals; what is not known is left empty."""
+        import pandas as pd
+
+        shown = self.scores[["fold", "predictor"]].rename(columns={"fold": "left out"}).astype(str)
+        ends = zip(self.scores["mae"], self.scores["mae_lower"], self.scores["mae_upper"], strict=True)
+        shown["error"] = [
+            f"{error:.1f}" + ("" if pd.isna(low) else f" [{low:.1f}, {high:.1f}]") for error, low, high in ends
+        ]
+        for name, title in (("r2", "R² (5×2)"), ("tau", "Kendall τ"), ("cmi", "CMI")):
+            shown[title] = ["" if pd.isna(value) else f"{value:.2f}" for value in self.scores[name]]
+        return shown
+
 
 def pooled(table: pd.DataFrame, *, lowest: float = 1.0, highest: float = 100.0) -> pd.DataFrame:
     """Return the rows that the original's protocol keeps: all epochs together, gaps between 1 and 100 points."""

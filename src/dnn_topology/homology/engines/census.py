@@ -1,4 +1,4 @@
-"""How many triangles and tetrahedra a graph has, and how many of its edges a collapse would remove: from a sample."""
+"""How many triangles and tetrahedra a graph has: from a sample of its edges."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from dnn_topology.graphs.graph import FunctionalGraph
 
 N_SAMPLED = 64  # edges; on real graphs that gives triangles within 7 % and tetrahedra within 13 % (standard errors)
-LONGEST = np.float32(2.0)  # more than any distance, less than that of a missing edge
-MOST_NODES = 5000  # a larger graph is represented by this many of its nodes: 95 MiB of distances
+MOST_NODES = 5000  # a larger graph is represented by this many of its nodes: 24 MiB
 
 
 @dataclass(frozen=True)
@@ -28,15 +27,14 @@ class Census:
         n_edges: Number of edges.
         n_triangles: Estimated number of triangles.
         n_tetrahedra: Estimated number of tetrahedra.
-        dominated: Share of edges all of whose common neighbours are neighbours of one of them, when the edge appears
-            and at the largest scale. About this share of the edges is gone after an edge collapse.
+        n_linked: Number of nodes in triangles, or None where it was not counted.
     """
 
     n_nodes: int
     n_edges: int
     n_triangles: float
     n_tetrahedra: float
-    dominated: float
+    n_linked: int | None = None
 
     def n_simplices(self, dim: int) -> float:
         """Return the estimated number of simplices of one dimension; beyond 3 it is extrapolated.
@@ -64,7 +62,7 @@ class Census:
             round(self.n_edges * share**2),
             self.n_triangles * share**3,
             self.n_tetrahedra * share**4,
-            self.dominated,
+            None if self.n_linked is None else round(self.n_linked * share),
         )
 
 
@@ -86,26 +84,23 @@ def take_census(graph: FunctionalGraph, *, max_epsilon: float | None = None, see
         return take_census(induced(graph, kept), max_epsilon=max_epsilon).scaled(graph.n_nodes / MOST_NODES)
     longest = 2 * (graph.max_epsilon if max_epsilon is None else max_epsilon)
     there = graph.distances <= longest
-    rows, cols, distances = graph.rows[there], graph.cols[there], graph.distances[there].astype(np.float32)
+    rows, cols = graph.rows[there], graph.cols[there]
     if not len(rows):
-        return Census(graph.n_nodes, 0, 0.0, 0.0, 0.0)
-    matrix = np.full((graph.n_nodes, graph.n_nodes), np.inf, dtype=np.float32)
-    matrix[rows, cols] = matrix[cols, rows] = distances
+        return Census(graph.n_nodes, 0, 0.0, 0.0)
+    matrix = np.zeros((graph.n_nodes, graph.n_nodes), dtype=bool)
+    matrix[rows, cols] = matrix[cols, rows] = True
     sample = np.arange(len(rows)) if len(rows) <= N_SAMPLED else rng.choice(len(rows), N_SAMPLED, replace=False)
-    triangles = tetrahedra = dominated = 0
+    triangles = tetrahedra = 0
     for edge in sample:
-        inside = _link_degrees(matrix, rows[edge], cols[edge], LONGEST)
+        inside = _link_degrees(matrix, rows[edge], cols[edge])
         triangles += len(inside)
         tetrahedra += int(inside.sum()) // 2
-        if (inside == len(inside) - 1).any():
-            born = _link_degrees(matrix, rows[edge], cols[edge], distances[edge])
-            dominated += bool((born == len(born) - 1).any())
     times = len(rows) / len(sample)
-    return Census(graph.n_nodes, len(rows), times * triangles / 3, times * tetrahedra / 6, dominated / len(sample))
+    return Census(graph.n_nodes, len(rows), times * triangles / 3, times * tetrahedra / 6)
 
 
-def _link_degrees(matrix: NDArray[np.float32], a: int, b: int, scale: np.float32) -> NDArray[np.intp]:
-    """Return of each common neighbour of two nodes how many of the others are its neighbours, at one scale."""
-    common = np.flatnonzero((matrix[a] <= scale) & (matrix[b] <= scale))
-    degrees: NDArray[np.intp] = (matrix[np.ix_(common, common)] <= scale).sum(axis=1)
+def _link_degrees(matrix: NDArray[np.bool_], a: int, b: int) -> NDArray[np.intp]:
+    """Return of each common neighbour of two nodes how many of the others are its neighbours."""
+    common = np.flatnonzero(matrix[a] & matrix[b])
+    degrees: NDArray[np.intp] = matrix[np.ix_(common, common)].sum(axis=1)
     return degrees

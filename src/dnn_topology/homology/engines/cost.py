@@ -1,8 +1,7 @@
 """What a computation should cost, in seconds and bytes, from a census: what the planner and the estimates go by.
 
-The constants were read off single runs of single steps (a collapse, an engine on the graph as it is or on what a
-collapse left) on the graphs of `benchmarks/graphs.py`; they rank plans. On other graphs and machines they are no
-more than a first guess.
+The constants were read off single runs on the graphs of `benchmarks/graphs.py`: they tell a second from an hour. On
+other graphs and machines they are no more than a first guess.
 """
 
 from __future__ import annotations
@@ -24,6 +23,8 @@ class Cost:
         pair_bytes: Bytes per pair of nodes: of a dense matrix.
         edge_bytes: Bytes per edge.
         simplex_bytes: Bytes per simplex of the highest dimension.
+        thread_pair_bytes: Bytes per thread and pair of nodes in triangles.
+        lists: Whether the simplices of all lower dimensions are listed.
     """
 
     start: float
@@ -33,17 +34,21 @@ class Cost:
     pair_bytes: float
     edge_bytes: float
     simplex_bytes: float
+    thread_pair_bytes: float = 0.0
+    lists: bool = True
 
     def seconds(self, census: Census, *, max_dim: int, threads: int) -> float:
         """Return the estimated time."""
         work = self.per_simplex * top_simplices(census, max_dim=max_dim)
         return self.start + self.per_edge * census.n_edges + work / (1 + self.parallel * (threads - 1))
 
-    def memory(self, census: Census, *, max_dim: int) -> float:
+    def memory(self, census: Census, *, max_dim: int, threads: int) -> float:
         """Return the estimated peak memory in bytes, beyond that of the graph."""
-        lower = sum(census.n_simplices(dim) for dim in range(2, max_dim))
+        lower = sum(census.n_simplices(dim) for dim in range(2, max_dim)) if self.lists else 0.0
+        n_linked = census.n_nodes if census.n_linked is None else census.n_linked
         return (
             self.pair_bytes * census.n_nodes**2
+            + threads * self.thread_pair_bytes * n_linked**2
             + self.edge_bytes * census.n_edges
             + LISTED_BYTES * lower
             + self.simplex_bytes * top_simplices(census, max_dim=max_dim)
@@ -51,10 +56,8 @@ class Cost:
 
 
 LISTED_BYTES = 24  # of a simplex below the highest dimension, all of which are listed
-COLLAPSE_PER_TRIANGLE = (0.35e-6, 0.10e-6)  # seconds: of edges that stay, which are looked at again, and that go
-LEFT_AFTER_COLLAPSE = 1.5  # a share k of the edges leaves k to this power of the triangles
 COSTS = {
-    "morse": Cost(0.005, 0.5e-6, 0.02e-6, 0.6, 0.25, 100, 1),
+    "morse": Cost(0.005, 0.3e-6, 0.02e-6, 0.6, 0.004, 150, 5, 0.125, lists=False),
     "gudhi": Cost(0.005, 0.5e-6, 0.65e-6, 0.0, 0, 40, 8),
     "holos": Cost(0.030, 0.8e-6, 0.40e-6, 0.6, 0, 250, 10),
     "redzed": Cost(0.050, 0.1e-6, 0.52e-6, 0.0, 20, 16, 10),
@@ -67,21 +70,3 @@ COSTS = {
 def top_simplices(census: Census, *, max_dim: int) -> float:
     """Return the estimated number of simplices of the highest dimension, whose columns are reduced."""
     return census.n_simplices(max(max_dim, 2)) if max_dim >= 2 else 0.0
-
-
-def after_collapse(census: Census) -> Census:
-    """Return what to expect after one edge collapse."""
-    kept = 1 - census.dominated
-    return Census(
-        census.n_nodes,
-        round(census.n_edges * kept),
-        census.n_triangles * kept**LEFT_AFTER_COLLAPSE,
-        census.n_tetrahedra * kept ** (2 * LEFT_AFTER_COLLAPSE),
-        0.0,
-    )
-
-
-def collapse_seconds(census: Census) -> float:
-    """Return the estimated time of one edge collapse."""
-    stays, goes = COLLAPSE_PER_TRIANGLE
-    return (stays + (goes - stays) * census.dominated) * census.n_triangles

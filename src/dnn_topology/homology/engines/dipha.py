@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.homology.dipha import read_dipha, write_dipha_graph
+from dnn_topology.homology.dipha import read_dipha
+from dnn_topology.homology.dipha_graphs import write_dipha_graph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

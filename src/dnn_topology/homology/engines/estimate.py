@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ import psutil
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.engines.census import Census, take_census
-from dnn_topology.homology.engines.cost import COSTS, after_collapse, collapse_seconds
+from dnn_topology.homology.engines.cost import COSTS
 
 if TYPE_CHECKING:
     from dnn_topology.graphs.graph import FunctionalGraph
@@ -59,7 +59,7 @@ def estimate(graph: FunctionalGraph, plan: Plan, *, max_dim: int, census: Census
     Returns:
         The estimate.
     """
-    census = census or take_census(graph)
+    census = _counted(census or take_census(graph), graph, plan)
     return Estimate(
         graph.n_nodes,
         graph.n_edges,
@@ -87,9 +87,9 @@ def check_memory(
     if _name(plan) == "dipha":
         return  # its processes may be on other machines, whose memory is not ours to judge
     limit = FREE_SHARE * psutil.virtual_memory().available if limit is None else limit
-    if _memory(census or _bound(graph, max_dim), plan, max_dim) <= limit:
+    if _memory(_counted(census or _bound(graph, max_dim), graph, plan), plan, max_dim) <= limit:
         return
-    census = census or take_census(graph)
+    census = _counted(census or take_census(graph), graph, plan)
     needed = _memory(census, plan, max_dim)
     if needed <= limit:
         return
@@ -119,16 +119,27 @@ def _remedies(graph: FunctionalGraph, census: Census, plan: Plan, max_dim: int, 
 
 
 def _memory(census: Census, plan: Plan, max_dim: int) -> float:
-    """Return the bytes that a plan takes: for the collapse the edges, then what is left of them."""
-    left = after_collapse(census) if plan.collapses else census
-    return max(COSTS["gudhi"].edge_bytes * census.n_edges, COSTS[_name(plan)].memory(left, max_dim=max_dim))
+    """Return the bytes that a plan takes."""
+    return COSTS.get(_name(plan), COSTS["gudhi"]).memory(census, max_dim=max_dim, threads=plan.threads)
 
 
 def _seconds(census: Census, plan: Plan, max_dim: int) -> float:
     """Return the time that a plan takes."""
-    left = after_collapse(census) if plan.collapses else census
-    spent = (plan.collapses or 0) * collapse_seconds(census)
-    return spent + COSTS[_name(plan)].seconds(left, max_dim=max_dim, threads=plan.threads)
+    return plan.compiling + COSTS.get(_name(plan), COSTS["gudhi"]).seconds(
+        census, max_dim=max_dim, threads=plan.threads
+    )
+
+
+def _counted(census: Census, graph: FunctionalGraph, plan: Plan) -> Census:
+    """Return a census that knows how many nodes are in triangles, where the engine's memory depends on that."""
+    if plan.engine != "morse" or census.n_linked is not None:
+        return census
+    from dnn_topology.homology.engines.morse.order import LARGE, in_triangle  # which loads Numba
+
+    if graph.n_nodes <= LARGE:
+        return census
+    degrees = np.bincount(np.concatenate([graph.rows, graph.cols]), minlength=graph.n_nodes)
+    return replace(census, n_linked=int(np.count_nonzero(in_triangle(graph, degrees))))
 
 
 def _name(plan: Plan) -> str:
@@ -140,7 +151,7 @@ def _bound(graph: FunctionalGraph, max_dim: int) -> Census:
     """Return the most cliques that so many edges can make (Kruskal and Katona), without looking at the graph."""
     size = min((1 + np.sqrt(1 + 8 * graph.n_edges)) / 2, graph.n_nodes) if max_dim >= 2 else 0.0
     triangles, tetrahedra = size**3 / 6, size**4 / 24
-    return Census(graph.n_nodes, graph.n_edges, triangles, tetrahedra, 0.0)
+    return Census(graph.n_nodes, graph.n_edges, triangles, tetrahedra)
 
 
 def _floored(epsilon: float) -> float:

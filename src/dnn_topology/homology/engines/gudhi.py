@@ -6,7 +6,7 @@ its licence (MIT for this part) lets it into every install.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -55,25 +55,3 @@ class Gudhi:
             n_jobs=1,
         )
         return [np.asarray(points, dtype=np.float64).reshape(-1, 2) for points in rips.fit_transform([edges])[0]]
-
-
-def collapsed(graph: FunctionalGraph, *, times: int) -> FunctionalGraph:
-    """Remove or delay edges that are dominated, as GUDHI does.
-
-    Args:
-        graph: The graph.
-        times: How often.
-
-    Returns:
-        A graph on the same nodes, with fewer edges and the same persistence.
-
-    Source:
-        Boissonnat and Pritam, Edge collapse and persistence of flag complexes, SoCG 2020.
-    """
-    from gudhi.flag_filtration.edge_collapse import reduce_graph
-    from scipy.sparse import coo_matrix
-
-    shape = (graph.n_nodes, graph.n_nodes)
-    found = reduce_graph(coo_matrix((graph.distances, (graph.rows, graph.cols)), shape=shape), times)
-    a, b = found.row.astype(np.int32), found.col.astype(np.int32)
-    return replace(graph, rows=np.minimum(a, b), cols=np.maximum(a, b), distances=found.data)

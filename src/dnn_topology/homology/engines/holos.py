@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnn_topology.homology.engines import distribution_version
+from dnn_topology.homology.engines.capacity import check_simplex_index
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +28,12 @@ class Holos:
         return distribution_version("holos-tda")
 
     def compute(self, graph: FunctionalGraph, *, max_dim: int, threads: int) -> list[NDArray[np.float64]]:
-        """Compute persistence on the edges, as Python triples; see `Engine.compute`."""
+        """Compute persistence on the edges, as Python triples; see `Engine.compute`.
+
+        Raises:
+            DnnTopologyError: The simplices of so many nodes cannot be numbered in 64 bits.
+        """
+        check_simplex_index(graph, max_dim=max_dim, bits=64, engine="holos")
         import holos_tda
 
         edges = zip(graph.rows.tolist(), graph.cols.tolist(), graph.distances.tolist(), strict=True)

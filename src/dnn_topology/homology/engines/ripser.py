@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dnn_topology.homology.engines import distribution_version
+from dnn_topology.homology.engines.capacity import check_simplex_index
 from dnn_topology.homology.engines.ranks import Ranks
 
 if TYPE_CHECKING:
@@ -36,7 +37,12 @@ class Ripser:
         max_dim: int,
         threads: int,  # noqa: ARG002  # it knows only one
     ) -> list[NDArray[np.float64]]:
-        """Compute persistence of the ranks; see `Engine.compute`."""
+        """Compute persistence of the ranks; see `Engine.compute`.
+
+        Raises:
+            DnnTopologyError: The simplices of so many nodes cannot be numbered in the 55 bits that it has for that.
+        """
+        check_simplex_index(graph, max_dim=max_dim, bits=55, engine="ripser")  # beyond, its C++ aborts the interpreter
         import ripser
         from scipy.sparse import coo_matrix
 

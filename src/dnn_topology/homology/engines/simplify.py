@@ -1,4 +1,4 @@
-"""Graphs with the same persistence that are computed faster: duplicates merged, nodes in another order."""
+"""A smaller graph with the same persistence: duplicates merged."""
 
 from __future__ import annotations
 
@@ -54,27 +54,6 @@ def merged(graph: FunctionalGraph) -> FunctionalGraph:
     keep = ambiguous[label]
     keep[first] = True
     return graph if keep.all() else induced(graph, keep)
-
-
-def relabelled(graph: FunctionalGraph, *, ascending: bool) -> FunctionalGraph:
-    """Number the nodes by their degree, which changes nothing in the persistence and much in the time it takes.
-
-    An edge counts by how early it appears, so that the degrees are those of all scales, averaged.
-
-    Args:
-        graph: The graph.
-        ascending: Whether the node with the lowest degree comes first.
-
-    Returns:
-        The same graph with other numbers.
-    """
-    ends = np.concatenate([graph.rows, graph.cols])
-    lasting = 2 * graph.max_epsilon - graph.distances
-    degree = np.bincount(ends, weights=np.tile(lasting, 2), minlength=graph.n_nodes)
-    place = np.empty(graph.n_nodes, dtype=np.int32)
-    place[np.argsort(degree if ascending else -degree, kind="stable")] = np.arange(graph.n_nodes, dtype=np.int32)
-    a, b = place[graph.rows], place[graph.cols]
-    return replace(graph, rows=np.minimum(a, b), cols=np.maximum(a, b), neurons=None)
 
 
 def induced(graph: FunctionalGraph, keep: NDArray[np.bool_]) -> FunctionalGraph:

@@ -32,8 +32,8 @@ def digits(data_dir: Path) -> Raw:  # noqa: ARG001  # embedded
     """Read scikit-learn's 1,797 handwritten digits of 8×8; a fifth is for testing."""
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    train, test = _split(found.images[:, None] / 16, found.target)
+    loaded = load_digits()
+    train, test = _split(loaded.images[:, None] / 16, loaded.target)
     return Raw(train, test, (1, 8, 8), 10, (0.3053,), (0.3763,))
 
 

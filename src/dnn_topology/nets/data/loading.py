@@ -48,3 +48,34 @@ def sample(dataset: Samples, n_samples: int, *, seed: int = 0) -> TensorDataset:
     check_at_least("n_samples", n_samples, 1)
     drawn = np.random.default_rng(seed).permutation(len(dataset))[:n_samples]
     return TensorDataset(*dataset[np.sort(drawn)])
+
+
+class Some:
+    """Some samples of a data set, taken out of it as they are asked for.
+
+    Args:
+        dataset: The data set.
+        places: (n,), int64: which of its samples.
+    """
+
+    def __init__(self, dataset: Samples, places: torch.Tensor) -> None:
+        self._dataset, self._places = dataset, places
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self._places)
+
+    def __getitem__(self, places: Any) -> tuple[torch.Tensor, ...]:
+        """Return images and labels at some places."""
+        return self._dataset[self._places[places]]
+
+    @property
+    def tensors(self) -> tuple[torch.Tensor, ...]:
+        """All images and labels at once."""
+        return self[slice(None)]
+
+
+def some(dataset: Samples, n_samples: int) -> Some:
+    """Return so many samples of a data set, always the same ones, spread at random over it."""
+    drawn = np.random.default_rng(0).permutation(len(dataset))[:n_samples]
+    return Some(dataset, torch.from_numpy(np.sort(drawn)))

@@ -80,11 +80,11 @@ class Files:
     @cached_property
     def digest(self) -> str:
         """What tells the content of these files, in their order, from others."""
-        found = hashlib.blake2b(digest_size=16)
+        content = hashlib.blake2b(digest_size=16)
         for path in self.paths:
             with store.readable_errors("read", path):
-                found.update(hashlib.blake2b(path.read_bytes(), digest_size=16).digest())
-        return found.hexdigest()
+                content.update(hashlib.blake2b(path.read_bytes(), digest_size=16).digest())
+        return content.hexdigest()
 
     def take(self, places: torch.Tensor) -> list[torch.Tensor]:
         """Return images at some places."""
@@ -107,11 +107,11 @@ def tensor_digest(*tensors: torch.Tensor) -> str:
         >>> tensor_digest(torch.zeros(2)) == tensor_digest(torch.zeros(2)) != tensor_digest(torch.ones(2))
         True
     """
-    found = hashlib.blake2b(digest_size=16)
+    content = hashlib.blake2b(digest_size=16)
     for tensor in tensors:
-        found.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-        found.update(tensor.detach().cpu().contiguous().numpy().data)
-    return found.hexdigest()
+        content.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+        content.update(tensor.detach().cpu().contiguous().numpy().data)
+    return content.hexdigest()
 
 
 def decoded(path: Path) -> torch.Tensor:

@@ -3,151 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, nearest
-from dnn_topology.nets.zoo import adapted, small
 from dnn_topology.nets.zoo.network import Network, Shape, shown
+from dnn_topology.nets.zoo.networks import NETWORKS
 from dnn_topology.nets.zoo.own import TORCHVISION, own_network, torchvision_network
 
 __all__ = ["NETWORKS", "Network", "Shape", "build_net", "check_options", "find_network"]
 
-GRAY28, GRAY32, COLOR28, COLOR32 = (1, 28, 28), (1, 32, 32), (3, 28, 28), (3, 32, 32)
-WIDTH_DROPOUT = ("width", "dropout")
+MOST_WEIGHTS = 10**9  # of a network that is made wider or deeper: 4 GB, and three times that in training
+WIDEST, DEEPEST = 1000, 1000
 
-
-def _same(*layers: str) -> dict[str, tuple[str, ...]]:
-    """Return layers whose outputs are the nodes, as units and as channels."""
-    return {"unit": layers, "channel": layers}
-
-
-def _lenet(name: str, shape: Shape, n_nodes: tuple[int, int], n_classes: int | None = None) -> Network:
-    """Return a LeNet for images of one shape."""
-    about = "2 convolutions, 2 linear layers, dropout" + ("; one class against the rest" if n_classes else "")
-    nodes = _same("conv1", "conv2", "fc1", "fc2")
-    return Network(name, about, small.lenet([50]), (shape,), n_nodes, nodes, n_classes=n_classes, options=WIDTH_DROPOUT)
-
-
-def _conv(n_nodes: tuple[int, int], *widths: int) -> Network:
-    """Return a conv_N. Its channels are those of the convolutions' own outputs, its units those after the last ones."""
-    depth = 2 * len(widths)
-    linear = ("fc1", "fc2", "fc3")
-    pooled = tuple(f"relu{place}" for place in range(2, depth + 1, 2))
-    nodes = {
-        # conv_6 has too many units in its early layers: the original takes the last pair's alone.
-        "unit": (*(("relu5", "relu6") if depth == 6 else pooled), *linear),
-        "channel": (*(f"conv{place}" for place in range(1, depth + 1)), *linear),
-    }
-    about = f"{depth} convolutions, 3 linear layers"
-    shapes = (GRAY28, COLOR28, GRAY32, COLOR32)
-    return Network(f"conv_{depth}", about, small.conv(widths), shapes, n_nodes, nodes, options=WIDTH_DROPOUT)
-
-
-def _vgg(depth: int) -> Network:
-    """Return a VGG with batch normalisation."""
-    nodes = _same(*adapted.vgg_nodes(depth))
-    build = adapted.adapted(f"vgg{depth}_bn", adapted.vgg, init_weights=False)
-    aliases = ("vgg",) if depth == 16 else ()
-    about = f"VGG of {depth} layers, with batch normalisation"
-    return Network(f"vgg{depth}", about, build, (COLOR32,), (36874, 1930), nodes, aliases)
-
-
-def _resnet(depth: int, n_nodes: tuple[int, int]) -> Network:
-    """Return a residual network."""
-    nodes = _same("layer3", "layer4", "avgpool", "fc")
-    build = adapted.adapted(f"resnet{depth}", adapted.resnet)
-    aliases = ("resnet",) if depth == 18 else ()
-    return Network(f"resnet{depth}", f"residual network of {depth} layers", build, (COLOR32,), n_nodes, nodes, aliases)
-
-
-def _densenet(depth: int, n_nodes: tuple[int, int]) -> Network:
-    """Return a densely connected network. The original selects no layers in it; these are where ResNet's are."""
-    nodes = _same("features.transition3", "features.norm5", "classifier")
-    build = adapted.adapted(f"densenet{depth}", adapted.densenet)
-    aliases = ("densenet",) if depth == 121 else ()
-    about = f"densely connected network of {depth} layers"
-    return Network(f"densenet{depth}", about, build, (COLOR32,), n_nodes, nodes, aliases)
-
-
-NETWORKS = {
-    network.name: network
-    for network in (
-        _lenet("lenet", GRAY28, (1820, 90)),
-        _lenet("lenet32", GRAY32, (2520, 90)),
-        _lenet("lenetbin", GRAY28, (1812, 82), 2),
-        _lenet("lenet32bin", GRAY32, (2512, 82), 2),
-        Network(
-            "lenet_300_100",
-            "multilayer perceptron 300-100",
-            small.perceptron([300, 100]),
-            (GRAY28,),
-            (410, 410),
-            any_shape=True,
-            options=("width", "depth", "dropout"),
-        ),
-        Network(
-            "mlp",
-            "multilayer perceptron 100-100",
-            small.perceptron([100, 100]),
-            (GRAY28,),
-            (210, 210),
-            any_shape=True,
-            options=("width", "depth", "dropout"),
-        ),
-        Network(
-            "lenetext",
-            "LeNet with 2 more linear layers",
-            small.lenet([120, 120, 84]),
-            (GRAY28, COLOR28),
-            (2094, 364),
-            _same("conv1", "conv2", "fc1", "fc2", "fc3", "fc4"),
-            options=WIDTH_DROPOUT,
-        ),
-        Network(
-            "conv_1d",
-            "3 convolutions along a sequence, or an image row by row, and 1 linear layer",
-            small.sequence([25, 25, 25]),
-            (GRAY28,),
-            (17135, 85),
-            _same("conv1", "conv2", "conv3", "fc1"),
-            any_shape=True,
-            options=WIDTH_DROPOUT,
-        ),
-        _conv((13066, 650), 64),
-        _conv((19338, 906), 64, 128),
-        _conv((15370, 1418), 64, 128, 256),
-        Network(
-            "alexnet",
-            "5 convolutions, 1 linear layer",
-            adapted.adapted("alexnet", adapted.alexnet),
-            (COLOR32,),
-            (4618, 1162),
-            {
-                "unit": (*(f"features.{place}" for place in (2, 5, 7, 9, 12)), "classifier"),
-                "channel": (*(f"features.{place}" for place in (0, 3, 6, 8, 10)), "classifier"),
-            },
-        ),
-        *map(_vgg, (11, 13, 16, 19)),
-        *(_resnet(depth, (25098, 1290)) for depth in (18, 34)),
-        *(_resnet(depth, (100362, 5130)) for depth in (50, 101, 152)),
-        _densenet(121, (24586, 1546)),
-        _densenet(161, (52234, 3274)),
-        _densenet(169, (36874, 2314)),
-        _densenet(201, (45066, 2826)),
-        Network(
-            "inception",
-            "GoogLeNet: inception modules, with batch normalisation",
-            adapted.adapted("googlenet", adapted.inception, aux_logits=False, init_weights=False),
-            (COLOR32,),
-            (119818, 2890),
-            # The original selects no layers; these are where ResNet's are.
-            _same("maxpool4", "inception5b", "avgpool", "fc"),
-            ("googlenet",),
-        ),
-    )
-}
 _NAMES = {name: network for network in NETWORKS.values() for name in (network.name, *network.aliases)}
 
 
@@ -220,6 +90,8 @@ def build_net(
     if shape not in network.shapes and not network.any_shape:
         taken = " or ".join(map(shown, network.shapes))
         raise DnnTopologyError(f"{name} takes images of {taken}, found {shown(shape)}")
+    if options:
+        _check_weights(network, n_classes, shape, options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = network.build(n_classes, shape, **options)
@@ -243,7 +115,29 @@ def check_options(name: str, **asked: float | None) -> dict[str, float]:
             )
     if "width" in options and not 0 < options["width"] < math.inf:
         raise DnnTopologyError(f"width must be positive and finite, found {options['width']}: 1 is the usual one")
-    check_at_least("depth", options.get("depth", 1), 1)
+    depth = options.get("depth", 1)
+    check_at_least("depth", depth, 1)
+    if depth != int(depth):
+        raise DnnTopologyError(f"depth must be a whole number, found {depth}")
+    for option, most in (("width", WIDEST), ("depth", DEEPEST)):
+        if options.get(option, 1) > most:
+            raise DnnTopologyError(f"{option} must be at most {most}, found {options[option]}: make it smaller")
     if not 0 <= options.get("dropout", 0) < 1:
         raise DnnTopologyError(f"dropout must lie in [0, 1), found {options['dropout']}")
     return options
+
+
+def _check_weights(network: Network, n_classes: int, shape: Shape, options: Mapping[str, float]) -> None:
+    """Check that a network that is varied has no more weights than memory is for, before it needs any.
+
+    Raises:
+        DnnTopologyError: It has more.
+    """
+    with torch.device("meta"):
+        n_weights = sum(weight.numel() for weight in network.build(n_classes, shape, **options).parameters())
+    if n_weights > MOST_WEIGHTS:
+        asked = ", ".join(f"{option}={value}" for option, value in options.items())
+        raise DnnTopologyError(
+            f"{network.name} with {asked} has {n_weights:.3g} weights, expected at most {MOST_WEIGHTS:.0e}: make it "
+            "smaller"
+        )

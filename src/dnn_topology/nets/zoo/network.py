@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from torch import nn
 
+from dnn_topology.nets.zoo.original import Renames
+
+T = TypeVar("T")
 Shape = tuple[int, int, int]
 Build = Callable[..., nn.Module]  # (n_classes, shape, **options)
 
@@ -27,6 +32,7 @@ class Network:
         n_classes: The only number of classes that it tells apart, if there is one.
         any_shape: Whether it may take other shapes too; only the model itself then knows which.
         options: What of it can be varied: some of "width", "depth" and "dropout".
+        renames: What the original calls its parameters, and what they are called here; see `rename`.
     """
 
     name: str
@@ -39,6 +45,7 @@ class Network:
     n_classes: int | None = None
     any_shape: bool = False
     options: tuple[str, ...] = ()
+    renames: Renames = ()
 
     def shape_for(self, wished: Shape, *, exact: bool = False) -> Shape:
         """Return the shape that images of a data set are given for this network.
@@ -55,6 +62,28 @@ class Network:
         if wished in self.shapes or not self.shapes or (self.any_shape and (exact or wished[1] == 1)):
             return wished
         return min(self.shapes, key=lambda shape: (shape[0] != wished[0], abs(shape[1] - wished[1])))
+
+    def rename(self, state: Mapping[str, T]) -> dict[str, T]:
+        """Return a state dict of the original's network of this name as one of ours; ours stay as they are.
+
+        Args:
+            state: Parameter → value, without prefixes that wrappers leave.
+
+        Returns:
+            The same values, in the same order, under our names.
+
+        Example:
+            >>> from dnn_topology.nets.zoo import find_network
+            >>> find_network("lenet").rename({"conv1.weight": 1, "fc2.0.bias": 2})
+            {'conv1.0.weight': 1, 'fc2.0.bias': 2}
+        """
+        return {self._renamed(name): value for name, value in state.items()}
+
+    def _renamed(self, name: str) -> str:
+        for pattern, ours in self.renames:
+            if match := re.fullmatch(pattern, name):
+                return match.expand(ours)
+        return name
 
 
 def shown(shape: Shape) -> str:

@@ -15,6 +15,7 @@ from torch import nn
 
 from dnn_topology._checks import DnnTopologyError, nearest
 from dnn_topology.nets._torchvision import torchvision
+from dnn_topology.nets.zoo.features import feature_layers
 from dnn_topology.nets.zoo.network import Network, Shape, shown
 
 TORCHVISION = "torchvision:"
@@ -61,7 +62,7 @@ def own_network(name: str) -> Network:
             searched for the module too.
 
     Returns:
-        The network.
+        The network. Where the model has a method `forward_features`, as the original's have, its nodes are those.
 
     Raises:
         DnnTopologyError: There is no such module or factory.
@@ -74,20 +75,21 @@ def own_network(name: str) -> Network:
     try:
         factory = getattr(importlib.import_module(module_name), attribute)
     except ModuleNotFoundError as error:
-        raise DnnTopologyError(f"--net {name}: {error}: start where it can be imported, or install it") from error
+        raise DnnTopologyError(f"{name}: {error}: start where it can be imported, or install it") from error
     except AttributeError as error:
-        raise DnnTopologyError(f"--net {name}: {error}") from error
+        raise DnnTopologyError(f"{name}: {error}") from error
     if not callable(factory):
-        raise DnnTopologyError(
-            f"--net {name}: expected a function or a class that makes the network, found {factory!r}"
-        )
+        raise DnnTopologyError(f"{name}: expected a function or a class that makes the network, found {factory!r}")
 
     def build(n_classes: int, shape: Shape) -> nn.Module:
         offered = {"n_classes": n_classes, "num_classes": n_classes, "shape": shape}
         made = factory(**{key: value for key, value in offered.items() if key in _arguments(factory)})
         if not isinstance(made, nn.Module):
-            raise DnnTopologyError(f"--net {name}: expected an nn.Module, found {type(made).__name__}")
-        return checked(name, made, n_classes, shape)
+            raise DnnTopologyError(f"{name}: expected an nn.Module, found {type(made).__name__}")
+        checked(name, made, n_classes, shape)
+        if not hasattr(made, "node_layers") and (layers := feature_layers(made, shape)):
+            vars(made)["node_layers"] = layers
+        return made
 
     shape = getattr(factory, "input_shape", None)
     return Network(name, "the user's own", build, (tuple(shape),) if shape else (), any_shape=True)
@@ -102,7 +104,8 @@ def checked(name: str, model: nn.Module, n_classes: int, shape: Shape) -> nn.Mod
     training = model.training
     try:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            output = model.eval()(torch.zeros(2, *shape))
+            model.eval()  # whose overridden `train` may return nothing
+            output = model(torch.zeros(2, *shape))
     except Exception as error:  # a foreign model may raise anything
         reason = " ".join(str(error).split())
         raise DnnTopologyError(

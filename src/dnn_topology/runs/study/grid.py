@@ -14,7 +14,7 @@ from dnn_topology.runs.study.cell import Cell
 from dnn_topology.settings import RunMeasureSettings, TrainSettings
 from dnn_topology.store import read_toml
 
-NOT_VARIED = {"trial", "weights"}  # of a training on disk alone
+NOT_VARIED = {"trial", "weights", "data_source", "data_digest"}  # of a training on disk alone
 NOT_MEASURED = {"min_persistence", "essential", "graph_split"}  # what the features say of themselves
 TRAINED = {name: hint for name, hint in get_type_hints(TrainSettings).items() if name not in NOT_VARIED}
 MEASURED = {name: hint for name, hint in get_type_hints(RunMeasureSettings).items() if name not in NOT_MEASURED}

@@ -109,7 +109,7 @@ def descend_tetrahedron(  # noqa: C901  # the cases of one definition
     Otherwise let u be the one of v and x that joined later, x the other, which lies in the lower link of u, and p the
     apex of that: matched with abuxq, q = p where x is near p, else the parent of x there; with a face where x = p.
     """
-    n = np.int64(table.shape[0])
+    n = np.int64(table[0, 0])
     v, x = code // n, code % n
     a, b, w = np.int64(links[f, 0]), np.int64(links[f, 1]), np.int64(links[f, 2])
     v_near = v == w or rank(table, ranks, v, w) < f
@@ -172,7 +172,7 @@ def tetrahedron_faces(steps: Int64s, table: Words, ranks: Int32s, links: Int32s,
 @kernel
 def four_simplex_faces(steps: Int64s, table: Words, ranks: Int32s, links: Int32s, critical: Int32s, c: Whole) -> Whole:
     """The tetrahedra of a critical simplex of dimension 4."""
-    n = np.int64(table.shape[0])
+    n = np.int64(table[0, 0])
     e, u, v, x = np.int64(critical[c, 0]), np.int64(critical[c, 1]), np.int64(critical[c, 2]), np.int64(critical[c, 3])
     count = 0
     for y, z in ((u, v), (u, x), (v, x)):

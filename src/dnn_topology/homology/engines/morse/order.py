@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dnn_topology.graphs.graph import FunctionalGraph
 
 NEVER = np.int64(2**31 - 1)  # the rank of an edge that never comes
+LARGE = 8192  # nodes, from which it pays to leave out those that links are not made of
 
 
 class Order(NamedTuple):
@@ -32,7 +33,8 @@ class Order(NamedTuple):
             and where its rows in `Gradient.rests` begin.
         lengths: (n_edges,), float64, rising.
         edges: (n_edges,), int64. Where each edge is in the graph.
-        n_vertices: Number of vertices that have an edge; they are numbered before those that have none.
+        n_vertices: Number of vertices that links are made of: of a large graph those in triangles, else those that
+            have an edge. They are numbered before the others.
         nodes: (n_nodes,), int64. The node of the graph that each vertex is.
     """
 
@@ -46,11 +48,14 @@ class Order(NamedTuple):
 class Ranks(NamedTuple):
     """The rank of the edge between any two vertices, without a matrix of ranks.
 
-    Row a of `table` holds the neighbours of a as a set of bits, and with each of its words where in `ranks` the ranks
-    of these neighbours begin: the rank of ab is there, at the number of neighbours below b in the same word.
+    A row of the matrix is cut into words of 64 vertices, and those of its words that hold a neighbour are listed. Row 0
+    of `table` has the number of vertices and of rows per vertex; then come the rows of each vertex a, one for every 64
+    words: a set of bits, which of these words are listed, and where in `table` the first of them is; then the listed
+    words: which of the 64 vertices are neighbours, and where in `ranks` their ranks begin. So the place of a neighbour
+    is where its word's begin, and as many on as there are neighbours below it in the word.
 
     Attributes:
-        table: (n_vertices, n_words, 2), uint64. Neighbours, and where their ranks begin.
+        table: (k, 2), uint64; 16 · (n_vertices² / 4096 + at most 2 · n_edges) bytes.
         ranks: (2 · n_edges,), int32.
     """
 
@@ -62,12 +67,13 @@ def sort(graph: FunctionalGraph) -> Order:
     """Return the order of a graph's edges; those of one length come in the order of the graph."""
     edges, lengths = _stable_order(graph.distances)
     degrees = np.bincount(graph.rows, minlength=graph.n_nodes) + np.bincount(graph.cols, minlength=graph.n_nodes)
-    nodes = np.argsort(-degrees, kind="stable")
+    linked = in_triangle(graph, degrees) if graph.n_nodes > LARGE else degrees > 0
+    nodes = np.lexsort((-degrees, ~linked))
     number = np.empty(graph.n_nodes, np.int32)
     number[nodes] = np.arange(graph.n_nodes, dtype=np.int32)
     links = np.full((graph.n_edges, 4), -1, np.int32)
     links[:, 0], links[:, 1] = number[graph.rows[edges]], number[graph.cols[edges]]
-    return Order(links, lengths, edges, int(np.count_nonzero(degrees)), nodes)
+    return Order(links, lengths, edges, int(np.count_nonzero(linked)), nodes)
 
 
 def _stable_order(distances: NDArray[np.float64]) -> tuple[Int64s, NDArray[np.float64]]:
@@ -87,43 +93,117 @@ def n_words(n_vertices: int) -> int:
     return (n_vertices + 63) // 64
 
 
-def rank_table(order: Order) -> Ranks:
-    """Return the ranks of all edges."""
-    table = np.zeros((order.n_vertices, n_words(order.n_vertices), 2), np.uint64)
-    ranks = np.empty(2 * len(order.links), np.int32)
-    fill_ranks(table, ranks, order.links)
-    return Ranks(table, ranks)
+def in_triangle(graph: FunctionalGraph, degrees: Int64s) -> NDArray[np.bool_]:
+    """Return of each node whether it is a corner of a triangle: no other takes part in the link of an edge."""
+    begins = np.zeros(graph.n_nodes + 1, np.int64)
+    np.cumsum(degrees, out=begins[1:])
+    found = np.zeros(graph.n_nodes, np.bool_)
+    mark_triangles(graph.rows, graph.cols, begins, np.empty(2 * graph.n_edges, np.int32), found)
+    return found
 
 
 @entry
-def fill_ranks(table: Words, ranks: Int32s, links: Int32s) -> None:
-    """Fill a table of zeros, and the ranks: see `Ranks` for both, `Order` for the links."""
-    for e in range(len(links)):
-        a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
-        table[a, b >> SIX, 0] |= bit(b)
-        table[b, a >> SIX, 0] |= bit(a)
-    begin = ZERO
-    for v in range(table.shape[0]):
-        for k in range(table.shape[1]):
-            table[v, k, 1] = begin
-            begin += np.uint64(popcount(table[v, k, 0]))
-    for e in range(len(links)):
-        a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
-        ranks[place(table, a, b)] = e
-        ranks[place(table, b, a)] = e
+def mark_triangles(rows: Int32s, cols: Int32s, begins: Int64s, neighbours: Int32s, found: NDArray[np.bool_]) -> None:
+    """Mark the corners of triangles, looking at a vertex until a triangle is found.
+
+    Args:
+        rows: One end of each edge.
+        cols: The other.
+        begins: Where the neighbours of each vertex begin.
+        neighbours: To be filled.
+        found: False for each vertex; receives the answer.
+    """
+    ends, near = begins[:-1].copy(), np.full(len(found), -1, np.int32)
+    for e in range(len(rows)):
+        a, b = rows[e], cols[e]
+        neighbours[ends[a]], neighbours[ends[b]] = b, a
+        ends[a] += 1
+        ends[b] += 1
+    for v in range(len(found)):
+        for i in range(begins[v], begins[v + 1]):
+            near[neighbours[i]] = v
+        for i in range(begins[v], begins[v + 1]):
+            u = neighbours[i]
+            for k in range(begins[u], begins[u + 1]):
+                if found[v]:
+                    break
+                if near[neighbours[k]] == v:
+                    found[v] = found[u] = found[neighbours[k]] = True
+
+
+def rank_table(order: Order) -> Ranks:
+    """Return the ranks of all edges between vertices that links are made of."""
+    n_vertices, per_vertex = order.n_vertices, n_words(n_words(order.n_vertices))
+    head = np.zeros((1 + n_vertices * per_vertex, 2), np.uint64)
+    head[0] = n_vertices, per_vertex
+    n_listed = list_words(head, order.links)
+    table = np.concatenate([head, np.zeros((n_listed, 2), np.uint64)])
+    ranks = np.empty(2 * len(order.links), np.int32)
+    fill_ranks(table, len(head), ranks, order.links)
+    return Ranks(table, ranks)
 
 
 @kernel
-def place(table: Words, a: Whole, b: Whole) -> Whole:
-    """Return where the rank of the edge between two neighbours is."""
-    below = table[a, b >> SIX, 0] & (bit(b) - ONE)
-    return table[a, b >> SIX, 1] + np.uint64(popcount(below))
+def row_of(table: Words, a: Whole, b: Whole) -> Whole:
+    """Return the row of a table that says whether the word of b is listed for a."""
+    return ONE + np.uint64(a) * table[0, 1] + (np.uint64(b) >> np.uint64(12))
+
+
+@kernel
+def word_of(table: Words, a: Whole, b: Whole) -> Whole:
+    """Return the row of a table that is the word of b for a, or 0 where that is not listed."""
+    row = row_of(table, a, b)
+    word = bit(np.uint64(b) >> SIX)
+    if table[row, 0] & word == ZERO:
+        return ZERO
+    return table[row, 1] + np.uint64(popcount(table[row, 0] & (word - ONE)))
+
+
+@entry
+def list_words(head: Words, links: Int32s) -> Whole:
+    """Fill the rows of all vertices; return how many words are listed."""
+    for e in range(len(links)):
+        a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
+        if a < head[0, 0] and b < head[0, 0]:
+            head[row_of(head, a, b), 0] |= bit(b >> SIX)
+            head[row_of(head, b, a), 0] |= bit(a >> SIX)
+    at = np.uint64(len(head))
+    for row in range(1, len(head)):
+        head[row, 1] = at
+        at += np.uint64(popcount(head[row, 0]))
+    return np.int64(at) - len(head)
+
+
+@entry
+def fill_ranks(table: Words, begin: Whole, ranks: Int32s, links: Int32s) -> None:
+    """Fill the listed words, which begin at a row, and the ranks."""
+    for e in range(len(links)):
+        a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
+        if a < table[0, 0] and b < table[0, 0]:
+            table[word_of(table, a, b), 0] |= bit(b)
+            table[word_of(table, b, a), 0] |= bit(a)
+    at = ZERO
+    for row in range(begin, len(table)):
+        table[row, 1] = at
+        at += np.uint64(popcount(table[row, 0]))
+    for e in range(len(links)):
+        a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
+        if a < table[0, 0] and b < table[0, 0]:
+            ranks[place(table, word_of(table, a, b), b)] = e
+            ranks[place(table, word_of(table, b, a), a)] = e
+
+
+@kernel
+def place(table: Words, row: Whole, b: Whole) -> Whole:
+    """Return where the rank of a neighbour b is, whose word is a row."""
+    return table[row, 1] + np.uint64(popcount(table[row, 0] & (bit(b) - ONE)))
 
 
 @kernel
 def rank(table: Words, ranks: Int32s, a: Whole, b: Whole) -> Whole:
     """Return the rank of the edge between two vertices, or `NEVER`."""
-    a, b = np.uint64(a), np.uint64(b)
-    if table[a, b >> SIX, 0] & bit(b) == ZERO:
+    b = np.uint64(b)
+    row = word_of(table, a, b)
+    if row == ZERO or table[row, 0] & bit(b) == ZERO:
         return NEVER
-    return np.int64(ranks[place(table, a, b)])
+    return np.int64(ranks[place(table, row, b)])

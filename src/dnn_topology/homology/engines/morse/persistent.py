@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnn_topology.homology.engines.morse.arrivals import add_ways, match_names
+from dnn_topology.homology.engines.morse.compiled import is_ready
 from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
 from dnn_topology.homology.engines.morse.reduction import Columns, joining, reduce_columns
 from dnn_topology.homology.engines.morse.stretches import match_and_flow
@@ -16,6 +17,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnn_topology.graphs.graph import FunctionalGraph
+
+
+# What a dimension from 1 needs compiled: its sweep; what leads from dimension to dimension, and how many of whose
+# arguments are None there; and the rest.
+SWEEPS = {1: "sweep_pieces", 2: "sweep_vertices", 3: "sweep_lower_links"}
+NONES = {1: 2, 2: 1, 3: 0}
+OTHERS = ("list_words", "fill_ranks", "toggle", "joining", "go_up", "add_faces", "match_names", "reduce_on")
+
+
+def is_compiled(max_dim: int) -> bool:
+    """Return whether the machine code for a dimension, 0 to 3, is in this process or on disk."""
+    if max_dim == 0:
+        return is_ready("joining")
+    flows = [(name, NONES[dim]) for dim in range(1, max_dim + 1) for name in ("set_out", "go_down")]
+    return all(is_ready(*entry) for entry in [(SWEEPS[max_dim], 0), *flows, *((name, 0) for name in OTHERS)])
 
 
 class Level(NamedTuple):
@@ -65,10 +81,10 @@ def reduce_graph(graph: FunctionalGraph, *, max_dim: int, threads: int) -> Reduc
     order = sort(graph)
     if max_dim == 0:
         edges = np.arange(graph.n_edges)
-        return Reduced(order, [], edges[joining(order.n_vertices, order.links, edges)], [])
+        return Reduced(order, [], edges[joining(graph.n_nodes, order.links, edges)], [])
     critical_simplices, ways = match_and_flow(order, rank_table(order), max_dim=max_dim, threads=threads)
     edges = np.flatnonzero(order.links[:, 2] < 0)
-    negative = joining(order.n_vertices, order.links, edges)
+    negative = joining(graph.n_nodes, order.links, edges)
     joins, levels = edges[negative], []
     codes = np.zeros(len(edges), np.int64)
     for dim in range(1, max_dim + 1):
@@ -103,15 +119,35 @@ def _rows(
     return rows
 
 
-def bars(found: Reduced, n_nodes: int, *, max_dim: int) -> list[NDArray[np.float64]]:
-    """Return (k, 2) rows (birth, death) per dimension, in the lengths of edges; bars of length zero only in H0."""
+class Bars(NamedTuple):
+    """The bars of one dimension.
+
+    Attributes:
+        points: (k, 2), float64. Birth and death in the lengths of edges; inf for a class that never dies.
+        births: (k,), int64. The edge, by rank, that gives birth; -1 in H0, where vertices do.
+        deaths: (k,), int64. The edge, by rank, at which a class dies, or -1.
+        rows: (k,), int64. The row of the class in its level, -1 in H0.
+    """
+
+    points: NDArray[np.float64]
+    births: NDArray[np.int64]
+    deaths: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+
+def paired_bars(found: Reduced, n_nodes: int) -> list[Bars]:
+    """Return the bars of each dimension, sorted by birth, then death; those of length zero only in H0."""
     lengths = found.order.lengths
-    deaths = np.concatenate([lengths[found.joins], np.full(n_nodes - len(found.joins), np.inf)])
-    diagrams = [np.column_stack([np.zeros(n_nodes), deaths])]
-    for level in found.levels[:max_dim]:
+    deaths = np.concatenate([found.joins, np.full(n_nodes - len(found.joins), -1)])
+    points = np.column_stack([np.zeros(n_nodes), np.where(deaths < 0, np.inf, np.append(lengths, 0.0)[deaths])])
+    diagrams = [Bars(points, np.full(n_nodes, -1), deaths, np.full(n_nodes, -1))]
+    for level in found.levels:
         dies = level.columns.lows >= 0
-        ends = np.full(len(level.births), np.inf)
-        ends[level.columns.lows[dies]] = lengths[level.deaths[dies]]
+        deaths = np.full(len(level.births), -1)
+        deaths[level.columns.lows[dies]] = level.deaths[dies]
+        ends = np.where(deaths < 0, np.inf, np.append(lengths, 0.0)[deaths])
         points = np.column_stack([lengths[level.births], ends])
-        diagrams.append(points[points[:, 1] > points[:, 0]])
+        rows = np.flatnonzero(points[:, 1] > points[:, 0])
+        rows = rows[np.lexsort((points[rows, 1], points[rows, 0]))]
+        diagrams.append(Bars(points[rows], level.births[rows], deaths[rows], rows))
     return diagrams

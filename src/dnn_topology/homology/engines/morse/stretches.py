@@ -15,10 +15,11 @@ import numpy as np
 from dnn_topology.homology.engines.morse.bits import Int32s
 from dnn_topology.homology.engines.morse.matching import TRIANGLES
 from dnn_topology.homology.engines.morse.order import Order, Ranks
-from dnn_topology.homology.engines.morse.sweep import Tables, match_links
+from dnn_topology.homology.engines.morse.sweep import Room, Tables, match_links
 from dnn_topology.homology.engines.morse.ways import Search, Ways
 
 PER_THREAD = 6  # stretches: enough of them that no thread waits long for another
+FEW = 30_000  # edges, up to which one thread is as fast as several
 WORK = 2.5  # the work on all edges up to one grows like its rank to this power, on real graphs
 
 Stretch = tuple[int, int]  # the first edge, and the first that is left out
@@ -49,7 +50,7 @@ def match_and_flow(order: Order, ranks: Ranks, *, max_dim: int, threads: int) ->
 
 def _cut(n_edges: int, threads: int) -> list[Stretch]:
     """Return stretches of about equal work, the last edges first."""
-    n_parts = 1 if threads == 1 else PER_THREAD * threads
+    n_parts = 1 if threads == 1 or n_edges < FEW else PER_THREAD * threads
     cuts = (n_edges * np.linspace(0, 1, n_parts + 1) ** (1 / WORK)).astype(int).tolist()
     return [(begin, end) for begin, end in pairwise(cuts) if begin < end][::-1]
 
@@ -59,20 +60,30 @@ def _matched(order: Order, stretches: list[Stretch], max_dim: int, threads: int)
 
     The thread that asks is one of the threads: while the next stretch is not ready, it takes one that none has begun.
     """
-    if threads == 1 or len(stretches) == 1:
-        for stretch in stretches:
-            yield stretch, match_links(order, stretch, max_dim)
+    rooms: list[Room] = []
+
+    def match(stretch: Stretch) -> Tables:
+        try:
+            room = rooms.pop()
+        except IndexError:
+            room = Room(order)
+        tables = match_links(order, room, stretch, max_dim)
+        rooms.append(room)
+        return tables
+
+    if threads == 1 or len(stretches) <= 1:
+        yield from ((stretch, match(stretch)) for stretch in stretches)
         return
     own: dict[int, Tables] = {}
     with ThreadPoolExecutor(threads - 1) as pool:
-        futures: list[Future[Tables]] = [pool.submit(match_links, order, stretch, max_dim) for stretch in stretches]
+        futures: list[Future[Tables]] = [pool.submit(match, stretch) for stretch in stretches]
         try:
             for k, stretch in enumerate(stretches):
                 while k not in own and not futures[k].done():
                     mine = next((j for j in range(k, len(stretches)) if j not in own and futures[j].cancel()), None)
                     if mine is None:
                         break
-                    own[mine] = match_links(order, stretches[mine], max_dim)
+                    own[mine] = match(stretches[mine])
                 yield stretch, own.pop(k) if k in own else futures[k].result()
         finally:
             pool.shutdown(cancel_futures=True)

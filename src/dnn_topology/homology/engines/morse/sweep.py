@@ -50,11 +50,31 @@ ASKED = {1: {TRIANGLES}, 2: {RESTS, TRIANGLES, TETRAHEDRA}, 3: {RESTS, LOWERS, T
 WIDTHS = (3, 2, 4, 4, 4)
 
 
-def match_links(order: Order, stretch: tuple[int, int], max_dim: int) -> Tables:
+class Room:
+    """What one thread works in: the neighbours at some edge, and sets.
+
+    Args:
+        order: The edges.
+    """
+
+    def __init__(self, order: Order) -> None:
+        words = n_words(order.n_vertices)
+        self.links, self.edge = order.links, 0
+        self.adjacent = np.zeros((order.n_vertices, words), np.uint64)
+        self.sets = np.zeros((11, words), np.uint64)
+
+    def go_to(self, edge: int) -> None:
+        """Make the neighbours those that an edge finds, from those that another has left."""
+        toggle(self.adjacent, self.links, min(edge, self.edge), max(edge, self.edge))
+        self.edge = edge
+
+
+def match_links(order: Order, room: Room, stretch: tuple[int, int], max_dim: int) -> Tables:
     """Match the links of the edges of one stretch; apexes and where rows begin are written into `order.links`.
 
     Args:
         order: The edges.
+        room: To work in.
         stretch: The first edge, and the first that is left out.
         max_dim: 1, 2 or 3, the highest dimension whose homology is asked for: how deep links are matched.
 
@@ -62,27 +82,22 @@ def match_links(order: Order, stretch: tuple[int, int], max_dim: int) -> Tables:
         The tables, as long as they are filled.
     """
     begin, end = stretch
-    words = n_words(order.n_vertices)
-    adjacent = np.zeros((order.n_vertices, words), np.uint64)
-    sets = np.zeros((11, words), np.uint64)
-    connect(adjacent, order.links, 0, begin)
-    length = max(2 * order.n_vertices, end - begin)
+    room.go_to(begin)
+    length = 2 * order.n_vertices + 4 * (end - begin)  # enough on real graphs; what is not used takes no memory
     asked = ASKED[max_dim]
     tables = Tables(*(np.empty((length if k in asked else 1, width), np.int32) for k, width in enumerate(WIDTHS)))
     used = np.zeros(len(WIDTHS), np.int64)
     while True:
-        begin = _sweep(adjacent, sets, order.links, (begin, end), tables, used, max_dim)
+        begin = room.edge = _sweep(room, (begin, end), tables, used, max_dim)
         if begin == end:
             return Tables(*(table[: used[k]] for k, table in enumerate(tables)))
         tables = Tables(*(np.concatenate([table, table]) if len(table) > 1 else table for table in tables))
 
 
-def _sweep(
-    adjacent: Words, sets: Words, links: Int32s, stretch: tuple[int, int], tables: Tables, used: Int64s, max_dim: int
-) -> int:
+def _sweep(room: Room, stretch: tuple[int, int], tables: Tables, used: Int64s, max_dim: int) -> int:
     """Go on until the stretch ends or a table is full; return the edge to go on from."""
     rests, lowers, triangles, tetrahedra, four_simplices = tables
-    work = (adjacent, sets, links, *stretch, used)
+    work = (room.adjacent, room.sets, room.links, *stretch, used)
     if max_dim == 1:
         return int(sweep_pieces(*work, triangles))
     if max_dim == 2:
@@ -110,15 +125,24 @@ def join(adjacent: Words, a: Whole, b: Whole) -> None:
 
 
 @entry
-def connect(adjacent: Words, links: Int32s, begin: Whole, end: Whole) -> None:
-    """Make the ends of some edges neighbours."""
+def toggle(adjacent: Words, links: Int32s, begin: Whole, end: Whole) -> None:
+    """Make the ends of some edges neighbours where they are not, and take them apart where they are."""
     for e in range(begin, end):
-        join(adjacent, np.uint64(links[e, 0]), np.uint64(links[e, 1]))
+        a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
+        if a < len(adjacent) and b < len(adjacent):
+            adjacent[a, b >> SIX] ^= bit(b)
+            adjacent[b, a >> SIX] ^= bit(a)
 
 
 @entry
 def sweep_pieces(
-    adjacent: Words, sets: Words, links: Int32s, begin: Whole, end: Whole, used: Int64s, triangles: Int32s
+    adjacent: Words,
+    sets: Words,
+    links: Int32s,
+    begin: Whole,
+    end: Whole,
+    used: Int64s,
+    triangles: Int32s,
 ) -> Whole:
     """Match the links of some edges for H1: see `match_pieces`.
 
@@ -136,6 +160,8 @@ def sweep_pieces(
     """
     for e in range(begin, end):
         a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
+        if a >= len(adjacent) or b >= len(adjacent):
+            continue  # in no triangle: its link stays empty, and it is in no other
         n = link(adjacent, sets, a, b)
         if n:
             before = used[TRIANGLES]
@@ -163,8 +189,10 @@ def sweep_vertices(
     before = np.zeros_like(used)
     for e in range(begin, end):
         a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
-        n = link(adjacent, sets, a, b)
         links[e, 3] = used[RESTS]
+        if a >= len(adjacent) or b >= len(adjacent):
+            continue
+        n = link(adjacent, sets, a, b)
         if n:
             before[:] = used
             links[e, 2] = match_vertices(adjacent, sets, ZERO, n, e, np.int64(-1), rests, triangles, tetrahedra, used)
@@ -193,8 +221,10 @@ def sweep_lower_links(
     before = np.zeros_like(used)
     for e in range(begin, end):
         a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
-        n = link(adjacent, sets, a, b)
         links[e, 3] = used[RESTS]
+        if a >= len(adjacent) or b >= len(adjacent):
+            continue
+        n = link(adjacent, sets, a, b)
         if n:
             before[:] = used
             links[e, 2] = match_lower_links(

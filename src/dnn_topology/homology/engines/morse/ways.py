@@ -52,9 +52,10 @@ class Search:
     def __init__(self, order: Order, ranks: Ranks, dim: int) -> None:
         self.order, self.ranks, self.dim = order, ranks, dim
         self.heads = np.full(len(order.links), -1, np.int32)  # of a list of the arrows to each edge
-        self.arrows = np.empty((1 << 14, 2), np.int64)  # the code of what it leads to; the next arrow, then the target
-        self.names = np.empty((1 << 13, 2), np.int64)  # of each simplex: edge and code
-        self.spans = np.empty((1 << 13, 2), np.int64)  # of the arrows of each simplex
+        room = 1024 + 2 * len(order.links)  # enough on real graphs; what is not used takes no memory
+        self.arrows = np.empty((2 * room, 2), np.int64)  # the code of what it leads to; the next arrow, then the target
+        self.names = np.empty((room, 2), np.int64)  # of each simplex: edge and code
+        self.spans = np.empty((room, 2), np.int64)  # of the arrows of each simplex
         self.numbers = np.full(1 << 10, -1, np.int32)  # the simplices of the edge at work, by `place_of`
         self.state = np.zeros(5, np.int64)
         self.faces: list[Int64s] = []

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextlib.contextmanager
@@ -46,11 +50,11 @@ def answer(*lines: str | Path) -> None:
         print(line, flush=True)  # noqa: T201
 
 
-def print_table(header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
+def print_table(table: pd.DataFrame) -> None:
     """Print a table in columns on standard output."""
-    shown = Table(*header, box=None, pad_edge=False)
-    for row in rows:
-        shown.add_row(*map(escape, row))  # "[fast]" is an extra, no markup
+    shown = Table(*map(str, table), box=None, pad_edge=False)
+    for row in table.itertuples(index=False):
+        shown.add_row(*(escape(str(cell)) for cell in row))  # "[fast]" is an extra, no markup
     console = Console()
     if not console.is_terminal:
         console.width = 200  # a file or a pipe has no width, and folded cells are hard to search

@@ -41,7 +41,7 @@ class Separation:
     n_positive: int
 
 
-def separation(negative: ArrayLike, positive: ArrayLike, /, *, resamples: int = 500, seed: int = 0) -> Separation:
+def compare_scores(negative: ArrayLike, positive: ArrayLike, /, *, resamples: int = 500, seed: int = 0) -> Separation:
     """Measure how well scores tell positives (higher) from negatives, with percentile bootstrap intervals.
 
     Args:
@@ -57,8 +57,8 @@ def separation(negative: ArrayLike, positive: ArrayLike, /, *, resamples: int = 
         DnnTopologyError: A kind has no score, or one is NaN.
 
     Example:
-        >>> found = separation([0.0, 0.1, 0.2], [0.15, 0.9, 1.0])
-        >>> round(found.auroc, 3), round(found.fpr95, 3)
+        >>> separation = compare_scores([0.0, 0.1, 0.2], [0.15, 0.9, 1.0])
+        >>> round(separation.auroc, 3), round(separation.fpr95, 3)
         (0.889, 0.333)
     """
     from sklearn.metrics import roc_auc_score
@@ -104,7 +104,7 @@ def _bootstrap(
     drawn_high = rng.multinomial(len(high), np.full(len(high), 1 / len(high)), size=resamples)
     aurocs = ((drawn_low @ wins) * drawn_high).sum(axis=1) / (len(low) * len(high))
     falling = np.argsort(-high)
-    found = drawn_high[:, falling].cumsum(axis=1)
-    thresholds = high[falling][(found < _needed(len(high))).sum(axis=1)]
+    detected = drawn_high[:, falling].cumsum(axis=1)
+    thresholds = high[falling][(detected < _needed(len(high))).sum(axis=1)]
     alarms = (drawn_low * (low >= thresholds[:, None])).sum(axis=1) / len(low)
     return aurocs, alarms

@@ -1,0 +1,71 @@
+"""Where bars begin and end in the graph, and the cavities that they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dnn_topology._checks import DnnTopologyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dnn_topology.homology.diagrams import Diagrams
+
+
+@dataclass(frozen=True, eq=False)
+class PersistencePairs:
+    """Diagrams, and for each of their points the edges at which the class is born and dies.
+
+    Where distances are equal, the edges are those of one order of the equal ones, the same in every run.
+
+    Attributes:
+        diagrams: The diagrams, as without pairs.
+        births: One (k, 2) int64 array per dimension, rows as in the diagram: the nodes of the edge that gives birth;
+            (-1, -1) in H0, whose classes are born with a node.
+        deaths: The same for the edge at which the class dies; (-1, -1) for one that is alive at max_epsilon.
+
+    Example:
+        >>> from dnn_topology import FunctionalGraph, persistence
+        >>> square = [[0, 0.1, 0.4, 0.2], [0.1, 0, 0.2, 0.5], [0.4, 0.2, 0, 0.3], [0.2, 0.5, 0.3, 0]]
+        >>> pairs = persistence(FunctionalGraph.from_distances(square, max_epsilon=0.3), max_dim=1, pairs=True)
+        >>> pairs.diagrams[1], pairs.births[1], pairs.deaths[1]
+        (array([[0.15, 0.2 ]]), array([[2, 3]]), array([[0, 2]]))
+        >>> pairs.cycle(1, 0).tolist()
+        [[0, 1], [0, 3], [1, 2], [2, 3]]
+    """
+
+    diagrams: Diagrams
+    births: tuple[NDArray[np.int64], ...]
+    deaths: tuple[NDArray[np.int64], ...]
+    _lift: Callable[[int, int], NDArray[np.int64]] = field(repr=False)
+
+    def cycle(self, dim: int, point: int) -> NDArray[np.int64]:
+        """Return a cycle that stands for a class: it is born with the class and becomes a boundary when that dies.
+
+        Mod 2, every node (H1) or edge (H2) is in an even number of its simplices. Of the many cycles of a class it is
+        one, not the shortest.
+
+        Args:
+            dim: 1 or 2.
+            point: Row of the class in the diagram.
+
+        Returns:
+            (m, dim + 1), int64. The nodes of its edges (H1) or triangles (H2), each row and the rows rising.
+
+        Raises:
+            DnnTopologyError: The dimension is neither 1 nor 2, was not computed, or has no such point.
+        """
+        if dim not in {1, 2} or dim > self.diagrams.max_dim:
+            raise DnnTopologyError(
+                f"dim must be 1 or 2 and at most max_dim {self.diagrams.max_dim}, found {dim}: compute with a higher "
+                "max_dim"
+            )
+        if not 0 <= point < len(self.births[dim]):
+            raise DnnTopologyError(
+                f"point must be a row of the diagram of H{dim}, 0 to {len(self.births[dim]) - 1}, found {point}"
+            )
+        return self._lift(dim, point)

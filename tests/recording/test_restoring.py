@@ -1,0 +1,95 @@
+"""A model is given back as it was found, whatever its own `train` does and however many threads record it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import dnn_topology as dt
+from tests.recording.test_any_module import n_hooks, randn
+
+
+class Frozen(nn.Sequential):
+    """Keeps its normalisation in eval mode, by a `train` that returns nothing."""
+
+    def train(self, mode: bool = True) -> None:  # type: ignore[override]
+        super().train(mode)
+        self[1].eval()
+
+
+def test_frozen_normalisation_and_a_train_that_returns_nothing_are_no_obstacle() -> None:
+    model = Frozen(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Dropout(0.5), nn.ReLU())
+    model.train()
+    modes = [module.training for module in model.modules()]
+    dt.record(model, [randn(8, 6)])
+    assert [module.training for module in model.modules()] == modes == [True, True, False, True, True]
+
+
+def test_what_a_train_of_the_users_own_does_is_undone() -> None:
+    class Merging(nn.Linear):
+        merged = False
+
+        def train(self, mode: bool = True) -> Merging:
+            self.merged = not mode
+            super().train(mode)
+            return self
+
+    first = Merging(6, 5)
+    dt.record(nn.Sequential(first, nn.ReLU()).train(), [randn(8, 6)])
+    assert not first.merged
+
+
+def test_threads_that_record_one_model_get_the_same_signals_and_leave_it_as_it_was() -> None:
+    model = nn.Sequential(nn.Linear(20, 50), nn.ReLU(), nn.Dropout(), nn.Linear(50, 10)).train()
+    x = randn(60, 20)
+    expected = dt.record(model, [x]).values
+    wrong: list[Any] = []
+
+    def work() -> None:
+        for _ in range(15):
+            values = dt.record(model, [x]).values
+            if not np.array_equal(values, expected):
+                wrong.append(values)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert all(module.training for module in model.modules())
+    assert n_hooks(model) == 0
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_threads_that_shuffle_with_the_process_wide_generator_get_the_same_inputs() -> None:
+    data = torch.utils.data.TensorDataset(randn(40, 6))
+    models = [nn.Sequential(nn.Linear(6, 5), nn.ReLU()) for _ in range(3)]
+    for model in models[1:]:
+        model.load_state_dict(models[0].state_dict())
+    state = torch.get_rng_state()
+    values: list[np.ndarray] = []
+
+    def work(model: nn.Module) -> None:
+        for _ in range(5):
+            loader = torch.utils.data.DataLoader(data, 4, shuffle=True)
+            values.append(dt.record(model, loader, max_samples=20).values)
+
+    threads = [threading.Thread(target=work, args=(model,)) for model in models]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(np.array_equal(each, values[0]) for each in values)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("device", ["nowhere", "cuda:99", 3.5])
+def test_a_device_that_is_not_there_is_refused(device: Any) -> None:
+    with pytest.raises(dt.DnnTopologyError, match="device"):
+        dt.record(nn.Linear(6, 5), [randn(8, 6)], device=device)

@@ -39,14 +39,11 @@ def detect(
 
     Args:
         run: The folder of a run, trial0, that `run`, `train` or a study left.
-        named: Which run, in the way of the original.
         epoch: Which checkpoint of the run (default: the last).
         checkpoint: Judge these weights, of a network --net trained on --dataset, instead of a run's.
         inputs: Attack nothing: score your own images, an npz with an array x (n, channels, height, width), uint8 or
             in [0, 1].
-        settings: What is judged, and by what.
         seed: Seed of every draw (default: the trial's number).
-        machine: What it may use.
     """
     from dnn_topology.nets.data.own_images import read_own_images
     from dnn_topology.runs.detecting import write_detection
@@ -83,11 +80,7 @@ def _opened(
     asked: DetectSettings,
     machine: opt.Machine,
 ) -> tuple[Detection, DataSet]:
-    """Return the detection of a run's network, or of a file's, and its data.
-
-    Raises:
-        DnnTopologyError: There is no such network.
-    """
+    """Return the detection of a run's network, or of a file's, and its data."""
     from dnn_topology.runs.detecting import Detection
     from dnn_topology.runs.run import Run
 

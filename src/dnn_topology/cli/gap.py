@@ -70,16 +70,11 @@ def predict(
     Args:
         run: The folder of a run, trial0.
         model: What `gap fit` left.
-        named: Which network and data set the checkpoint is of.
         epoch: Which checkpoint of the run (default: the last).
         checkpoint: Weights from elsewhere, of a network --net trained on all of --dataset.
         seed: Of the draws of inputs.
         confidence: Share of networks whose gap should lie in the interval.
         out: Write the numbers too, as a table.
-        machine: What it may use.
-
-    Raises:
-        DnnTopologyError: Both a run and a checkpoint are named, or neither; or the model does not fit them.
     """
     import pandas as pd
 
@@ -126,9 +121,6 @@ def evaluate(
         by_row: The original's protocol: other epochs of a network may be in the fit.
         method: What the gap is of the features.
         seed: Of the halves and the bootstrap.
-
-    Raises:
-        DnnTopologyError: The protocol and the method do not go together, or the table is too small.
     """
     from dnn_topology import store
     from dnn_topology.analysis.features import FEATURE_SETS
@@ -161,11 +153,7 @@ def _weights(
     model: GapModel,
     machine: opt.Machine,
 ) -> tuple[Run, Path, Path | None]:
-    """Return the run, the weights whose gap is foretold, and those of an early epoch if the model looks at one.
-
-    Raises:
-        DnnTopologyError: The model looks at an early epoch, and there is a checkpoint alone.
-    """
+    """Return the run, the weights whose gap is foretold, and those of an early epoch if the model looks at one."""
     from dnn_topology.runs.run import Run
     from dnn_topology.settings import TrainSettings
 
@@ -187,11 +175,7 @@ def _weights(
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """Read a table of networks.
-
-    Raises:
-        DnnTopologyError: It is missing, no table, or empty.
-    """
+    """Read a table of networks."""
     from dnn_topology.store import read_table
 
     table = read_table(path, "give the study.csv of a study")

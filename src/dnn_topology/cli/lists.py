@@ -48,11 +48,9 @@ def layers(
     """List what can be recorded in a network, in the order of the forward pass, and how many nodes each layer gives.
 
     Args:
-        named: Which network and data set.
         checkpoint: Weights from elsewhere, to see whether they fit.
         layers: Only these, by name or glob.
         binarize_labels: Of a network that tells one class from the rest: that class.
-        machine: What it may use.
     """
     import pandas as pd
 
@@ -108,12 +106,8 @@ def estimate(
 
     Args:
         run: The folder of a run, trial0, that `run`, `train` or a study left.
-        named: Which run, in the way of the original.
         checkpoint: Estimate the network with the weights in this file.
         epochs: Epochs (default: every checkpoint).
-        settings: What would be measured.
-        resources: What measuring may use.
-        machine: Where it works.
         verbose: Say how each epoch would be computed.
     """
     import pandas as pd

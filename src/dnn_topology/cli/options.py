@@ -124,11 +124,7 @@ class Named:
     save_path: Path = RESULTS
 
     def open(self, folder: Path | None, machine: Machine) -> Run:
-        """Return the run in a folder, or else of these names, which knows its network, data and weights.
-
-        Raises:
-            DnnTopologyError: There is no such run.
-        """
+        """Return the run in a folder, or else of these names, which knows its network, data and weights."""
         from dnn_topology.runs.run import Run
 
         return Run.open(folder or self.folder, data_dir=machine.data_dir, device=machine.place)
@@ -162,11 +158,7 @@ class Machine:
             check_at_least("nproc", self.nproc, 1)
 
     def using(self, resources: Resources) -> Resources:
-        """Return what measuring may use, in processes of its own.
-
-        Raises:
-            DnnTopologyError: The engine is not here.
-        """
+        """Return what measuring may use, in processes of its own."""
         from dnn_topology.homology.engines import check_engine
 
         check_engine(resources.engine)
@@ -174,11 +166,7 @@ class Machine:
 
     @property
     def place(self) -> str:
-        """A device that exists, "auto" being the GPU where there is one.
-
-        Raises:
-            DnnTopologyError: There is no such device here.
-        """
+        """A device that exists, "auto" being the GPU where there is one."""
         import torch
 
         from dnn_topology.work.workers import use_threads
@@ -205,9 +193,6 @@ def defaults_from_file(_app: App, _commands: tuple[str, ...], arguments: Argumen
 
     Keys are flags without the leading hyphens, in either spelling. One file can serve several commands: a key of
     another command is passed over.
-
-    Raises:
-        DnnTopologyError: The file is missing, is not TOML, or has a key that no command knows.
     """
     from cyclopts import Token
 
@@ -228,11 +213,7 @@ def defaults_from_file(_app: App, _commands: tuple[str, ...], arguments: Argumen
 
 
 def _check_known(path: Path, key: str) -> None:
-    """Check that a key is a flag of some command.
-
-    Raises:
-        DnnTopologyError: It is not; the message names the nearest.
-    """
+    """Check that a key is a flag of some command."""
     from dnn_topology.cli import app
 
     known = {

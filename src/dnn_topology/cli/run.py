@@ -64,30 +64,21 @@ def run(
     dipha:PATH`.
 
     Args:
-        training: What is trained.
         n_epochs_train: Last epoch of training.
         epochs_test: Epochs to measure, besides 0 (default: 1 2 5 10 20 50 … and the last).
         checkpoint: Start from the weights in this file: a state dict, *.pt or *.safetensors.
         no_train: Measure the network as it is: epoch 0 alone.
         seed: Seed of everything random (default: the trial's number).
         save_every: Keep the weights of every so many epochs (0: only of epoch 0, the last, and those asked for).
-        stop: When to stop.
-        settings: What is measured.
         thresholds: Write the Betti numbers of the graph that joins |correlation| ≥ T (with --filtration density: the
             share T of all pairs) to betti_numbers.csv. METIS joins what is above the first T.
-        pictures: How pictures are drawn.
         save_path: Where results go.
-        resources: What measuring may use.
-        machine: Where it works.
         verbose: Say how each epoch was computed.
         train: 1: train; 0: use the checkpoints there.
         build_graph: 1: measure topology; 0: only train.
         resume: Go on from what is there; always so.
         kl: Read by no program of the original.
         scale: Read by no program of the original.
-
-    Raises:
-        DnnTopologyError: A flag is wrong, or contradicts another.
     """
     del resume, kl, scale
     if no_train and train is not None:
@@ -135,14 +126,11 @@ def train(
     """Train a network and keep its weights, without measuring anything.
 
     Args:
-        training: What is trained.
         n_epochs_train: Last epoch of training.
         checkpoint: Start from the weights in this file: a state dict, *.pt or *.safetensors.
         seed: Seed of everything random (default: the trial's number).
         save_every: Keep the weights of every so many epochs (0: only of epoch 0 and the last).
-        stop: When to stop.
         save_path: Where results go.
-        machine: What it may use.
         resume: Go on from what is there; always so.
     """
     del resume
@@ -174,14 +162,9 @@ def topology(
 
     Args:
         run: The folder of a run, trial0, that `run`, `train` or a study left.
-        named: Which run, in the way of the original.
         checkpoint: Measure the weights in this file, as epoch 0 of a new run.
         epochs: Epochs to measure (default: every checkpoint).
-        settings: What is measured.
         thresholds: Write the Betti numbers at these to betti_numbers.csv; see `run`.
-        pictures: How pictures are drawn.
-        resources: What measuring may use.
-        machine: Where it works.
         verbose: Say how each epoch was computed.
     """
     used = machine.using(resources)
@@ -206,8 +189,6 @@ def demo(
 
     Args:
         save_path: Where results go.
-        resources: What measuring may use.
-        machine: Where it works.
     """
     import pandas as pd
 
@@ -244,21 +225,13 @@ def named_run(
 
 
 def check_epochs(epochs: Sequence[int]) -> None:
-    """Check the numbers of epochs.
-
-    Raises:
-        DnnTopologyError: One is negative.
-    """
+    """Check the numbers of epochs."""
     if min(epochs) < 0:
         raise DnnTopologyError(f"epochs are whole numbers of at least 0, found {min(epochs)}")
 
 
 def check_measurable(run: Run, settings: RunMeasureSettings) -> None:
-    """Find out before a training whether the untrained network gives what is to be measured.
-
-    Raises:
-        DnnTopologyError: It has no such layers or nodes, or the inputs are too few.
-    """
+    """Find out before a training whether the untrained network gives what is to be measured."""
     from dnn_topology.graphs.metrics import resolve_metric
     from dnn_topology.runs.measuring import snapshot_with
 
@@ -304,11 +277,7 @@ def measure_and_write(
     verbose: bool = False,
     all_drawn: bool = False,
 ) -> RunMeasurement:
-    """Measure epochs, write the table and the pictures of all that is measured, and say where they are.
-
-    Raises:
-        EpochsFailedError: Some epochs could not be measured; raised when everything else is done.
-    """
+    """Measure epochs, write the table and the pictures of all that is measured, and say where they are."""
     from dnn_topology.runs.measurements import RunMeasurement
     from dnn_topology.runs.measuring import EpochsFailedError, measure_epochs
     from dnn_topology.runs.results import write_results

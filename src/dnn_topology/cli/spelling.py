@@ -73,11 +73,7 @@ def _apart(words: Sequence[str]) -> list[str]:
 
 
 def _rename(words: list[str], theirs: str, ours: str, value: object) -> None:
-    """Put our flag and value in place of the original's.
-
-    Raises:
-        DnnTopologyError: Both are there and say different things.
-    """
+    """Put our flag and value in place of the original's."""
     if theirs not in words[:-1]:
         return
     place = words.index(theirs)

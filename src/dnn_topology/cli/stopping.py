@@ -82,12 +82,6 @@ def early_stop(
         layers: Layers whose outputs are nodes (default: as before, else the network's own).
         metric: Of two signals (default: as before, else pearson).
         out: Where results go (default: RUN/early_stopping).
-        resources: What measuring may use.
-        machine: Where it works.
-
-    Raises:
-        DnnTopologyError: There are fewer than two checkpoints, or a flag is wrong.
-        EpochsFailedError: Some epochs could not be measured; raised when the others are decided on.
     """
     from dnn_topology.analysis.early_stopping import how_sure
     from dnn_topology.runs.measuring import EpochsFailedError
@@ -128,11 +122,7 @@ def early_stop(
 def watch_of(
     run: Run, stop: Stop, settings: RunMeasureSettings, resources: Resources | None, *, save_every: int
 ) -> TrainingWatch | None:
-    """Return what the flags of a training ask for, or None.
-
-    Raises:
-        DnnTopologyError: The rule would look at test inputs, or could not give back what it chooses.
-    """
+    """Return what the flags of a training ask for, or None."""
     rule = _rule(stop.early_stop_quantity, stop.patience, stop.min_delta)
     if stop.early_stop is None:
         return None

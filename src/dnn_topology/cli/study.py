@@ -39,13 +39,9 @@ def study(
         retry_failed: Try networks that failed before again.
         save_path: Where results go.
         data_dir: Where downloads are kept (default: the user's cache).
-        resources: Where networks are worked on, one thread each.
 
     Returns:
         1 when networks failed; the others are finished.
-
-    Raises:
-        DnnTopologyError: The words or the grid are wrong.
     """
     from dnn_topology.runs.study.folder import StudyFolder
     from dnn_topology.runs.study.grid import check_nets_and_data, read_study

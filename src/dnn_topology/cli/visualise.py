@@ -44,14 +44,12 @@ def visualise(
 
     Args:
         run: The folder of a run, trial0, that `run`, `topology` or the original left.
-        named: Which run, in the way of the original.
         epochs: Epochs to draw (default: all measured).
         dim: Dimensions of the cavities.
         max_epsilon: End of the filtration (default: 0.3, or the only one that there is).
         measurement: Which of several measurements up to that scale: the name of its folder.
         min_persistence: Only cavities that live longer than this (ε) count.
         essential: Cavities alive at the end: 'count', 'drop', or 'clip' them there.
-        pictures: How pictures are drawn.
         formats: File formats: png, svg, pdf.
         out: Where pictures go (default: the folder of the measurement).
         show: Show a window too, if there is a screen.

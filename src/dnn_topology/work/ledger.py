@@ -59,13 +59,6 @@ class Work(ABC, Generic[Task, Result]):
         return True
 
 
-@dataclass(frozen=True)
-class _Listed:
-    """What manifest.json says: task → file → size, time and digest."""
-
-    finished: dict[str, dict[str, dict[str, int | str]]]
-
-
 class Manifest:
     """The files of finished tasks, as they were when they were written.
 
@@ -93,7 +86,7 @@ class Manifest:
         self._entries = {**self._read(), name: about}  # another process may have finished others meanwhile
         store.write_json(self._path, {"format": store.FORMAT, "finished": self._entries})
 
-    def _read(self) -> dict[str, dict[str, dict[str, int | str]]]:
+    def _read(self) -> dict[str, dict[str, Any]]:
         """Return what the file says; nothing where it is missing or damaged.
 
         It only repeats what the files of the tasks say, which are then looked at one by one.
@@ -101,9 +94,10 @@ class Manifest:
         if not self._path.exists():
             return {}
         try:
-            return store.read_record(self._path, _Listed, strict=False).finished
-        except DnnTopologyError:
+            entries = dict(store.read_json(self._path)["finished"])
+        except (DnnTopologyError, KeyError, TypeError, ValueError):
             return {}
+        return {str(name): files for name, files in entries.items() if isinstance(files, dict)}
 
     def _key(self, path: Path) -> str:
         """Return a file's name as the manifest has it."""

@@ -17,6 +17,7 @@ import os
 import platform
 import sys
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ from matplotlib.axes import Axes
 from torch import nn
 
 from dnn_topology.analysis.adversarial.detection import BATCH
-from dnn_topology.runs.detecting import Detecting, Detection, Results
+from dnn_topology.analysis.adversarial.results import DetectResults
+from dnn_topology.runs.detecting import Detection
+from dnn_topology.settings import DetectSettings
 from dnn_topology.nets.data import DataSet, load_data
 from dnn_topology.nets.train import TrainingState, save_weights, train
 from dnn_topology.recording.state_dicts import load_weights
@@ -52,7 +55,7 @@ NETWORKS = [("lenet_300_100", seed) for seed in (0, 1, 2)] + [("lenet", 0)]
 DATA = ("mnist-5k", "digits")
 EPOCHS, LR = 20, 0.05
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
-DETECTION = Detection(
+DETECTION = DetectSettings(
     strengths=(0.05, 0.1, 0.2, 0.3), detectors=SINGLE, batch_sizes=(10, 25, 50, 100), n_inputs=300, n_fit=600
 )
 
@@ -82,8 +85,8 @@ def _carry_out(name: str, folder: Path) -> None:
     about = {"net": net_name, "dataset": data_name, "epochs": EPOCHS, "lr": LR}
     accuracy = _trained(net, data, folder / "weights.pt", int(seed))
     started = time.perf_counter()
-    asked = Detection(**{**vars(DETECTION), "seed": int(seed)})
-    detecting = Detecting(net, data, asked, folder, about=about)
+    asked = replace(DETECTION, seed=int(seed))
+    detecting = Detection(net, data, asked, folder, about=about)
     print(f"{name}: test accuracy {accuracy['test']:.3f}; about {detecting.estimate():.0f} s", flush=True)
     results = detecting.run(lambda line: print(f"{name} {line} ({time.perf_counter() - started:.0f} s)", flush=True))
     table, attacks = results.table(), results.attacks()
@@ -115,7 +118,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def _curves(results: Results) -> dict[str, Any]:
+def _curves(results: DetectResults) -> dict[str, Any]:
     """Return mean Betti curves of batches for the picture: the largest batches, PGD at its strongest."""
     size = max(DETECTION.batch_sizes)
     scores = results.scores(("pgd", max(DETECTION.strengths)))

@@ -4,9 +4,10 @@
     python benchmarks/engines.py --cells 'lenet-e50.*H2' --repeats 5
 
 Every rival has a process of its own, which first computes a small graph, so that imports and loading machine code do
-not count. In every cell the rivals run in turns, so that what slows the machine for a while slows all of them. A time goes
-from the functional graph to the diagrams; `auto` may use every core, the others have one. A rival gives a cell up after
---limit seconds, and then also the higher dimensions of that graph; a run that takes longer than 5 s is not repeated.
+not count. In every cell the rivals run in turns, so that what slows the machine for a while slows all of them. A time
+goes from the functional graph to the diagrams; `auto` may use every core, the others have one. A rival gives a cell up
+after --limit seconds, and then also the higher dimensions of that graph; a run that takes longer than 5 s is not
+repeated.
 What is finished is kept in --work and not measured again; --fresh forgets it.
 """
 
@@ -40,8 +41,9 @@ CURVE_LIMIT = 5  # seconds per point of a scaling curve
 def main() -> None:
     """Measure what is missing, then write the JSON, the table and the plots."""
     options = _options()
-    from graphs import signals  # torch and matplotlib stay out of the processes that are timed
     from report import write_report
+
+    from graphs import signals  # torch and matplotlib stay out of the processes that are timed
 
     files = signals(options.work)
     kept = Kept(options)
@@ -193,8 +195,8 @@ def _options() -> argparse.Namespace:
 
 def _cells(options: argparse.Namespace, files: dict[str, Path]) -> Iterator[tuple[str, Path, int]]:
     """Yield every cell that is asked for: its name, the file of its graph, the dimension."""
-    for scale in SCALES:
-        for max_dim in (1, 2, 3):
+    for max_dim in (2, 1, 3):
+        for scale in SCALES[::-1]:
             for name, file in files.items():
                 cell = f"{name} d≤{2 * scale:g} H{max_dim}"
                 if not options.cells or re.search(options.cells, cell):

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from dnn_topology.recording.activations import record
 from dnn_topology.nets.data import batches, load_data, sample
 from dnn_topology.nets.train import TrainingState, train
 from dnn_topology.nets.zoo import build_net
+from dnn_topology.recording.activations import record
 
 LENET_EPOCHS = (0, 5, 50)
 WIDE_EPOCHS = 2

@@ -27,7 +27,8 @@ def table(results: dict[str, Any]) -> str:
     names = [*machine["engines"]]
     others = [name for name in names if name != "auto" and "morse" not in name]
     lines = [
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB; load average {results['load']}; "
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB; "
+        f"load average {results['load']}; "
         + ", ".join(f"{name} {version}" for name, version in machine["engines"].items() if version),
         "",
         "Seconds from the functional graph to the diagrams (peak MiB), medians of rivals in turns; "
@@ -36,7 +37,7 @@ def table(results: dict[str, Any]) -> str:
         "| graph | " + " | ".join(names) + " | auto / best other | 2 threads / 1 | diagrams equal |",
         "|---" * (len(names) + 4) + "|",
     ]
-    for cell, row in results.get("cells", {}).items():
+    for cell, row in sorted(results.get("cells", {}).items()):
         auto, one = row["auto"]["seconds"], row["morse, 1 thread"]["seconds"]
         times = [row[name]["seconds"] for name in others if row.get(name, {}).get("seconds")]
         best = f"{auto / min(times):.2f}" if times else f"< {auto / row[others[0]]['limit']:.2f}"

@@ -18,7 +18,7 @@ from torch.utils.data import TensorDataset
 
 from dnn_topology import DataSet, Diagrams, build_net, load_data, measure, summarize, train
 from dnn_topology.nets.data import batches
-from dnn_topology.nets.weight_norms import weight_matrices
+from dnn_topology.recording.weight_norms import weight_matrices
 from dnn_topology.nets.train import TrainingState, evaluate
 from dnn_topology.nets.zoo import find_network
 from dnn_topology.store import write_json

@@ -44,6 +44,7 @@ HOMES = {
     "cyclopts": ("cli",),
     "rich": ("progress",),
     "gudhi": ("homology.engines",),
+    "numba": ("homology.engines.morse",),
     "redzed_tda": ("homology.engines.redzed",),
     "holos_tda": ("homology.engines.holos",),
     "ripser": ("homology.engines.ripser",),

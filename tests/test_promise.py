@@ -171,7 +171,9 @@ def test_early_stopping_during_the_training_reads_no_test_data(tmp_path: Path) -
     run = Run.named(TRAINING, tmp_path)
     watch = TrainingWatch(StoppingEpochs(run, STOPPING), StoppingRule(patience=1, min_delta=0.9))
     history = run_training(run, epochs=EPOCHS, should_stop=watch.should_stop)
-    assert history["epoch"].iloc[-1] == watch.decision()[0].stop_epoch < EPOCHS
+    stopped = watch.decision()[0].stop_epoch
+    assert stopped is not None
+    assert history["epoch"].iloc[-1] == stopped < EPOCHS
 
 
 def test_early_stopping_on_test_inputs_is_refused(trained: Run) -> None:
@@ -234,7 +236,7 @@ def test_a_model_of_the_gap_is_fitted_without_the_accuracy_on_test_data(
 
 
 def test_a_model_of_the_gap_of_networks_measured_on_test_inputs_is_refused(gap_table: pd.DataFrame) -> None:
-    with pytest.raises(DnnTopologyError, match="graph_split|training inputs"):
+    with pytest.raises(DnnTopologyError, match=r"graph_split|training inputs"):
         GapModel.fit(gap_table.assign(graph_split="test"))
 
 

@@ -5,6 +5,8 @@ __all__: list[str]
 def __dir__() -> list[str]: ...
 
 # the version, and the one kind of error
+# the flow inside a training loop, and the callbacks of other libraries
+from . import monitors as monitors
 from ._checks import DnnTopologyError as DnnTopologyError
 from ._version import __version__ as __version__
 
@@ -23,6 +25,8 @@ from .analysis.adversarial.old_names import separation as separation
 from .analysis.adversarial.old_names import separations as separations
 from .analysis.adversarial.old_names import watch as watch
 from .analysis.early_stopping import StoppingRule as StoppingRule
+from .analysis.early_stopping import stopping_quantities as stopping_quantities
+from .analysis.features import gap_features as gap_features
 from .analysis.gap import GapModel as GapModel
 
 # signals → functional graphs
@@ -39,8 +43,6 @@ from .homology.dipha import read_dipha as read_dipha
 from .homology.dipha import write_dipha as write_dipha
 from .homology.persistence import persistence as persistence
 from .homology.summaries import summarize as summarize
-
-# the flow inside a training loop
 from .monitors.plain import TopologyMonitor as TopologyMonitor
 from .monitors.stopping import TopologicalEarlyStopping as TopologicalEarlyStopping
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from dnn_topology import pipeline
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.homology.persistence import persistence
 from dnn_topology.runs.measuring import measure_epochs
 from dnn_topology.runs.run import Run
 from dnn_topology.runs.stopping import USUAL, StoppingEpochs
@@ -50,7 +50,6 @@ def test_jobs_at_the_same_time_share_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     limits: list[float] = []
-    persistence = pipeline.persistence
 
     def recorded(graph: Any, *, memory_limit: float, **options: Any) -> Any:
         limits.append(memory_limit)
@@ -59,7 +58,7 @@ def test_jobs_at_the_same_time_share_the_memory(
     def here(work: Callable[[int], Any], tasks: Sequence[int], *_: object, **__: object) -> Iterator[tuple[int, Any]]:
         yield from ((task, work(task)) for task in tasks)
 
-    monkeypatch.setattr(pipeline, "persistence", recorded)
+    monkeypatch.setattr("dnn_topology.pipeline.persistence", recorded)
     monkeypatch.setattr("dnn_topology.work.ledger.work_through", here)
     # a folder of its own, with the same weights: what was measured before would not be measured again
     (tmp_path / "run").mkdir()

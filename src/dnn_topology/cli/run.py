@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
-from dnn_topology.cli.stopping import NEVER, StopFlags, leave, watch_of
+from dnn_topology.cli.stopping import IN_TRAINING, EarlyStop, TrainingRuleFlags, leave, watch_of
 from dnn_topology.progress import answer, progress, say
 from dnn_topology.settings import PictureSettings, RunMeasureSettings, TrainSettings
 from dnn_topology.store import digest_of
@@ -43,7 +43,8 @@ def run(
     no_train: Annotated[bool, Parameter(group=opt.WHAT)] = False,
     seed: Seed = None,
     save_every: SaveEvery = 1,
-    stop: StopFlags = NEVER,
+    early_stop: EarlyStop = None,
+    rule: TrainingRuleFlags = IN_TRAINING,
     settings: opt.MeasureFlags = opt.MEASURE,
     thresholds: Thresholds = (),
     pictures: opt.PictureFlags = opt.DRAW,
@@ -70,6 +71,7 @@ def run(
         no_train: Measure the network as it is: epoch 0 alone.
         seed: Seed of everything random (default: the trial's number).
         save_every: Keep the weights of every so many epochs (0: only of epoch 0, the last, and those asked for).
+        early_stop: 'topology': stop training when the topology of training inputs says so.
         thresholds: Write the Betti numbers of the graph that joins |correlation| ≥ T (with --filtration density: the
             share T of all pairs) to betti_numbers.csv. METIS joins what is above the first T.
         save_path: Where results go.
@@ -92,7 +94,7 @@ def run(
     epochs = sorted({0, *(epochs_test if epochs_test is not None else _usual_epochs(last))})
     check_epochs(epochs)
     if train == 0:
-        if stop.early_stop is not None:
+        if early_stop is not None:
             raise DnnTopologyError(
                 "--early-stop stops a training and --train 0 has none: see `dnn-topology early-stop`"
             )
@@ -104,7 +106,7 @@ def run(
             )
         there = named_run(training, seed, checkpoint, save_path, machine)
         check_measurable(there, measured)
-        watch = watch_of(there, stop, measured, used, save_every=save_every)
+        watch = watch_of(there, early_stop, opt.plain(rule), measured, used, save_every=save_every)
         train_with_progress(there, epochs=last, save_epochs=epochs, save_every=save_every, watch=watch)
         epochs = leave(watch, epochs) if watch else epochs
     if build_graph:
@@ -118,7 +120,8 @@ def train(
     checkpoint: opt.Checkpoint = None,
     seed: Seed = None,
     save_every: SaveEvery = 1,
-    stop: StopFlags = NEVER,
+    early_stop: EarlyStop = None,
+    rule: TrainingRuleFlags = IN_TRAINING,
     save_path: opt.SavePath = opt.RESULTS,
     machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
     resume: Annotated[bool, Theirs] = True,
@@ -130,12 +133,13 @@ def train(
         checkpoint: Start from the weights in this file: a state dict, *.pt or *.safetensors.
         seed: Seed of everything random (default: the trial's number).
         save_every: Keep the weights of every so many epochs (0: only of epoch 0 and the last).
+        early_stop: 'topology': stop training when the topology of training inputs says so.
         save_path: Where results go.
         resume: Go on from what is there; always so.
     """
     del resume
     there = named_run(training, seed, checkpoint, save_path, machine)
-    watch = watch_of(there, stop, RunMeasureSettings(), None, save_every=save_every)
+    watch = watch_of(there, early_stop, opt.plain(rule), RunMeasureSettings(), None, save_every=save_every)
     train_with_progress(there, epochs=n_epochs_train, save_epochs=(), save_every=save_every, watch=watch)
     if watch:
         leave(watch, [])

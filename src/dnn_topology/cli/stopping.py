@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
@@ -27,34 +27,44 @@ Quantity = Literal["midlife", "life", "density", "epsilon"]
 
 
 @dataclass(frozen=True)
-class Stop:
-    """When a training is stopped.
+class Rule:
+    """Which epoch a training should end at.
 
     Attributes:
-        early_stop: 'topology': stop training when the topology of training inputs says so.
-        early_stop_quantity: What of H1 is watched: its midlife, life, or the density or epsilon of its peak.
+        quantity: What of H1 is looked at: its midlife, life, or the density or epsilon of its peak.
         patience: Epochs without a good value before the stop (default: 3).
         min_delta: Share of the lowest value so far by which it must fall; negative: by which it may rise (default:
             -0.15).
     """
 
-    early_stop: Literal["topology"] | None = None
-    early_stop_quantity: Quantity = "midlife"
+    quantity: Quantity = "midlife"
     patience: int | None = None
     min_delta: float | None = None
 
+    @property
+    def plain(self) -> StoppingRule:
+        """The rule as the library knows it."""
+        from dnn_topology.analysis.early_stopping import StoppingRule
 
-NEVER = Stop()
-StopFlags = Annotated[Stop, Parameter(name="*", group=opt.STOPPING)]
+        given: dict[str, Any] = {name: value for name, value in vars(self).items() if value is not None}
+        return StoppingRule(**given)
+
+
+USUAL = Rule()
+RuleFlags = Annotated[Rule, Parameter(name="*", group=opt.STOPPING)]
+EarlyStop = Annotated[Literal["topology"] | None, Parameter(group=opt.STOPPING)]
+_in_training, IN_TRAINING = opt.as_flags(Rule, opt.STOPPING, quantity=Parameter(name="--early-stop-quantity"))
+if TYPE_CHECKING:
+    TrainingRuleFlags: TypeAlias = Rule
+else:
+    TrainingRuleFlags = _in_training
 
 
 def early_stop(
     run: Path,
     /,
     *,
-    quantity: Quantity = "midlife",
-    patience: int | None = None,
-    min_delta: float | None = None,
+    rule: RuleFlags = USUAL,
     draws: int = 20,
     n_inputs: int | None = None,
     max_epsilon: Annotated[float | None, Parameter(group=opt.TOPOLOGY)] = None,
@@ -71,10 +81,6 @@ def early_stop(
 
     Args:
         run: The folder of a run, trial0, that `run` or `train` left.
-        quantity: What of H1 is looked at: its midlife, life, or the density or epsilon of its peak.
-        patience: Epochs without a good value before the stop (default: 3).
-        min_delta: Share of the lowest value so far by which it must fall; negative: by which it may rise (default:
-            -0.15).
         draws: Bootstrap draws of the inputs, which say how sure the choice is.
         n_inputs: Number of training inputs (default: as before, else 1000).
         max_epsilon: End of the filtration, a radius (default: as before, else 0.4).
@@ -88,7 +94,6 @@ def early_stop(
     from dnn_topology.runs.run import Run
     from dnn_topology.runs.stopping import StoppingEpochs, stopping_settings, values_of, write_decision
 
-    rule = _rule(quantity, patience, min_delta)
     if draws < 0:
         raise DnnTopologyError(f"draws must be at least 0, found {draws}")
     there = Run.open(run, data_dir=machine.data_dir, device=machine.place)
@@ -107,12 +112,12 @@ def early_stop(
         if len(epochs) < 2:
             raise
         tables = looked_at.quantities(epochs)
-    decision = rule.decide(values_of(tables, quantity))
+    decision = rule.plain.decide(values_of(tables, rule.quantity))
     _say_which(decision, there)
     sureness = None
     if draws:
-        values = {draw: values_of(tables, quantity, draw=draw) for draw in range(draws + 1)}
-        sureness = rule.sureness({draw: values[draw] for draw in range(1, draws + 1)}, values=values[0])
+        values = {draw: values_of(tables, rule.quantity, draw=draw) for draw in range(draws + 1)}
+        sureness = rule.plain.sureness({draw: values[draw] for draw in range(1, draws + 1)}, values=values[0])
         answer(how_sure(decision, sureness, draws))
     answer(*write_decision(decision, tables, looked_at, looked_at.folder if out is None else out, sureness=sureness))
     if failed:
@@ -120,20 +125,27 @@ def early_stop(
 
 
 def watch_of(
-    run: Run, stop: Stop, settings: RunMeasureSettings, resources: Resources | None, *, save_every: int
+    run: Run,
+    early_stop: str | None,
+    rule: Rule,
+    settings: RunMeasureSettings,
+    resources: Resources | None,
+    *,
+    save_every: int,
 ) -> TrainingWatch | None:
     """Return what the flags of a training ask for, or None."""
-    rule = _rule(stop.early_stop_quantity, stop.patience, stop.min_delta)
-    if stop.early_stop is None:
+    checked = rule.plain
+    if early_stop is None:
         return None
-    from dnn_topology.runs.stopping import USUAL, StoppingEpochs, TrainingWatch
+    from dnn_topology.runs.stopping import USUAL as WATCHED
+    from dnn_topology.runs.stopping import StoppingEpochs, TrainingWatch
     from dnn_topology.settings import Resources
 
     if not save_every:
         raise DnnTopologyError("--early-stop looks at and chooses among the weights that are kept: raise --save-every")
-    watched = replace(settings, max_dim=1, max_epsilon=USUAL.max_epsilon, bootstrap=1)
+    watched = replace(settings, max_dim=1, max_epsilon=WATCHED.max_epsilon, bootstrap=1)
     used = replace(resources or Resources(), jobs=1, isolated=False, scheduler=None, timeout=None)
-    return TrainingWatch(StoppingEpochs(run, watched, resources=used), rule)
+    return TrainingWatch(StoppingEpochs(run, watched, resources=used), checked)
 
 
 def leave(watch: TrainingWatch, wanted: Sequence[int]) -> list[int]:
@@ -152,18 +164,6 @@ def leave(watch: TrainingWatch, wanted: Sequence[int]) -> list[int]:
     _say_which(decision, watch.epochs.run)
     answer(*write_decision(decision, tables, watch.epochs, watch.epochs.folder))
     return [epoch for epoch in tables if epoch in {*wanted, max(tables), decision.chosen_epoch}]
-
-
-def _rule(quantity: str, patience: int | None, min_delta: float | None) -> StoppingRule:
-    """Return the rule that flags ask for."""
-    from dnn_topology.analysis.early_stopping import StoppingRule
-
-    usual = StoppingRule()
-    return StoppingRule(
-        quantity,
-        usual.patience if patience is None else patience,
-        usual.min_delta if min_delta is None else min_delta,
-    )
 
 
 def _measured(looked_at: StoppingEpochs, epochs: list[int]) -> dict[int, pd.DataFrame]:

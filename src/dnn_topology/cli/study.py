@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter, methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -103,12 +104,12 @@ def _announced(
 ) -> str:
     """Return how much work there is, as far as it is known."""
     from dnn_topology.homology.engines.estimate import duration
-    from dnn_topology.runs.study.folder import expected_seconds
+    from dnn_topology.work.expectation import expected_seconds
 
     parts = [f"study: {len(cells)} networks, {len(before.finished)} finished, {len(before.failed)} failed before"]
     if todo:
         work = f"{len(todo)} to do, {sum(cell.epochs for cell in todo)} epochs of training in all"
-        expected = expected_seconds(seconds, todo)
+        expected = expected_seconds(seconds, todo, amount=attrgetter("steps"), like=attrgetter("kind"))
         if expected is None:
             parts.append(f"{work}; how long that takes is known after the first")
         else:
@@ -123,18 +124,22 @@ def _print_status(study: Study, folder: StudyFolder) -> None:
     import pandas as pd
 
     from dnn_topology.homology.engines.estimate import duration
-    from dnn_topology.runs.study.folder import counts_by, expected_seconds
+    from dnn_topology.work.expectation import counts_by, expected_seconds
 
     there = folder.ledger.outcomes(study.cells)
     seconds = folder.seconds(there.finished)
-    expected = expected_seconds(seconds, there.left)
+    expected = expected_seconds(seconds, there.left, amount=attrgetter("steps"), like=attrgetter("kind"))
     answer(
         f"{folder.path}: {len(there.finished)} finished, {len(there.failed)} failed, {len(there.left)} running or left "
         f"of {len(study.cells)}",
         f"time used {duration(sum(seconds.values()))}, expected for what is left "
         f"{'unknown until one is finished' if expected is None else duration(expected)} (of work, on one job)",
     )
-    rows = [(axis, value, *map(str, counts)) for axis in study.axes for value, *counts in counts_by(there, axis)]
+    rows = [
+        (axis, value, *map(str, counts))
+        for axis in study.axes
+        for value, *counts in counts_by(there, methodcaller("value", axis))
+    ]
     if rows:
         print_table(pd.DataFrame(rows, columns=["setting", "value", "finished", "failed", "left"]))
     answer(*(f"failed: {cell}: {_last_line(why)}" for cell, why in there.failed.items()))

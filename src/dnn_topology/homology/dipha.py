@@ -40,6 +40,13 @@ def file_name(epoch: int, *, trial: int, max_epsilon: float, part: str = "") -> 
     return f"adj_epc{epoch}_trl{trial}{'_' if part else ''}{part}_{max_epsilon:g}.bin.out"
 
 
+def written_epochs(folder: Path, *, trial: int, max_epsilon: float) -> set[tuple[int, str]]:
+    """Return the epochs, and the parts of each, of which a folder has diagrams under the original's names."""
+    pattern = rf"adj_epc(\d+)_trl{trial}(?:_((?:part|sample)\d+))?_{re.escape(f'{max_epsilon:g}')}\.bin\.out"
+    matches = (re.fullmatch(pattern, path.name) for path in folder.glob("adj_epc*"))
+    return {(int(match[1]), match[2] or "") for match in matches if match}
+
+
 @checked
 def read_dipha(path: str | Path, *, max_epsilon: float | None = None, max_dim: int | None = None) -> Diagrams:
     """Read a diagram file of DIPHA, such as the original pipeline leaves.

@@ -11,7 +11,6 @@ from torch import nn
 from dnn_topology._checks import DnnTopologyError, nearest
 
 PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
-WRAPPERS = (*PARALLEL, torch._dynamo.OptimizedModule)
 # Where torch, transformers and timm keep their non-linearities; transformers' are no subclasses of torch's.
 ACTIVATION_MODULES = {"activation", "activations"}
 # Calls of functions that are non-linearities. Not softmax, which attention calls to mix tokens.

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.recording.layers import WRAPPERS, inner_module
+from dnn_topology.recording.layers import inner_module
 from dnn_topology.recording.random_states import seeded
 
 __all__ = ["borrowed", "seeded"]
@@ -112,11 +112,7 @@ def _wrappers_removed(model: nn.Module) -> Iterator[None]:
     with contextlib.ExitStack() as restoring:
         for parent in [*model.modules()]:
             for name, child in [*parent._modules.items()]:
-                if (
-                    isinstance(child, nn.Module)
-                    and inner_module(child) is not None
-                    and not isinstance(parent, WRAPPERS)
-                ):
+                if isinstance(child, nn.Module) and inner_module(child) is not None and inner_module(parent) is None:
                     restoring.callback(parent._modules.__setitem__, name, child)
                     parent._modules[name] = _innermost(child)
         yield

@@ -30,7 +30,7 @@ from typing import Any
 
 from dnn_topology._checks import DnnTopologyError, nearest
 from dnn_topology.homology.diagrams import Diagrams
-from dnn_topology.homology.dipha import file_name, read_dipha
+from dnn_topology.homology.dipha import file_name, read_dipha, written_epochs
 from dnn_topology.runs.run import Run, epochs_in, listed
 from dnn_topology.settings import RunMeasureSettings
 from dnn_topology.work import stamps
@@ -79,12 +79,15 @@ class RunMeasurement:
     def epochs(self, graph: str = "") -> list[int]:
         """Return the epochs that have diagrams, in order."""
         named = f"_{graph}" if graph else ""
-        return sorted(epochs_in(self.folder, rf"epoch(\d+){named}\.npz") | self._original_epochs(named))
+        return sorted(
+            epochs_in(self.folder, rf"epoch(\d+){named}\.npz")
+            | {epoch for epoch, name in self._originals if name == graph}
+        )
 
     def graphs(self) -> list[str]:
         """Return the names of the graphs that have diagrams: "" for one graph per epoch, else "part0", …."""
         matches = [re.fullmatch(rf"epoch\d+(?:_({GRAPH}))?\.npz", path.name) for path in self.folder.glob("epoch*")]
-        names = {match[1] or "" for match in matches if match} or self._original_graphs() or {""}
+        names = {match[1] or "" for match in matches if match} or {name for _, name in self._originals} or {""}
         return sorted(names, key=lambda name: (len(name), name))
 
     def load(self, epochs: Sequence[int] | None = None, *, graph: str = "") -> dict[int, Diagrams]:
@@ -122,21 +125,12 @@ class RunMeasurement:
         ours = self.diagrams_file(epoch, graph)
         return Diagrams.load(ours) if ours.exists() else read_dipha(self.dipha_file(epoch, graph))
 
-    def _original_epochs(self, named: str) -> set[int]:
-        """Return the epochs of the original's own results."""
+    @property
+    def _originals(self) -> set[tuple[int, str]]:
+        """The epochs and graphs of the original's own results; beside a run of ours lie files of whatever run."""
         if not self.is_original:
-            return set()  # files beside a run of ours may be of other settings, or of a run that was deleted
-        ending = re.escape(f"_trl{self.run.trial}{named}_{self.settings.max_epsilon:g}.bin.out")
-        return epochs_in(self.run.original_folder, rf"adj_epc(\d+){ending}")
-
-    def _original_graphs(self) -> set[str]:
-        """Return the names of the graphs of the original's own results."""
-        folder, end = self.run.original_folder, re.escape(f"_{self.settings.max_epsilon:g}.bin.out")
-        if not self.is_original or not folder.is_dir():
             return set()
-        pattern = rf"adj_epc\d+_trl{self.run.trial}(?:_({GRAPH}))?{end}"
-        matches = [re.fullmatch(pattern, path.name) for path in folder.iterdir()]
-        return {match[1] or "" for match in matches if match}
+        return written_epochs(self.run.original_folder, trial=self.run.trial, max_epsilon=self.settings.max_epsilon)
 
 
 def measurements_of(run: Run) -> list[RunMeasurement]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 STEM, RESULTS = "early_stopping", "epoch*.csv"
 USUAL = RunMeasureSettings(max_dim=1, max_epsilon=MAX_EPSILON)
+OPTIONS = RunMeasureSettings.__dataclass_fields__
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +162,7 @@ def stopping_settings(run: Run, **asked: Any) -> RunMeasureSettings:
     known: dict[str, Any] = {}
     if any((run.folder / STEM).glob(RESULTS)):
         there = stamps.read_settings(run.folder / STEM, RunMeasureSettings)
-        known = {name: value for name, value in asdict(there).items() if name in asked}
+        known = {name: value for name, value in asdict(there).items() if name in OPTIONS}
     wanted = {**known, **{name: value for name, value in asked.items() if value is not None}}
     if wanted.get("layers") is not None:
         wanted["layers"] = tuple(wanted["layers"])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-CONNECT = 5.0  # seconds to reach the scheduler
+CONNECT = 15.0  # seconds to reach the scheduler
 POLL = 2.0  # seconds between two looks at whether the cluster is still there
 GONE = 30.0  # seconds after which a scheduler that was lost is given up
 ONE_AT_A_TIME = threading.Lock()  # a worker with several threads would share torch's random state among tasks

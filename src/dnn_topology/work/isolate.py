@@ -177,6 +177,7 @@ def _die_with_parent() -> None:
 
     A thread that waits for the parent's end, as elsewhere, cannot act while an engine's own code holds the
     interpreter, which may be for minutes. Without Linux, or where it is forbidden, that thread alone remains.
+    By the parent Linux means the thread that started this process, which the loop over `isolated` does not outlive.
     """
     parent = multiprocessing.parent_process()
     if not sys.platform.startswith("linux") or parent is None:

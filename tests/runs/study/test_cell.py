@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.analysis.network_features import network_features
 from dnn_topology.nets.data import batches, load_data, sample
 from dnn_topology.nets.zoo import build_net
 from dnn_topology.pipeline import measure
 from dnn_topology.runs.study.cell import run_cell
-from dnn_topology.runs.study.features import network_features
 from dnn_topology.runs.study.grid import Study
 
 FIRST = [

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +10,10 @@ import pytest
 
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.runs.study.cell import Cell, CellResult
-from dnn_topology.runs.study.folder import StudyFolder, counts_by, expected_seconds
+from dnn_topology.runs.study.folder import StudyFolder
 from dnn_topology.runs.study.grid import Study
 from dnn_topology.settings import Resources
+from dnn_topology.work.expectation import counts_by, expected_seconds
 from dnn_topology.work.isolate import Failure
 from dnn_topology.work.ledger import Outcomes
 
@@ -138,15 +139,19 @@ def test_a_damaged_or_lost_file_of_a_cell_is_seen_and_the_cell_done_again(study:
             assert runner.ran == [cell]
 
 
+def expected(seconds: Mapping[Cell, float], left: Sequence[Cell]) -> float | None:
+    return expected_seconds(seconds, left, amount=lambda cell: cell.steps, like=lambda cell: cell.kind)
+
+
 def test_the_progress_counts_cells_by_each_axis_and_expects_time_as_their_like_took(
     study: Study, folder: StudyFolder
 ) -> None:
-    assert expected_seconds({}, study.cells) is None
+    assert expected({}, study.cells) is None
     with pytest.raises(KeyboardInterrupt):
         run_study(study, folder, Runner(failing=[1], stop_after=3))
     there = folder.ledger.outcomes(study.cells)
     assert (len(there.finished), len(there.failed), len(there.left)) == (1, 2, 1)
-    assert counts_by(there, "width") == [("0.1", 0, 1, 1), ("0.2", 1, 1, 0)]
+    assert counts_by(there, lambda cell: cell.value("width")) == [("0.1", 0, 1, 1), ("0.2", 1, 1, 0)]
     seconds = folder.seconds(there.finished)
-    assert sum(seconds.values()) == expected_seconds(seconds, there.left) == 3.0
-    assert expected_seconds(seconds, [replace(there.left[0], epochs=5)]) == pytest.approx(6.0)
+    assert sum(seconds.values()) == expected(seconds, there.left) == 3.0
+    assert expected(seconds, [replace(there.left[0], epochs=5)]) == pytest.approx(6.0)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.analysis.network_features import network_features
 from dnn_topology.pipeline import Snapshot, measured_graphs
 from dnn_topology.runs.run import Run
-from dnn_topology.runs.study.features import network_features
 from dnn_topology.settings import Compute, RunMeasureSettings, TrainSettings
 
 if TYPE_CHECKING:
@@ -85,6 +85,20 @@ class Cell:
     def measured_how(self) -> Row:
         """The columns that say how the cell is measured."""
         return measured_how(self.settings, draws=self.draws)
+
+    @property
+    def steps(self) -> int:
+        """How much work it is, in epochs."""
+        return self.epochs + 1
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """What cells have in common that take as long per epoch."""
+        return self.training.net, self.training.dataset
+
+    def value(self, axis: str) -> Value:
+        """Return its value of a setting."""
+        return {**self.columns, **self.measured_how}.get(axis)
 
     def __str__(self) -> str:
         varied = _unusual(asdict(self.training), asdict(TrainSettings()))

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, shown
@@ -185,38 +182,6 @@ class StudyFolder(Work[Cell, CellResult]):
         if importlib.util.find_spec("pyarrow"):
             with store.atomic(self.path / f"{name}.parquet") as temporary:
                 table.to_parquet(temporary, index=False)
-
-
-def counts_by(outcomes: Outcomes[Cell], axis: str) -> list[tuple[str, int, int, int]]:
-    """Return, for each value of a setting, the value and how many cells are finished, failed and left."""
-    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
-    groups: Sequence[Sequence[Cell]] = (outcomes.finished, [*outcomes.failed], outcomes.left)
-    for place, cells in enumerate(groups):
-        for cell in cells:
-            counts[str({**cell.columns, **cell.measured_how}.get(axis))][place] += 1
-    return [(value, *numbers) for value, numbers in sorted(counts.items())]  # type: ignore[misc]
-
-
-def expected_seconds(seconds: Mapping[Cell, float], left: Sequence[Cell]) -> float | None:
-    """Return the seconds of work that cells will take: per epoch as those of their network and data set, or as all.
-
-    Args:
-        seconds: Finished cell → how long it took.
-        left: The cells to come.
-
-    Returns:
-        The sum, or None while nothing is known.
-    """
-    if not seconds:
-        return None if left else 0.0
-    rates: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for cell, taken in seconds.items():
-        rates[cell.training.net, cell.training.dataset].append(taken / (cell.epochs + 1))
-    everywhere = float(np.mean([rate for each in rates.values() for rate in each]))
-    return sum(
-        (cell.epochs + 1) * float(np.mean(rates.get((cell.training.net, cell.training.dataset), [everywhere])))
-        for cell in left
-    )
 
 
 def _wrong_rows(rows: Sequence[Row], cell: Cell) -> str | None:

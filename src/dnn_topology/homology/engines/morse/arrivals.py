@@ -44,7 +44,7 @@ def add_list(sums: Int32s, which: Whole, length: Whole, pool: Int32s, begin: Who
 
 @kernel
 def add_up(
-    targets: Int64s, begin: Whole, end: Whole, spans: Int64s, pool: Int32s, used: Whole, sums: Int32s
+    targets: Int32s, begin: Whole, end: Whole, spans: Int64s, pool: Int32s, used: Whole, sums: Int32s
 ) -> tuple[Whole, Whole, Whole]:
     """Add what arrives from the targets begin … end - 1; where at most one of them is not zero, its list is shared.
 
@@ -108,7 +108,7 @@ def add_ways(ways: Ways, rows: Int32s, n_rows: int) -> tuple[Int32s, Int64s]:
 @entry
 def go_up(
     arrows: Int64s,
-    targets: Int64s,
+    targets: Int32s,
     rows: Int32s,
     spans: Int64s,
     pool: Int32s,
@@ -158,7 +158,7 @@ def go_up(
 
 @entry
 def add_faces(
-    targets: Int64s, faces: Int64s, spans: Int64s, boundaries: Int64s, pool: Int32s, sums: Int32s, state: Int64s
+    targets: Int32s, faces: Int64s, spans: Int64s, boundaries: Int64s, pool: Int32s, sums: Int32s, state: Int64s
 ) -> bool:
     """Add up what arrives from the faces of each critical simplex; return True where the pool is full, else False."""
     c, used = state[2], state[1]
@@ -173,12 +173,11 @@ def add_faces(
 
 
 @entry
-def match_names(edges: Int64s, codes: Int64s, names: Int64s, values: Int32s) -> Int32s:
-    """Return for each name (edge, code) the value of the equal one among edges and codes, or -1; both lists rise."""
-    matched, i = np.full(len(names), -1, np.int32), 0
+def match_names(edges: Int64s, codes: Int64s, names: Int64s, values: Int32s, matched: Int32s) -> None:
+    """Write for each name (edge, code) the value of the equal one among edges and codes, or -1; both lists rise."""
+    i = 0
     for k in range(len(names)):
         while i < len(edges) and (edges[i] < names[k, 0] or (edges[i] == names[k, 0] and codes[i] < names[k, 1])):
             i += 1
-        if i < len(edges) and edges[i] == names[k, 0] and codes[i] == names[k, 1]:
-            matched[k] = values[i]
-    return matched
+        is_there = i < len(edges) and edges[i] == names[k, 0] and codes[i] == names[k, 1]
+        matched[k] = values[i] if is_there else -1

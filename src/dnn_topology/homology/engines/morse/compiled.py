@@ -19,15 +19,20 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 ENTRIES: dict[str, Any] = {}  # the compiled functions that Python calls, by name
 
 
+# Numba counts references to arrays at every call, with instructions that lock the memory bus: more than half of the
+# time of the flow. Compiled without its runtime, a function counts none; it then can make no array, and is given all.
+OPTIONS = {"nogil": True, "boundscheck": False, "_nrt": False}
+
+
 def kernel(function: Function) -> Function:
     """Compile a function that other compiled functions call, without the interpreter's lock."""
-    compiled: Function = numba.njit(nogil=True, boundscheck=False)(function)
+    compiled: Function = numba.njit(forceinline=True, **OPTIONS)(function)
     return compiled
 
 
 def entry(function: Function) -> Function:
     """Compile a function that Python calls, and keep its machine code on disk for later processes."""
-    compiled = kernel(function)
+    compiled: Function = numba.njit(**OPTIONS)(function)
     if not numba.config.DISABLE_JIT:
         ENTRIES[function.__name__] = compiled
         _keep_on_disk(compiled)

@@ -16,9 +16,12 @@ from dnn_topology.homology.engines.morse.descent import (
 )
 
 MULTIPLIER = 1327217885  # odd, about 2^31 divided by the golden ratio: with 32 bits it makes at most 63
-# What a search stands at: the edge, the first simplex of that edge, the next to step down from, and the two numbers.
-EDGE, START, DONE, COUNT, ARROWS = range(5)
+# What a search stands at: the edge, the first simplex of that edge, the next to step down from, how many there are; how
+# many arrows there are, how many chunks of them, which bucket is open, and how many arrows it holds.
+EDGE, START, DONE, COUNT, ARROWS, CHUNKS, BUCKET, OPEN = range(8)
 ROOM = 5  # arrows that a simplex may have
+BITS = 9  # 2^BITS edges have one bucket: few enough that the arrows of a bucket stay near the processor
+CHUNK = 64  # arrows
 
 
 @kernel
@@ -94,11 +97,49 @@ def vanishing(links: Int32s, edge: Whole, rests: Int32s | None, lowers: Int32s |
 
 
 @kernel
-def point(arrows: Int64s, heads: Int32s, n_arrows: Whole, edge: Whole, code: Whole) -> Whole:
-    """Add an arrow to a simplex, and to the list of those to its edge; return how many there are."""
-    arrows[n_arrows, 0], arrows[n_arrows, 1] = code, heads[edge]
-    heads[edge] = n_arrows
-    return n_arrows + 1
+def point(
+    store: Int64s, chains: Int32s, tails: Int64s, opened: Int64s, heads: Int32s, state: Int64s, edge: Whole, code: Whole
+) -> None:
+    """Add an arrow to a simplex; see `Search` for what it is written into."""
+    arrow, bucket = state[ARROWS], np.int64(edge) >> BITS
+    state[ARROWS] = arrow + 1
+    if bucket == state[BUCKET]:
+        put_open(opened, heads, state, np.int64(edge) & (2**BITS - 1), code, arrow)
+        return
+    at = tails[bucket, 0]
+    if at % CHUNK == 0:  # none yet, or full
+        chains[state[CHUNKS]] = at // CHUNK - 1
+        at = state[CHUNKS] * CHUNK
+        state[CHUNKS] += 1
+    store[at, 0], store[at, 1] = code, (arrow << BITS) | (np.int64(edge) & (2**BITS - 1))
+    tails[bucket, 0] = at + 1
+    tails[bucket, 1] += 1
+
+
+@kernel
+def put_open(opened: Int64s, heads: Int32s, state: Int64s, place: Whole, code: Whole, arrow: Whole) -> None:
+    """Put an arrow into the open bucket, at the head of the list of its edge."""
+    at = state[OPEN]
+    opened[at, 0], opened[at, 1], opened[at, 2] = code, heads[place], arrow
+    heads[place] = at
+    state[OPEN] = at + 1
+
+
+@kernel
+def open_bucket(
+    store: Int64s, chains: Int32s, tails: Int64s, opened: Int64s, heads: Int32s, state: Int64s, bucket: Whole
+) -> None:
+    """Sort the arrows of a bucket into lists, one per edge."""
+    state[BUCKET], state[OPEN] = bucket, 0
+    for place in range(len(heads)):
+        heads[place] = -1
+    end = tails[bucket, 0]
+    chunk = (end - 1) // CHUNK
+    while chunk >= 0:
+        for i in range(chunk * CHUNK, end):
+            put_open(opened, heads, state, store[i, 1] & (2**BITS - 1), store[i, 0], store[i, 1] >> BITS)
+        chunk = np.int64(chains[chunk])
+        end = (chunk + 1) * CHUNK
 
 
 @entry
@@ -110,18 +151,20 @@ def set_out(
     lowers: Int32s | None,
     critical: Int32s,
     faces: Int64s,
+    store: Int64s,
+    chains: Int32s,
+    tails: Int64s,
+    opened: Int64s,
     heads: Int32s,
-    arrows: Int64s,
     state: Int64s,
+    steps: Int64s,
 ) -> None:
     """Write down the arrows of the faces of critical simplices, and where those of each begin and end; see `Search`."""
-    steps, n_arrows = np.empty((5, 2), np.int64), state[ARROWS]
     for c in range(len(critical)):
-        faces[c, 0] = n_arrows
+        faces[c, 0] = state[ARROWS]
         for i in range(faces_of(steps, table, ranks, links, rests, lowers, critical, c)):
-            n_arrows = point(arrows, heads, n_arrows, np.uint64(steps[i, 0]), steps[i, 1])
-        faces[c, 1] = n_arrows
-    state[ARROWS] = n_arrows
+            point(store, chains, tails, opened, heads, state, steps[i, 0], steps[i, 1])
+        faces[c, 1] = state[ARROWS]
 
 
 @entry
@@ -132,50 +175,58 @@ def go_down(  # noqa: C901  # one loop over edges, arrows and simplices that sha
     rests: Int32s | None,
     lowers: Int32s | None,
     begin: Whole,
+    store: Int64s,
+    chains: Int32s,
+    tails: Int64s,
+    opened: Int64s,
     heads: Int32s,
-    arrows: Int64s,
+    state: Int64s,
+    steps: Int64s,
+    targets: Int32s,
     names: Int64s,
     spans: Int64s,
     numbers: Int32s,
-    state: Int64s,
 ) -> bool:
     """Go from an edge down to the edge `begin`; return True where an array is full, else False; see `Search`.
 
-    No array is replaced within the loop: Numba would count references in every round.
+    `steps` (5, 2) is to work in.
     """
-    edge, start, done, count, n_arrows = state[EDGE], state[START], state[DONE], state[COUNT], state[ARROWS]
-    steps, is_full = np.empty((5, 2), np.int64), False
-    while edge >= begin:
-        zero = vanishing(links, edge, rests, lowers)
-        arrow = np.int64(heads[np.uint64(edge)])
-        while arrow >= 0:
-            code, after = arrows[np.uint64(arrow), 0], arrows[np.uint64(arrow), 1]
-            number = np.int64(-1)
+    edge, start, done, count = state[EDGE], state[START], state[DONE], state[COUNT]
+    is_full = False
+    while edge >= begin and not is_full:
+        if edge >> BITS != state[BUCKET]:
+            if tails[edge >> BITS, 1] + ROOM > len(opened):
+                is_full = True
+                break
+            open_bucket(store, chains, tails, opened, heads, state, edge >> BITS)
+        zero, place = vanishing(links, edge, rests, lowers), np.uint64(edge & (2**BITS - 1))
+        at = np.int64(heads[place])
+        while at >= 0:
+            code, number = opened[np.uint64(at), 0], np.int64(-1)
             if code != zero:
-                at = place_of(numbers, names, start, code)
-                if numbers[at] < start:
+                where = place_of(numbers, names, start, code)
+                if numbers[where] < start:
                     if count == len(names) or 2 * (count - start) >= len(numbers):
                         is_full = True
                         break
-                    names[count, 0], names[count, 1], numbers[at] = edge, code, count
+                    names[count, 0], names[count, 1], numbers[where] = edge, code, count
                     count += 1
-                number = np.int64(numbers[at])
-            arrows[np.uint64(arrow), 1] = number
-            arrow = after
-        heads[np.uint64(edge)] = arrow
+                number = np.int64(numbers[where])
+            targets[opened[np.uint64(at), 2]] = number
+            at = opened[np.uint64(at), 1]
+        heads[place] = at
         while done < count and not is_full:
-            if n_arrows + ROOM > len(arrows):
+            room = min(len(targets) - state[ARROWS], len(chains) - state[CHUNKS], len(opened) - state[OPEN])
+            if room < ROOM:
                 is_full = True
                 break
-            spans[done, 0] = n_arrows
+            spans[done, 0] = state[ARROWS]
             for i in range(descend(steps, table, ranks, links, rests, lowers, edge, names[done, 1])):
-                n_arrows = point(arrows, heads, n_arrows, np.uint64(steps[i, 0]), steps[i, 1])
-            spans[done, 1] = n_arrows
+                point(store, chains, tails, opened, heads, state, steps[i, 0], steps[i, 1])
+            spans[done, 1] = state[ARROWS]
             done += 1
-        if is_full:
-            break
-        if heads[np.uint64(edge)] < 0:
+        if heads[place] < 0 and not is_full:
             edge -= 1
             start = count
-    state[EDGE], state[START], state[DONE], state[COUNT], state[ARROWS] = edge, start, done, count, n_arrows
+    state[EDGE], state[START], state[DONE], state[COUNT] = edge, start, done, count
     return is_full

@@ -98,22 +98,32 @@ def in_triangle(graph: FunctionalGraph, degrees: Int64s) -> NDArray[np.bool_]:
     begins = np.zeros(graph.n_nodes + 1, np.int64)
     np.cumsum(degrees, out=begins[1:])
     found = np.zeros(graph.n_nodes, np.bool_)
-    mark_triangles(graph.rows, graph.cols, begins, np.empty(2 * graph.n_edges, np.int32), found)
+    near, neighbours = np.full(graph.n_nodes, -1, np.int32), np.empty(2 * graph.n_edges, np.int32)
+    mark_triangles(graph.rows, graph.cols, begins, begins[:-1].copy(), neighbours, near, found)
     return found
 
 
 @entry
-def mark_triangles(rows: Int32s, cols: Int32s, begins: Int64s, neighbours: Int32s, found: NDArray[np.bool_]) -> None:
+def mark_triangles(
+    rows: Int32s,
+    cols: Int32s,
+    begins: Int64s,
+    ends: Int64s,
+    neighbours: Int32s,
+    near: Int32s,
+    found: NDArray[np.bool_],
+) -> None:
     """Mark the corners of triangles, looking at a vertex until a triangle is found.
 
     Args:
         rows: One end of each edge.
         cols: The other.
         begins: Where the neighbours of each vertex begin.
+        ends: The same; to work in.
         neighbours: To be filled.
+        near: -1 for each vertex; to work in.
         found: False for each vertex; receives the answer.
     """
-    ends, near = begins[:-1].copy(), np.full(len(found), -1, np.int32)
     for e in range(len(rows)):
         a, b = rows[e], cols[e]
         neighbours[ends[a]], neighbours[ends[b]] = b, a

@@ -9,7 +9,7 @@ import numpy as np
 from dnn_topology.homology.engines.morse.arrivals import add_ways, match_names
 from dnn_topology.homology.engines.morse.compiled import is_ready
 from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
-from dnn_topology.homology.engines.morse.reduction import Columns, joining, reduce_columns
+from dnn_topology.homology.engines.morse.reduction import Columns, joining_edges, reduce_columns
 from dnn_topology.homology.engines.morse.stretches import match_and_flow
 from dnn_topology.homology.engines.morse.ways import Ways
 
@@ -81,10 +81,10 @@ def reduce_graph(graph: FunctionalGraph, *, max_dim: int, threads: int) -> Reduc
     order = sort(graph)
     if max_dim == 0:
         edges = np.arange(graph.n_edges)
-        return Reduced(order, [], edges[joining(graph.n_nodes, order.links, edges)], [])
+        return Reduced(order, [], edges[joining_edges(graph.n_nodes, order.links, edges)], [])
     critical_simplices, ways = match_and_flow(order, rank_table(order), max_dim=max_dim, threads=threads)
     edges = np.flatnonzero(order.links[:, 2] < 0)
-    negative = joining(graph.n_nodes, order.links, edges)
+    negative = joining_edges(graph.n_nodes, order.links, edges)
     joins, levels = edges[negative], []
     codes = np.zeros(len(edges), np.int64)
     for dim in range(1, max_dim + 1):
@@ -115,7 +115,9 @@ def _rows(
     met = np.flatnonzero(ways.arrows[:, 0] == ways.arrows[:, 1])
     by_name = np.lexsort((codes, edges))
     wanted = met[np.lexsort((ways.names[met, 1], ways.names[met, 0]))]
-    rows[wanted] = match_names(edges[by_name], codes[by_name], ways.names[wanted], row_of[by_name])
+    matched = np.empty(len(wanted), np.int32)
+    match_names(edges[by_name], codes[by_name], ways.names[wanted], row_of[by_name], matched)
+    rows[wanted] = matched
     return rows
 
 

@@ -13,7 +13,6 @@ from dnn_topology.homology.engines.morse.bits import (
     ZERO,
     Int32s,
     Int64s,
-    Whole,
     Words,
     bit,
     highest,
@@ -22,10 +21,16 @@ from dnn_topology.homology.engines.morse.bits import (
 from dnn_topology.homology.engines.morse.compiled import entry
 
 
+def joining_edges(n_vertices: int, links: Int32s, critical: Int64s) -> NDArray[np.bool_]:
+    """Return for each critical edge, in order, whether it joins two components: (k,), bool."""
+    joins = np.zeros(len(critical), np.bool_)
+    joining(np.arange(n_vertices), links, critical, joins)
+    return joins
+
+
 @entry
-def joining(n_vertices: Whole, links: Int32s, critical: Int64s) -> NDArray[np.bool_]:
-    """Return for each critical edge, in order, whether it joins two components (union-find): (k,), bool."""
-    above, joins = np.arange(n_vertices), np.zeros(len(critical), np.bool_)
+def joining(above: Int64s, links: Int32s, critical: Int64s, joins: NDArray[np.bool_]) -> None:
+    """Find the edges that join two components, by union-find; `above` (n_vertices,) has each vertex alone at first."""
     for k in range(len(critical)):
         a, b = np.int64(links[critical[k], 0]), np.int64(links[critical[k], 1])
         while above[a] != a:
@@ -37,7 +42,6 @@ def joining(n_vertices: Whole, links: Int32s, critical: Int64s) -> NDArray[np.bo
         if a != b:
             above[a] = b
             joins[k] = True
-    return joins
 
 
 class Columns(NamedTuple):

@@ -19,7 +19,7 @@ from dnn_topology.homology.engines.morse.sweep import Room, Tables, match_links
 from dnn_topology.homology.engines.morse.ways import Search, Ways
 
 PER_THREAD = 6  # stretches: enough of them that no thread waits long for another
-FEW = 30_000  # edges, up to which one thread is as fast as several
+FEW = 100_000  # edges, up to which one thread is as fast as several
 WORK = 2.5  # the work on all edges up to one grows like its rank to this power, on real graphs
 
 Stretch = tuple[int, int]  # the first edge, and the first that is left out

@@ -100,9 +100,10 @@ def _sweep(room: Room, stretch: tuple[int, int], tables: Tables, used: Int64s, m
     work = (room.adjacent, room.sets, room.links, *stretch, used)
     if max_dim == 1:
         return int(sweep_pieces(*work, triangles))
+    before = np.zeros_like(used)
     if max_dim == 2:
-        return int(sweep_vertices(*work, rests, triangles, tetrahedra))
-    return int(sweep_lower_links(*work, rests, lowers, triangles, tetrahedra, four_simplices))
+        return int(sweep_vertices(*work, before, rests, triangles, tetrahedra))
+    return int(sweep_lower_links(*work, before, rests, lowers, triangles, tetrahedra, four_simplices))
 
 
 @kernel
@@ -122,6 +123,13 @@ def join(adjacent: Words, a: Whole, b: Whole) -> None:
     """Make a and b neighbours."""
     adjacent[a, b >> SIX] |= bit(b)
     adjacent[b, a >> SIX] |= bit(a)
+
+
+@kernel
+def copy(source: Int64s, target: Int64s) -> None:
+    """Copy what is used, or was."""
+    for k in range(len(source)):
+        target[k] = source[k]
 
 
 @entry
@@ -181,12 +189,12 @@ def sweep_vertices(
     begin: Whole,
     end: Whole,
     used: Int64s,
+    before: Int64s,
     rests: Int32s,
     triangles: Int32s,
     tetrahedra: Int32s,
 ) -> Whole:
     """Match the links of some edges for H2: see `match_vertices` and, for arguments and answer, `sweep_pieces`."""
-    before = np.zeros_like(used)
     for e in range(begin, end):
         a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
         links[e, 3] = used[RESTS]
@@ -194,10 +202,10 @@ def sweep_vertices(
             continue
         n = link(adjacent, sets, a, b)
         if n:
-            before[:] = used
+            copy(used, before)
             links[e, 2] = match_vertices(adjacent, sets, ZERO, n, e, np.int64(-1), rests, triangles, tetrahedra, used)
             if used[RESTS] > len(rests) or used[TRIANGLES] > len(triangles) or used[TETRAHEDRA] > len(tetrahedra):
-                used[:] = before
+                copy(before, used)
                 return e
         join(adjacent, a, b)
     return end
@@ -211,6 +219,7 @@ def sweep_lower_links(
     begin: Whole,
     end: Whole,
     used: Int64s,
+    before: Int64s,
     rests: Int32s,
     lowers: Int32s,
     triangles: Int32s,
@@ -218,7 +227,6 @@ def sweep_lower_links(
     four_simplices: Int32s,
 ) -> Whole:
     """Match the links of some edges for H3: see `match_lower_links` and, for arguments and answer, `sweep_pieces`."""
-    before = np.zeros_like(used)
     for e in range(begin, end):
         a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
         links[e, 3] = used[RESTS]
@@ -226,13 +234,13 @@ def sweep_lower_links(
             continue
         n = link(adjacent, sets, a, b)
         if n:
-            before[:] = used
+            copy(used, before)
             links[e, 2] = match_lower_links(
                 adjacent, sets, n, e, rests, lowers, triangles, tetrahedra, four_simplices, used
             )
             is_full = used[RESTS] > len(rests) or used[LOWERS] > len(lowers) or used[TRIANGLES] > len(triangles)
             if is_full or used[TETRAHEDRA] > len(tetrahedra) or used[FOUR_SIMPLICES] > len(four_simplices):
-                used[:] = before
+                copy(before, used)
                 return e
         join(adjacent, a, b)
     return end

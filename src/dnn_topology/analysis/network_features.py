@@ -27,7 +27,7 @@ def network_features(net: nn.Module, drawn: Sequence[Diagrams]) -> dict[str, flo
         The columns of `gap_features` and `weight_norms`, and `neural_persistence`. A feature that is not defined in
         one draw is not defined.
     """
-    from dnn_topology.nets.weight_norms import weight_matrices, weight_norms
+    from dnn_topology.recording.weight_norms import weight_matrices, weight_norms
 
     each = [gap_features(found) for found in drawn]
     topology = {name: float(np.mean([one[name] for one in each])) for name in each[0]}

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.nets.weight_norms import weight_matrices, weight_norms
 from dnn_topology.nets.zoo import build_net
+from dnn_topology.recording.weight_norms import weight_matrices, weight_norms
 
 
 def test_norms_are_those_of_the_singular_values() -> None:

@@ -74,6 +74,8 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         "plot_diagram": (dt.plot_diagram, {"source": diagrams}),
         "plot_history": (dt.plot_history, {"topology": {0: measurement, 1: measurement}, "dim": 1}),
         "plot_early_stopping": (dt.plot_early_stopping, {"decision": decision}),
+        "gap_features": (dt.gap_features, {"diagrams": diagrams, "min_persistence": 0.0, "essential": "drop"}),
+        "stopping_quantities": (dt.stopping_quantities, {"diagrams": diagrams}),
         "GapModel.fit": (dt.GapModel.fit, {"table": table, "features": "lambda-mu", "method": "linear"}),
         "FunctionalGraph.from_distances": (
             dt.FunctionalGraph.from_distances,
@@ -96,7 +98,7 @@ ELSEWHERE = {
         "separations",
         "watch",
     ),
-    *("attack", "fit_detectors", "compare_detectors", "train", "read_dipha", "write_dipha", "__version__"),
+    *("attack", "fit_detectors", "compare_detectors", "train", "read_dipha", "write_dipha", "__version__", "monitors"),
 }
 
 

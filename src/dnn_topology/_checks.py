@@ -244,7 +244,7 @@ def _is_whole(found: Any) -> bool:
 def _is_finite(found: Any) -> bool:
     """Return whether a value is a number that is a finite float; a whole number may be too large to be one."""
     try:
-        return _is_number(found) and math.isfinite(found)
+        return _is_number(found) and not _is_long(found) and math.isfinite(found)  # NumPy takes no longer ones
     except OverflowError:
         return False
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_types
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.settings import MIN_PERSISTENCE
@@ -22,6 +23,7 @@ QUANTITIES = {"density": "peak_density", "epsilon": "peak_epsilon", "midlife": "
 BAND = (0.05, 0.95)
 
 
+@checked
 def stopping_quantities(diagrams: Diagrams) -> dict[str, float]:
     """Return what a rule may watch, by name.
 

@@ -6,7 +6,7 @@ EDITABLE ?= -e
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench fuzz clean
 
 demo: $(VENV)/.base
 	$(BIN)/dnn-topology demo
@@ -23,6 +23,12 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(PIP) install --quiet --constraint constraints.txt $(EDITABLE) '.[bench]'
 	$(BIN)/python benchmarks/engines.py
+
+# Not part of the tests: damages files of every format, COUNT times each.
+COUNT ?= 5000
+SEED ?= 1
+fuzz: $(VENV)/.dev
+	$(BIN)/python benchmarks/fuzz.py $(COUNT) $(SEED)
 
 clean:
 	rm -rf $(VENV) demo_results

@@ -44,7 +44,7 @@ def mutations(content: bytes, *, n: int = 300, seed: int = 0) -> Iterator[bytes]
 
 
 def text_mutations(content: bytes, *, n: int = 300, seed: int = 0) -> Iterator[bytes]:
-    """Yield n versions of a text file with other values, lines, encodings and ends of line, and with all other damage."""
+    """Yield n versions of a text file with other values, lines, encodings, ends of line, and with all other damage."""
     rng = np.random.default_rng(seed)
     kinds: tuple[Mutation, ...] = (_value, _value, _value, _lines, _encoded, _cut, _flipped, _moved)
     for number in range(n):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import reprlib
 import types
 from collections.abc import Callable, Iterable
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 WHOLE_BITS = 63  # of a whole number that arrays, files and generators take
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 SHORT = reprlib.Repr()  # of values in messages
 SHORT.maxstring = SHORT.maxother = 120
 
@@ -21,7 +23,14 @@ class DnnTopologyError(ValueError):
     """A mistake that its user can mend: one line that says what, where and the remedy.
 
     Everything else that is raised is a fault of ours. The command line prints this one alone and exits with 2.
+
+    Args:
+        message: The line. Names of files, layers and keys in it may be anybody's: what would break the line or cannot
+            be printed is written as an escape.
     """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], str(message)))
 
 
 def nearest(found: str, known: Iterable[str]) -> str:
@@ -153,6 +162,8 @@ def check_type(name: str, found: Any, hint: Any) -> None:
     if len(wanted) == 1 and get_origin(hint) is Literal and isinstance(found, str):
         check_choice(name, found, get_args(hint))
     expected = " or ".join(dict.fromkeys(_words(one) for one in wanted))
+    if _is_long(found) and int in wanted:
+        expected += f" below 2^{WHOLE_BITS}"
     raise DnnTopologyError(f"{name} must be {expected}, found {shown(found)}")
 
 
@@ -233,7 +244,7 @@ def _is_whole(found: Any) -> bool:
 def _is_finite(found: Any) -> bool:
     """Return whether a value is a number that is a finite float; a whole number may be too large to be one."""
     try:
-        return _is_number(found) and math.isfinite(found)
+        return _is_number(found) and not _is_long(found) and math.isfinite(found)  # NumPy takes no longer ones
     except OverflowError:
         return False
 
@@ -253,7 +264,7 @@ def _words(hint: Any) -> str:
         return "a function"
     names = {
         str: "a text",
-        int: f"a whole number below 2^{WHOLE_BITS}",
+        int: "a whole number",
         float: "a finite number",
         bool: "True or False",
         Path: "a path",

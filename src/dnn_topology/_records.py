@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from dnn_topology._checks import DnnTopologyError, check_type, nearest, shown
 
@@ -29,7 +30,7 @@ def record_of(content: Any, kind: type[Record], *, name: str = "", strict: bool 
         {'sizes': (1, 2)}
         >>> record_of({"sizes": [1, "b"]}, dict[str, tuple[int, ...]])
         Traceback (most recent call last):
-        dnn_topology._checks.DnnTopologyError: sizes[1] must be a whole number below 2^63, found 'b'
+        dnn_topology._checks.DnnTopologyError: sizes[1] must be a whole number, found 'b'
     """
     made: Record = _made(content, kind, name, strict=strict)
     return made
@@ -53,11 +54,15 @@ def _made(content: Any, hint: Any, name: str, *, strict: bool) -> Any:
             raise DnnTopologyError(f"{name or 'it'} must be {len(hints)} values, found {shown(content)}")
         places = enumerate(zip(content, hints, strict=True))
         return origin(_made(value, one, f"{name}[{place}]", strict=strict) for place, (value, one) in places)
-    lists = [one for one in args if get_origin(one) in {list, tuple, dict} or is_dataclass(one)]
-    if origin is not None and len(lists) == 1 and isinstance(content, (list, dict)):  # such as tuple[str, ...] | None
-        return _made(content, lists[0], name, strict=strict)
+    choices = args if origin in {Union, types.UnionType} else (hint,)
+    inner = [
+        one for one in choices if one is not hint and (get_origin(one) in {list, tuple, dict} or is_dataclass(one))
+    ]
+    if len(inner) == 1 and isinstance(content, (list, dict)):  # such as tuple[str, ...] | None
+        return _made(content, inner[0], name, strict=strict)
     check_type(name or "it", content, hint)
-    return content
+    # A whole number may be too large for what takes floats.
+    return float(content) if float in choices and int not in choices and type(content) is int else content
 
 
 def _dataclass(content: Any, kind: Any, name: str, *, strict: bool) -> Any:

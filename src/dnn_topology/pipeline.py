@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import functional_graph
 from dnn_topology.graphs.graph_types import divided_groups, graph_names, graphs_of_recording, selected_groups
@@ -228,6 +229,7 @@ def measured_graphs(
 
 
 @takes_settings(MeasureSettings, Compute)
+@checked
 def measure(
     model: nn.Module,
     batches: Iterable[Any],
@@ -302,6 +304,7 @@ def measurement(graphs: Mapping[str, Diagrams], settings: MeasureSettings) -> Me
     return Measurement(first, pd.concat(tables, ignore_index=True), (), counted, settings)
 
 
+@checked
 def track(
     model: nn.Module, batches: Iterable[Any], states: Mapping[int, StateDict | Path | str], **options: Any
 ) -> dict[int, Measurement]:

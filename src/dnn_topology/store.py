@@ -36,9 +36,11 @@ Record = TypeVar("Record")
 FORMAT = 1  # of every file written here; raised when an older reader would misread a newer file
 PARTIAL = ".partial-"  # start of the name of a file that is being written
 STALE = 3600.0  # seconds after which such a file of another machine is what a killed process left
-MOST_UNPACKED = 2**28  # bytes of arrays in a small file that are believed
+MOST_UNPACKED = 2**26  # bytes of arrays in a small file that are believed
 MOST_EXPANDED = 200  # times a file's own size that are believed of a large one
-LONGEST_HEADER = 2**16  # bytes of the first line of a table
+MOST_COLUMNS = 2000  # of a table that are believed
+MOST_FIELDS = 2**20  # of a small table that are believed
+MOST_TYPED = 2**18  # bytes of a file that somebody wrote by hand
 EXACT = 2.0**53  # below it a float is the whole number that was written
 AGAIN = "delete it and run again"  # the remedy of files that running again makes again, and of no others
 LONGEST_KEY = 2000  # parts of a dotted key in TOML
@@ -216,11 +218,11 @@ def read_table(path: Path, remedy: str = AGAIN, *, columns: Mapping[str, type] |
 
     with readable_errors("read", path):
         content = path.read_bytes()
-    header = content[:LONGEST_HEADER].split(b"\n")[0]
-    if len(header) == LONGEST_HEADER:
-        raise DnnTopologyError(
-            f"{path} is no table in CSV (its first line is longer than {LONGEST_HEADER} bytes): {remedy}"
-        )
+    lines = content.splitlines()
+    most = max((line.count(b",") for line in lines), default=0)
+    n_announced = lines[0].count(b",") * len(lines) if lines else 0
+    if most > MOST_COLUMNS or n_announced > max(MOST_FIELDS, 2 * len(content)):  # every field has a comma
+        raise DnnTopologyError(f"{path} is no table in CSV (its lines have not the columns of the first): {remedy}")
     try:
         table = pd.read_csv(io.BytesIO(content), low_memory=False)
     except (ValueError, OverflowError, MemoryError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
@@ -398,6 +400,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     with readable_errors("read", path):
         text = path.read_bytes()
+    if len(text) > MOST_TYPED:
+        raise DnnTopologyError(
+            f"{path} has {len(text)} bytes, and nobody writes more than {MOST_TYPED} of TOML by hand"
+        )
     deep = f"{path} is not TOML that anyone wrote by hand: it is nested too deeply"
     try:
         readable = text.decode("utf-8-sig")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice
+from dnn_topology._calls import checked
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_types
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.settings import MIN_PERSISTENCE
 
@@ -22,6 +23,7 @@ QUANTITIES = {"density": "peak_density", "epsilon": "peak_epsilon", "midlife": "
 BAND = (0.05, 0.95)
 
 
+@checked
 def stopping_quantities(diagrams: Diagrams) -> dict[str, float]:
     """Return what a rule may watch, by name.
 
@@ -146,6 +148,7 @@ class StoppingRule:
     min_delta: float = -0.15
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_choice("quantity", self.quantity, QUANTITIES)
         check_at_least("patience", self.patience, 1)
         if not -math.inf < self.min_delta < 1:

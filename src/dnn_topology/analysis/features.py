@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.settings import MIN_PERSISTENCE
@@ -29,6 +30,7 @@ FEATURE_SETS: dict[str, tuple[str, ...]] = {
 }
 
 
+@checked
 def gap_features(
     diagrams: Diagrams, *, min_persistence: float = MIN_PERSISTENCE, essential: Essential = "drop"
 ) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from dnn_topology._calls import check_argument, checked
 from dnn_topology._checks import DnnTopologyError, check_choice, check_max_epsilon
 from dnn_topology.graphs.checks import check_count, check_edges, check_scales, checked_distances, real_array
 from dnn_topology.graphs.correlation import Edges, near_pairs
@@ -83,6 +84,7 @@ class FunctionalGraph:
         return graph
 
     @classmethod
+    @checked
     def from_distances(cls, distances: ArrayLike, *, max_epsilon: float = 0.5) -> FunctionalGraph:
         """Make a graph of a dense matrix of distances computed elsewhere.
 
@@ -203,6 +205,7 @@ def functional_graph(
         >>> graph.distances
         array([0.])
     """
+    check_argument("device", device, str | None)
     metric = resolve_metric(metric)
     check_max_epsilon(max_epsilon, bounded=is_bounded(metric))
     check_choice("constant", constant, ("drop", "isolate"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from dnn_topology._checks import DnnTopologyError, check_choice
+from dnn_topology._checks import DnnTopologyError, check_choice, check_seed
 from dnn_topology.graphs.checks import check_count
 from dnn_topology.graphs.correlation import standardised
 from dnn_topology.graphs.graph import varying_neurons
@@ -66,6 +66,7 @@ def sample_nodes(activations: Activations, n: int, *, method: Method = "uniform"
         {'a': 18, 'b': 2}
     """
     check_choice("method", method, METHODS)
+    check_seed(seed)
     if not hasattr(activations, "neurons"):
         raise DnnTopologyError(
             f"`activations` must be what `record` returns, found {type(activations).__name__}: put an array beside a "

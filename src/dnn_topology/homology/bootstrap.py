@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 import pandas as pd
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.graphs.graph import functional_graph
 from dnn_topology.graphs.node_sampling import Method, sample_nodes
@@ -32,6 +33,7 @@ class HasDraws(Protocol):
         ...
 
 
+@checked
 def bootstrap(
     activations: Activations,
     n: int,
@@ -177,6 +179,7 @@ def resampled(
 
 
 @filter_keywords
+@checked
 def intervals(diagrams: Iterable[Diagrams | HasDiagrams] | HasDraws, *, confidence: float = 0.95) -> pd.DataFrame:
     """Return the mean and the percentile interval of every summary over several draws.
 

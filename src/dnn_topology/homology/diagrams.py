@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 import numpy as np
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError, check_max_epsilon
+from dnn_topology._checks import DnnTopologyError, check_max_epsilon, shown
 from dnn_topology.graphs.checks import check_count, check_scales
 from dnn_topology.homology.betti_curve import BettiCurve
 from dnn_topology.homology.filter_keywords import filter_keywords
@@ -91,6 +91,8 @@ class Diagrams:
     def __post_init__(self) -> None:
         check_max_epsilon(self.max_epsilon, bounded=False)
         check_filter(self.min_persistence, self.essential)
+        if not hasattr(self.points, "__iter__"):
+            raise DnnTopologyError(f"points must be one array (k, 2) per dimension, found {shown(self.points)}")
         points = tuple(canonical_points(p, dim, self.max_epsilon) for dim, p in enumerate(self.points))
         object.__setattr__(self, "points", points)
         if not points:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnn_topology import store
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_max_dim, check_max_epsilon
 from dnn_topology.graphs.checks import ROUND_OFF
 from dnn_topology.homology.diagrams import Diagrams
@@ -46,6 +47,7 @@ def written_epochs(folder: Path, *, trial: int, max_epsilon: float) -> set[tuple
     return {(int(match[1]), match[2] or "") for match in matches if match}
 
 
+@checked
 def read_dipha(path: str | Path, *, max_epsilon: float | None = None, max_dim: int | None = None) -> Diagrams:
     """Read a diagram file of DIPHA, such as the original pipeline leaves.
 
@@ -103,6 +105,7 @@ def read_dipha(path: str | Path, *, max_epsilon: float | None = None, max_dim: i
     return diagrams if max_epsilon is None or max_epsilon >= end else diagrams.cut(max_epsilon=max_epsilon)
 
 
+@checked
 def write_dipha(diagrams: Diagrams, path: str | Path) -> None:
     """Write diagrams as DIPHA does: essential classes first, the highest dimension first, then by dimension.
 

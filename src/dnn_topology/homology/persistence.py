@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_max_dim
 from dnn_topology._version import __version__
 from dnn_topology.homology.diagrams import Diagrams
@@ -46,6 +47,7 @@ def persistence(
 ) -> PersistencePairs: ...
 
 
+@checked
 def persistence(
     graph: FunctionalGraph,
     *,

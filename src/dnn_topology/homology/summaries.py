@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from dnn_topology._calls import checked
 from dnn_topology.homology.diagrams import diagrams_of
 from dnn_topology.homology.filter_keywords import filter_keywords
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 @filter_keywords
+@checked
 def summarize(diagrams: Diagrams | HasDiagrams) -> pd.DataFrame:
     """Return one row of numbers per dimension.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.pipeline import Measurement, measure
 from dnn_topology.recording.inputs import take_batches
@@ -51,6 +52,7 @@ class TopologyMonitor:
         [[0, 0], [0, 1], [2, 0], [2, 1], [4, 0], [4, 1]]
     """
 
+    @checked
     def __init__(
         self,
         batches: Iterable[Any],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.early_stopping import MAX_EPSILON, Decision, StoppingRule, stopping_readings
 from dnn_topology.monitors.plain import TopologyMonitor
@@ -55,6 +56,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
         <All keys matched successfully>
     """
 
+    @checked
     def __init__(
         self,
         batches: Iterable[Any],

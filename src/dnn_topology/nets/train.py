@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.nets import speed
 from dnn_topology.nets.data import DataSet, Samples, batches
@@ -29,6 +30,7 @@ RECIPE: Mapping[str, float] = {"lr": 0.01, "batch_size": 128, "weight_decay": 5e
 MOMENTUM = 0.9
 
 
+@checked
 def train(
     model: nn.Module,
     data: DataSet,

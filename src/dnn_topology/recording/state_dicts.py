@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import io
 import pathlib
 import re
 import types
+import zipfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from dnn_topology.recording.checkpoint_forms import Rename, put_weights
 
 StateDict = dict[str, Any]
 INDEX = ".index.json"  # ends the name of the file that says which weights are in which of several others
+ZIP = b"PK\x03\x04"  # starts an archive
 SCALAR = np.float64(0).__reduce__()[0]  # makes a NumPy number again
 # Plain values that lie beside weights in people's checkpoints; making one runs no code of the file's.
 PLAIN_VALUES: list[Any] = [
@@ -110,10 +113,33 @@ def _read_one(path: Path) -> Any:
     """Read one file of torch.save or safetensors."""
     if path.suffix == ".safetensors":
         return _safetensors(path)
+    with path.open("rb") as file:
+        is_archive = file.read(len(ZIP)) == ZIP
+    if is_archive:
+        _check_archive(path)
     # torch 2.4 allows nothing more than its own list for the time of a call.
     allowed = getattr(torch.serialization, "safe_globals", lambda _: contextlib.nullcontext())
     with allowed(PLAIN_VALUES):
-        return torch.load(path, map_location="cpu", weights_only=True)
+        # Mapped, because torch then finds a storage within the file, whose length it knows; otherwise it believes the
+        # length that the file announces, and reads beyond the end of what is there.
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive)
+    return copy.deepcopy(content) if is_archive else content  # so that the file may be replaced or cut afterwards
+
+
+def _check_archive(path: Path) -> None:
+    """Check an archive of torch.save before torch reads it: nothing is packed, and what is there is what was written.
+
+    Raises:
+        DnnTopologyError: A member is packed, which torch never does, or has another checksum.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if any(one.compress_type != zipfile.ZIP_STORED or one.flag_bits & 1 for one in archive.infolist()):
+            raise DnnTopologyError(f"{path} is an archive that torch.save did not write: give the file that it wrote")
+        if (wrong := archive.testzip()) is not None:
+            raise DnnTopologyError(
+                f"{path} is damaged: {wrong!r} in it has not the checksum that was written; take a whole copy of it, "
+                "or save it again with torch's checksums on"
+            )
 
 
 def _shards(path: Path) -> dict[str, Any]:
@@ -127,9 +153,12 @@ def _shards(path: Path) -> dict[str, Any]:
         raise DnnTopologyError(f"{path} is no index of weights: expected a weight_map from names to files")
     content: dict[str, Any] = {}
     for name in dict.fromkeys(names.values()):
-        if Path(name).name != name:
+        if Path(name).name != name or not name.isprintable() or name.endswith(INDEX):
             raise DnnTopologyError(f"{path} names {name!r}, which is no file beside it")
-        content |= read_state(path.with_name(name), remedy="give the whole file")
+        part = path.with_name(name)
+        if not part.is_file():
+            raise DnnTopologyError(f"{path} names {name!r}, which is not beside it: take all the parts")
+        content |= read_state(part, remedy="give the whole file")
     return content
 
 

@@ -153,7 +153,7 @@ def _groups_of(measurement: RunMeasurement, epochs: Sequence[int]) -> NDArray[np
     They are made once, at the last of the epochs that are asked for first, and stay as they are when epochs follow.
 
     Raises:
-        DnnTopologyError: Their file is damaged.
+        DnnTopologyError: The file of the groups is damaged.
     """
     if not measurement.settings.fixed_groups:
         return None

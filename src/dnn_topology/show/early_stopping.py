@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.show.history import beside_accuracy
 from dnn_topology.show.styles import GREY, axes_or_new, epoch_axis, foreground, legend_above, line_styles, tidy
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 NAMES = {"density": "density of the peak ρ*", "epsilon": "ε of the peak", "midlife": "midlife μ", "life": "life λ"}
 
 
+@checked
 def plot_early_stopping(
     decision: Decision,
     history: pd.DataFrame | None = None,

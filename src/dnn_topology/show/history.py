@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from dnn_topology._calls import check_argument
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.show.sources import EPOCH, labelled
@@ -49,6 +50,7 @@ def plot_history(
         >>> plot_history(epochs).get_lines()[0].get_ydata().round(3).tolist()
         [0.1, 0.15]
     """
+    check_argument("dim", dim, int)
     table = topology if isinstance(topology, pd.DataFrame) else _table(topology)
     missing = {"epoch", "dim", *QUANTITIES} - set(table.columns)
     if missing:

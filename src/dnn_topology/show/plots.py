@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
+from dnn_topology._calls import check_argument, checked
 from dnn_topology._checks import DnnTopologyError, check_choice
 from dnn_topology.homology.diagrams import diagrams_of
 from dnn_topology.homology.filter_keywords import filter_keywords
@@ -81,6 +82,7 @@ def plot_betti_curves(
         >>> plot_betti_curves({"mine": loops}).get_lines()[0].get_ydata().tolist()
         [0, 1, 2, 1, 0, 0]
     """
+    check_argument("dim", dim, int)
     check_choice("filtration", filtration, FILTRATIONS)
     if as_original and filtration == "density":
         raise DnnTopologyError("the original draws over ε alone: leave out filtration='density' or as_original")
@@ -176,6 +178,7 @@ def plot_diagram(diagrams: Sources, *, ax: Axes | None = None) -> Axes:
 
 
 @filter_keywords
+@checked
 def plot_barcode(diagrams: Diagrams | HasDiagrams, *, dim: int = 1, ax: Axes | None = None) -> Axes:
     """Draw every cavity of one dimension as a bar from birth to death, in the order of birth.
 

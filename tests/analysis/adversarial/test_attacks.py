@@ -181,7 +181,7 @@ def test_harmless_noise_stays_in_the_box_and_leaves_the_random_state_alone() -> 
         ({"method": "pdg"}, "did you mean pgd"),
         ({"method": "fgsm", "strength": None}, "needs a strength"),
         ({"strength": -0.1}, "at least 0"),
-        ({"strength": float("nan")}, "at least 0"),
+        ({"strength": float("nan")}, "strength must be a finite number"),
         ({"steps": 0}, "at least 1"),
     ],
 )

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice
 from dnn_topology.analysis.adversarial.noise import change_sizes, equal_noise, noisy_inputs
 from dnn_topology.analysis.adversarial.pixels import Normalised, Numbers, pixels_of, scaling
@@ -80,6 +81,7 @@ class Attacked:
         return fooled
 
 
+@checked
 def attack(
     model: nn.Module,
     inputs: torch.Tensor,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_max_epsilon
 from dnn_topology.graphs.graph import functional_graph, varying_neurons
 from dnn_topology.homology.persistence import persistence
@@ -48,6 +49,7 @@ class BatchDetector:
         True
     """
 
+    @checked
     def __init__(
         self,
         *,

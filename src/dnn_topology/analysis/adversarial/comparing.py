@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Separation:
     n_positive: int
 
 
+@checked
 def compare_scores(negative: ArrayLike, positive: ArrayLike, /, *, resamples: int = 500, seed: int = 0) -> Separation:
     """Measure how well scores tell positives (higher) from negatives, with percentile bootstrap intervals.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.adversarial import (
     NOISE,
@@ -125,6 +126,7 @@ class FittedDetectors:
         )
 
 
+@checked
 def fit_detectors(
     model: nn.Module,
     clean: torch.Tensor,
@@ -182,6 +184,7 @@ def fit_detectors(
     return FittedDetectors(model, single, batches, layers, device, tuple(clean.shape[1:]))
 
 
+@checked
 def compare_detectors(
     scores: Mapping[str, Scores], *, fooled: NDArray[np.bool_] | None = None, resamples: int = 500, seed: int = 0
 ) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import numpy as np
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_choice
 from dnn_topology.analysis.adversarial.mahalanobis import ClassDistance
 from dnn_topology.analysis.adversarial.uncertainty import barycentres, profile, topological_uncertainty
@@ -160,6 +161,7 @@ NAMES = (*DETECTORS, *(f"{name}{NOISE}" for name in FITTED))
 WITH_TREES = ("uncertainty", "profile")
 
 
+@checked
 def detector(name: str) -> Detector:
     """Return a detector by its name, not yet fitted.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.spanning_trees import tree_weights
 from dnn_topology.recording.activations import Activations, record
@@ -60,6 +61,7 @@ class Observation:
         )
 
 
+@checked
 def observe(
     model: nn.Module,
     inputs: torch.Tensor,

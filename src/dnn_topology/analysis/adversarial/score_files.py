@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dnn_topology._checks import DnnTopologyError
 
 if TYPE_CHECKING:
@@ -50,7 +48,7 @@ def check_score_arrays(
 
 
 def _of(arrays: Mapping[str, NDArray[Any]], name: str, kinds: str, n_dims: int, n: int | None = None) -> NDArray[Any]:
-    """Return an array of so many finite numbers of some kinds.
+    """Return an array of so many numbers of some kinds.
 
     Raises:
         DnnTopologyError: It is missing or another.
@@ -60,6 +58,4 @@ def _of(arrays: Mapping[str, NDArray[Any]], name: str, kinds: str, n_dims: int, 
     array = arrays[name]
     if array.ndim != n_dims or array.dtype.kind not in kinds or (n is not None and len(array) != n):
         raise DnnTopologyError(f"array {name!r} is {array.dtype} {array.shape}")
-    if array.dtype.kind == "f" and np.isinf(array).any():
-        raise DnnTopologyError(f"array {name!r} holds a number that is not finite")
     return array

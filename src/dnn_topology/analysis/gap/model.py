@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dnn_topology import store
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_choice, shown
 from dnn_topology._records import record_of
 from dnn_topology.analysis.features import FEATURE_SETS
@@ -66,6 +67,7 @@ class GapModel:
     measured: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
+    @checked
     def fit(cls, table: pd.DataFrame, *, features: str = "lambda-mu", method: str = "linear") -> GapModel:
         """Fit on standardised features.
 
@@ -168,6 +170,7 @@ class GapModel:
         store.write_json(Path(path), {"kind": KIND, "format": store.FORMAT, **asdict(self)})
 
     @classmethod
+    @checked
     def load(cls, path: str | Path, *, features: str | None = None) -> GapModel:
         """Read what `save` wrote.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction
 from dnn_topology.nets.data.forms import FittedImages, Form, Normalisation, Normalise, Samples, Shape, form_of
 from dnn_topology.nets.data.labels import Split, binarized, permuted, subset
@@ -75,6 +76,7 @@ class DataSet:
         )
 
 
+@checked
 def load_data(
     name: str | Path,
     *,

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, shown
 from dnn_topology.nets.data.labels import Split
 from dnn_topology.nets.data.pixels import Stack
 from dnn_topology.nets.data.source import Raw
@@ -34,10 +34,12 @@ def arrays(path: Path) -> Raw:
     Raises:
         DnnTopologyError: The file is missing or damaged, or an array is missing or has another form.
     """
-    given = store.read_arrays(path)
+    given = store.read_arrays(path, remedy=f"save your data again: numpy.savez(path, {', '.join(ARRAYS)})")
     for name in ARRAYS:
         if name not in given:
-            raise DnnTopologyError(f"{path} has no array {name!r}: expected {', '.join(ARRAYS)}, found {sorted(given)}")
+            raise DnnTopologyError(
+                f"{path} has no array {name!r}: expected {', '.join(ARRAYS)}, found {shown(sorted(given))}"
+            )
     x_train, x_test = (_pixels(given[name], f"{name} of {path}") for name in ("x_train", "x_test"))
     if (given["x_train"].dtype == np.uint8) != (given["x_test"].dtype == np.uint8):
         raise DnnTopologyError(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least, nearest
 from dnn_topology.nets.zoo.network import Network, Shape, shown
 from dnn_topology.nets.zoo.networks import NETWORKS
@@ -44,6 +45,7 @@ def find_network(name: str) -> Network:
     return _NAMES[name]
 
 
+@checked
 def build_net(
     name: str,
     *,
@@ -77,6 +79,7 @@ def build_net(
         >>> build_net("conv_2").node_layers["channel"]
         ('conv1', 'conv2', 'fc1', 'fc2', 'fc3')
     """
+    check_at_least("n_classes", n_classes, 1)
     network = find_network(name)
     options = check_options(name, width=width, depth=depth, dropout=dropout)
     if network.n_classes not in {None, n_classes}:

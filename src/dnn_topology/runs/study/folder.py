@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, shown
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.runs.run import Run, listed
 from dnn_topology.runs.study.cell import Cell, CellResult, Row, run_cell
@@ -193,10 +193,10 @@ def _wrong_rows(rows: Sequence[Row], cell: Cell) -> str | None:
         if row.get("cell") != cell.name or row.keys() != rows[0].keys():
             return "a row is of another cell, or has other columns than the rest"
         if other := [name for name in row.keys() & about.keys() if row[name] != about[name]]:
-            return f"{other[0]} is {row[other[0]]!r}, and not {about[other[0]]!r}"
+            return f"{other[0]} is {shown(row[other[0]])}, and not {shown(about[other[0]])}"
         words = [name for name, value in row.items() if name not in about and isinstance(value, str)]
         if words:
-            return f"{words[0]} must be a number, found {row[words[0]]!r}"
+            return f"{words[0]} must be a number, found {shown(row[words[0]])}"
     return None
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_type, nearest
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_type, nearest, shown
 from dnn_topology.runs.study.cell import Cell
 from dnn_topology.settings import RunMeasureSettings, TrainSettings
 from dnn_topology.store import read_toml
@@ -19,6 +20,7 @@ TRAINED = {name: hint for name, hint in get_type_hints(TrainSettings).items() if
 MEASURED = {name: hint for name, hint in get_type_hints(RunMeasureSettings).items() if name not in NOT_MEASURED}
 AXES: dict[str, Any] = {**TRAINED, **MEASURED, "epochs": int}
 COMMON: dict[str, Any] = {**MEASURED, "draws": int, "epochs": int}
+MOST_CELLS = 10_000
 USUAL = {"max_epsilon": 0.4, "max_dim": 1, "n_inputs": 500}
 
 
@@ -97,6 +99,12 @@ def _cells_of(content: Mapping[str, Any]) -> tuple[Cell, ...]:
     if not isinstance(common, dict) or not isinstance(keep, bool):
         raise DnnTopologyError("expected a table [topology], and keep_weights to be true or false")
     _check_keys("[topology] ", common, COMMON)
+    n_cells = sum(
+        math.prod(len(value) for name, value in grid.items() if isinstance(value, list) and name != "layers")
+        for grid in grids
+    )
+    if n_cells > MOST_CELLS:
+        raise DnnTopologyError(f"describes {n_cells} networks, and a study has at most {MOST_CELLS}: split it")
     cells = [cell for grid in grids for cell in _cells(grid, common, keep_weights=keep)]
     return tuple({cell.name: cell for cell in cells}.values())
 
@@ -111,7 +119,9 @@ def _cells(grid: Mapping[str, Any], common: Mapping[str, Any], *, keep_weights: 
     axes = {name: _values(name, value, AXES[name]) for name, value in grid.items()}
     of_all = {name: _values(name, value, COMMON[name]) for name, value in common.items() if name != "epochs"}
     if long := [name for name, values in of_all.items() if len(values) != 1]:
-        raise DnnTopologyError(f"[topology] {long[0]} takes one value for the whole study, found {common[long[0]]}")
+        raise DnnTopologyError(
+            f"[topology] {long[0]} takes one value for the whole study, found {shown(common[long[0]])}"
+        )
     measured_how = {**USUAL, **{name: values[0] for name, values in of_all.items()}}
     draws = int(measured_how.pop("draws", 1))
     check_at_least("draws", draws, 1)
@@ -142,7 +152,9 @@ def _checked(cell: Cell) -> Cell:
             "training inputs: lower [topology] n_inputs or raise train_size"
         )
     if not 0 <= cell.measured[0] <= cell.measured[-1] <= cell.epochs:
-        raise DnnTopologyError(f"[topology] epochs must lie between 0 and the last, {cell.epochs}: {cell.measured}")
+        raise DnnTopologyError(
+            f"[topology] epochs must lie between 0 and the last, {cell.epochs}: {shown(cell.measured)}"
+        )
     return cell
 
 
@@ -170,4 +182,4 @@ def _check_keys(table: str, given: Mapping[str, Any], known: Any) -> None:
     """
     for key in given:
         if key not in known:
-            raise DnnTopologyError(f"unknown key {table}{key!r}: {nearest(key, known)}")
+            raise DnnTopologyError(f"unknown key {table}{shown(key)}: {nearest(key[:100], known)}")

@@ -1,0 +1,219 @@
+"""Arguments of public functions, checked at the door against the annotations: one way for all of them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_type, shown
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+DEVICE = r"(cpu|cuda|mps|xpu|hpu|meta|xla|privateuseone)(:\d{1,4})?"
+PLAIN = (str, int, float, bool)
+# Classes of heavy libraries and of rooms further down, known by name: an argument of such a class has loaded it.
+BY_NAME = frozenset(
+    {
+        "DataFrame",
+        "Axes",
+        "Module",
+        "Tensor",
+        "DataSet",
+        "Activations",
+        "FunctionalGraph",
+        "Diagrams",
+        "Decision",
+        "device",
+    }
+)
+
+
+def checked(function: Function) -> Function:
+    """Check the arguments of every call against the function's annotations, numbers being finite.
+
+    Texts, numbers, choices, paths, functions, mappings and objects of a class are checked; arrays and whatever else an
+    annotation allows are left to the function itself, which looks inside.
+
+    Args:
+        function: A public function or constructor.
+
+    Returns:
+        The same function, which raises `DnnTopologyError` for an argument of another type.
+
+    Example:
+        >>> @checked
+        ... def half(number: float) -> float:
+        ...     return number / 2
+        >>> half("much")
+        Traceback (most recent call last):
+        dnn_topology._checks.DnnTopologyError: number must be a finite number, found 'much'
+    """
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def with_checked_arguments(*args: Any, **kwargs: Any) -> Any:
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError:
+            return function(*args, **kwargs)  # which says in Python's words what is missing or too much
+        hints = _hints(function)
+        for name, value in given.items():
+            if name in hints:
+                check_argument(name, value, hints[name])
+        return function(*args, **kwargs)
+
+    return with_checked_arguments  # type: ignore[return-value]
+
+
+def check_argument(name: str, value: Any, hint: Any) -> None:
+    """Check that an argument is what an annotation says, as far as its type tells.
+
+    Raises:
+        DnnTopologyError: It is not; the message names it, what was found and what was expected.
+    """
+    choices = _choices(hint)
+    if any(_fits(value, one) for one in choices):
+        if value is not None:
+            _check_usual(name, value)
+        return
+    if not any(isinstance(one, _Named) or _is_container(one) or hasattr(one, "_is_protocol") for one in choices):
+        check_type(name, value, hint)
+    words = " or ".join(dict.fromkeys(_words(one) for one in choices))
+    raise DnnTopologyError(f"{name} must be {words}, found {_found(value)}")
+
+
+def _check_usual(name: str, value: Any) -> None:
+    """Check what an argument of this name must be everywhere.
+
+    Raises:
+        DnnTopologyError: A seed is negative, or a device is none that PyTorch knows.
+    """
+    if name == "seed":
+        check_at_least(name, value, 0)
+    if name == "device" and isinstance(value, str) and not re.fullmatch(DEVICE, value):
+        raise DnnTopologyError(f"unknown device {shown(value)}: expected cpu, cuda, cuda:1, mps, …")
+
+
+class _Named:
+    """A name in an annotation that is imported for type checkers alone."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getattr__(self, name: str) -> _Named:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Named(name)
+
+    def __getitem__(self, _: Any) -> _Named:
+        return self
+
+    def __or__(self, other: Any) -> _Either:
+        return _Either([self, *_choices(other)])
+
+    def __ror__(self, other: Any) -> _Either:
+        return _Either([*_choices(other), self])
+
+
+class _Either(_Named):
+    """A union in which there are such names."""
+
+    def __init__(self, choices: Sequence[Any]) -> None:
+        super().__init__("")
+        self.choices = tuple(choices)
+
+    def __or__(self, other: Any) -> _Either:
+        return _Either([*self.choices, *_choices(other)])
+
+
+class _Names(Mapping[str, Any]):
+    """The names of a module, and of whatever it imports for type checkers alone."""
+
+    def __init__(self, known: Mapping[str, Any]) -> None:
+        self._known = known
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._known:
+            return self._known[name]
+        builtins = self._known.get("__builtins__", {})
+        there = builtins if isinstance(builtins, dict) else vars(builtins)
+        return there[name] if name in there else _Named(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+@functools.cache
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the annotations of a function's parameters."""
+    names = _Names(function.__globals__)
+    hints = {}
+    for name, one in inspect.signature(function).parameters.items():
+        if one.annotation is not one.empty and one.kind not in {one.VAR_POSITIONAL, one.VAR_KEYWORD}:
+            written = one.annotation
+            hints[name] = eval(written, {}, names) if isinstance(written, str) else written  # noqa: S307  # our own
+    return hints
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    """Return the types that an annotation allows."""
+    if isinstance(hint, _Either):
+        return hint.choices
+    return get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Return whether a value is of one type, or of one that only the function itself can judge."""
+    origin = get_origin(hint)
+    if isinstance(hint, _Named):
+        return hint.name not in BY_NAME or _is_called(value, hint.name)
+    if hint is None or hint is type(None):
+        return value is None
+    if isinstance(hint, TypeVar):
+        return True
+    if getattr(hint, "_is_protocol", False):
+        members = {*getattr(hint, "__annotations__", {}), *vars(hint)}
+        return value is not None and all(hasattr(value, name) for name in members if not name.startswith("_"))
+    if origin in {Iterable, Sequence, tuple, list}:
+        return not isinstance(value, (str, bytes)) and (isinstance(value, Iterable) or hasattr(value, "__getitem__"))
+    if origin is Mapping or origin is dict:
+        return isinstance(value, Mapping)
+    try:
+        check_type("", value, hint)
+    except DnnTopologyError:
+        return False
+    return True
+
+
+def _is_called(value: Any, name: str) -> bool:
+    """Return whether a value is of a class of this name, or of one made from it."""
+    return any(base.__name__ == name for base in type(value).__mro__)
+
+
+def _is_container(hint: Any) -> bool:
+    """Return whether a type is of things that hold others, which messages name by their kind alone."""
+    return get_origin(hint) in {Iterable, Sequence, Mapping, tuple, list, dict}
+
+
+def _words(hint: Any) -> str:
+    """Return a type in words."""
+    if isinstance(hint, _Named) or hasattr(hint, "_is_protocol"):
+        return f"a {hint.name if isinstance(hint, _Named) else hint.__name__}"
+    if _is_container(hint):
+        return {"Mapping": "a mapping", "dict": "a mapping"}.get(get_origin(hint).__name__, "a sequence")
+    try:
+        check_type("", _Named(""), hint)
+    except DnnTopologyError as error:
+        return str(error).removeprefix(" must be ").partition(", found ")[0]
+    return str(hint)
+
+
+def _found(value: Any) -> str:
+    """Return a value in a message: plain ones as they are, others by their class."""
+    return shown(value) if value is None or isinstance(value, PLAIN) else f"a {type(value).__name__}"

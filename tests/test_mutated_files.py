@@ -1,0 +1,313 @@
+"""Whatever happened to a file, whoever wrote it: it is read as what it promises, or refused in one line naming it."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from dnn_topology import store
+from dnn_topology._checks import DnnTopologyError, check_types
+from dnn_topology.analysis.adversarial.score_files import check_score_arrays
+from dnn_topology.analysis.early_stopping import QUANTITIES
+from dnn_topology.analysis.gap import GapModel
+from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.nets.data.arrays import arrays as read_data
+from dnn_topology.recording.state_dicts import load_weights, write_state
+from dnn_topology.runs.run import Run
+from dnn_topology.runs.stopping import USUAL, StoppingEpochs
+from dnn_topology.runs.study.cell import Cell, CellResult
+from dnn_topology.runs.study.folder import StudyFolder
+from dnn_topology.runs.study.grid import read_study
+from dnn_topology.settings import RunMeasureSettings, TrainSettings
+from dnn_topology.work import stamps
+from dnn_topology.work.ledger import Manifest
+from tests.mutations import json_mutations, mutations, text_mutations, zip_mutations
+
+N = 300
+SECONDS, GIB = 2.0, 2**30
+Mutations = Callable[..., Iterator[bytes]]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file: its name, how a good one is written, read and looked at, and what happens to it."""
+
+    name: str
+    write: Callable[[Path], None]
+    read: Callable[[Path], Any]
+    mutate: Mutations
+    check: Callable[[Any], None] = lambda _: None
+    refused: int = 50  # of 300, at least
+
+
+def networks() -> pd.DataFrame:
+    """Twenty networks and their gaps."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"life": rng.uniform(size=20), "midlife": rng.uniform(size=20), "n_inputs": 100})
+    return table.assign(gap=10 + 20 * table["life"] + rng.normal(size=20))
+
+
+def foretells(model: GapModel) -> None:
+    """A model that was read foretells numbers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = model.predict(networks().drop(columns="gap"))
+        except DnnTopologyError:
+            return
+    assert np.isfinite(found["gap"]).all()
+
+
+CELL = Cell(TrainSettings(net="mlp", dataset="digits"), 3, (0, 3), RunMeasureSettings(max_dim=1, n_inputs=50))
+STUDY = b"""keep_weights = true
+
+[topology]
+max_epsilon = 0.4
+n_inputs = 100
+epochs = [0, 5]
+
+[[grid]]
+net = ["mlp", "lenet"]
+dataset = "digits"
+lr = [0.1, 0.01]
+permute_labels = [0, 0.5]
+layers = ["a", "b*"]
+epochs = 5
+"""
+
+
+def cell_file(path: Path) -> None:
+    """Write the file of a finished cell, and its diagrams beside it."""
+    folder = StudyFolder(path.parent.parent)
+    rows = [
+        {**CELL.columns, "epoch": epoch, "train_loss": 0.5, "gap": 3.0, "life": None, **CELL.measured_how}
+        for epoch in CELL.measured
+    ]
+    empty = Diagrams([np.empty((0, 2))] * 2, 0.3, 4)
+    folder.keep(CELL, CellResult(rows, {(epoch, 0): empty for epoch in CELL.measured}, 1.5))
+    if path.name != f"{CELL.name}.json":
+        (path.parent / f"{CELL.name}.json").rename(path)
+
+
+def rows_of_a_cell(result: CellResult) -> None:
+    """The rows of a cell that was read make a table of numbers."""
+    assert [row["epoch"] for row in result.rows] == [0, 3]
+    assert all(not isinstance(row["gap"], str) for row in result.rows)
+    assert math.isfinite(result.seconds)
+
+
+def history(path: Path) -> None:
+    """Write a history, its last epoch without test images."""
+    names = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+    table = pd.DataFrame({"epoch": range(8), "lr": 0.01, **{name: np.linspace(0.9, 0.1, 8) for name in names}})
+    table.loc[7, "test_loss"] = np.nan
+    store.write_table(path, table)
+
+
+def quantities(path: Path) -> None:
+    """Write what stopping looked at in an epoch."""
+    stamps.claim(path.parent, USUAL.results, results="*.csv", defaults={})
+    store.write_table(path, pd.DataFrame({"draw": range(6), **{name: np.linspace(0.1, 0.2, 6) for name in QUANTITIES}}))
+
+
+def numbers(*whole: str) -> Callable[[pd.DataFrame], None]:
+    """A check that a table has whole numbers in some columns and numbers in all."""
+
+    def check(table: pd.DataFrame) -> None:
+        assert all(table[name].dtype == np.int64 for name in whole)
+        assert all(table[name].dtype == np.float64 for name in table if name not in whole)
+        assert not np.isinf(table.to_numpy(dtype=np.float64)).any()
+
+    return check
+
+
+def data(path: Path) -> None:
+    """Write a data set of one's own."""
+    rng = np.random.default_rng(0)
+    parts = {"x_train": (20, 6, 6), "x_test": (8, 6, 6)}
+    images = {name: rng.integers(0, 256, size=shape).astype(np.uint8) for name, shape in parts.items()}
+    store.write_arrays(path, {**images, "y_train": np.arange(20) % 3, "y_test": np.arange(8) % 3})
+
+
+SCORES = {
+    **{f"{kind}/single/softmax": np.linspace(0, 1, 12) for kind in ("noise", "adversarial")},
+    **{f"{kind}/curves/4": np.ones((3, 7)) for kind in ("noise", "adversarial")},
+    **{f"{kind}/batches/4": np.arange(3.0) for kind in ("noise", "adversarial")},
+    **{name: np.arange(12) for name in ("predicted_adversarial", "predicted_noise")},
+    "fooled": np.arange(12) > 5,
+    "size/linf": np.full(12, 0.1),
+}
+
+
+def scores(path: Path) -> dict[str, Any]:
+    """Read scores as a detection does."""
+    found = store.read_arrays(path)
+    try:
+        check_score_arrays(found, clean=False, detectors=["softmax"], batch_sizes=[4])
+    except DnnTopologyError as error:
+        raise DnnTopologyError(f"{path} is damaged: {error}; {store.AGAIN}") from error
+    return found
+
+
+def net() -> torch.nn.Module:
+    """A small network."""
+    return torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+
+
+def weights_into_a_net(path: Path) -> torch.nn.Module:
+    """Read weights into a network."""
+    model = net()
+    load_weights(path, model)
+    return model
+
+
+def whole_weights(model: torch.nn.Module) -> None:
+    """All weights of a network can be looked at."""
+    assert [tuple(one.clone().shape) for one in model.parameters()] == [(3, 4), (3,), (2, 3), (2,)]
+
+
+def saved_alone(path: Path) -> None:
+    """Write weights as people do."""
+    torch.save({"state_dict": net().state_dict(), "epoch": 3, "args": {"lr": 0.1}}, path)
+
+
+def saved_the_old_way(path: Path) -> None:
+    """Write weights as torch did before it wrote archives."""
+    torch.save(net().state_dict(), path, _use_new_zipfile_serialization=False)
+
+
+def safetensors(path: Path) -> None:
+    """Write weights as safetensors."""
+    pytest.importorskip("safetensors.torch").save_file(net().state_dict(), path)
+
+
+def index(path: Path) -> None:
+    """Write the index of weights in one part, and the part."""
+    safetensors(path.with_name("model.safetensors"))
+    store.write_json(path, {"metadata": {}, "weight_map": dict.fromkeys(net().state_dict(), "model.safetensors")})
+
+
+def stamped(settings: Any) -> Callable[[Path], None]:
+    """Return what writes settings.json."""
+    return lambda path: stamps.claim(path.parent, settings, results="*.npz", defaults={})
+
+
+def manifest(path: Path) -> None:
+    """Write a manifest of two tasks."""
+    Manifest(path.parent).record("epoch1", [])
+    (path.parent / "epoch2.npz").write_bytes(b"12")
+    Manifest(path.parent).record("epoch2", [path.parent / "epoch2.npz"])
+
+
+def look_up(path: Path) -> Manifest:
+    """Ask a manifest of everything in it."""
+    found = Manifest(path.parent)
+    for name in ("epoch1", "epoch2"):
+        found.knows(name)
+        found.is_whole(name, [path.parent / "epoch2.npz"])
+    return found
+
+
+def _study_is_small(study: Any) -> None:
+    assert 0 < len(study.cells) <= 100_000
+
+
+FORMATS = {
+    "settings of a training": Format(
+        "settings.json",
+        stamped({one.name: one.default for one in fields(TrainSettings)}),
+        lambda path: stamps.read_settings(path.parent, TrainSettings),
+        json_mutations,
+        check_types,
+    ),
+    "settings of a measurement": Format(
+        "settings.json",
+        stamped(RunMeasureSettings(layers=("a", "b*"), graph_type="grouped", split=3).results),
+        lambda path: stamps.read_settings(path.parent, RunMeasureSettings),
+        json_mutations,
+        check_types,
+    ),
+    "manifest": Format("manifest.json", manifest, look_up, json_mutations, refused=0),
+    "cell": Format(
+        f"cells/{CELL.name}.json",
+        cell_file,
+        lambda p: StudyFolder(p.parent.parent).load(CELL),
+        json_mutations,
+        rows_of_a_cell,
+    ),
+    "model of the gap, linear": Format(
+        "gap.json", lambda path: GapModel.fit(networks()).save(path), GapModel.load, json_mutations, foretells
+    ),
+    "model of the gap, Gaussian process": Format(
+        "gap.json",
+        lambda path: GapModel.fit(networks(), method="gaussian-process").save(path),
+        GapModel.load,
+        json_mutations,
+        foretells,
+    ),
+    "quantities of an epoch": Format(
+        "early_stopping/epoch0.csv",
+        quantities,
+        lambda path: StoppingEpochs(Run(path.parent.parent), USUAL).load(0),
+        text_mutations,
+        numbers("draw"),
+    ),
+    "history": Format(
+        "history.csv", history, lambda path: Run(path.parent).history(), text_mutations, numbers("epoch")
+    ),
+    "study": Format(
+        "study.toml", lambda path: store.write_bytes(path, STUDY), read_study, text_mutations, _study_is_small
+    ),
+    "data of one's own": Format("data.npz", data, read_data, zip_mutations),
+    "scores of an attack": Format("fgsm_0.1.npz", lambda path: store.write_arrays(path, SCORES), scores, zip_mutations),
+    "our weights": Format(
+        "epoch1.pt",
+        lambda path: write_state(path, {"model": net().state_dict()}),
+        weights_into_a_net,
+        zip_mutations,
+        whole_weights,
+    ),
+    "weights as people save them": Format("w.pth", saved_alone, weights_into_a_net, zip_mutations, whole_weights),
+    "weights of an old torch": Format("w.pt", saved_the_old_way, weights_into_a_net, mutations, whole_weights),
+    "safetensors": Format("w.safetensors", safetensors, weights_into_a_net, mutations, whole_weights),
+    "index of weights": Format("w.index.json", index, weights_into_a_net, json_mutations, whole_weights),
+}
+
+
+def damaged(one: Format, folder: Path, *, n: int = N, seed: int = 0) -> list[str]:
+    """Read n damaged versions of a file and return the refusals, all of which are one line that names it."""
+    path = folder / one.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    one.write(path)
+    one.check(one.read(path))
+    refusals = []
+    for content in one.mutate(path.read_bytes(), n=n, seed=seed):
+        path.unlink()  # what is mapped stays as it is
+        path.write_bytes(content)
+        try:
+            found = one.read(path)
+        except DnnTopologyError as error:
+            refusals.append(str(error))
+            assert path.name in refusals[-1] or "model.safetensors" in refusals[-1], refusals[-1]
+            assert "\n" not in refusals[-1], refusals[-1]
+            assert len(refusals[-1]) < 1000, refusals[-1]
+            continue
+        one.check(found)
+    return refusals
+
+
+@pytest.mark.filterwarnings("ignore:the labels of")
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_that_anything_happened_to_is_read_as_what_it_promises_or_refused_by_name(
+    name: str, tmp_path: Path
+) -> None:
+    assert len(damaged(FORMATS[name], tmp_path)) >= FORMATS[name].refused

@@ -160,3 +160,12 @@ def test_features_of_an_early_epoch_need_it_to_be_the_same_in_all_rows(networks:
     with pytest.raises(DnnTopologyError, match=r"measured in different ways .column early_epoch"):
         GapModel.fit(mixed, features="asd-early")
     assert GapModel.fit(mixed).features == "lambda-mu"  # which does not look at it
+
+
+def test_how_networks_were_measured_is_read_back_as_it_was(networks: pd.DataFrame, tmp_path: Path) -> None:
+    model = GapModel.fit(networks)
+    model.save(tmp_path / "model.json")
+    measured = GapModel.load(tmp_path / "model.json").measured
+    assert {name: (type(value), value) for name, value in measured.items()} == {
+        name: (type(value), value) for name, value in model.measured.items()
+    }

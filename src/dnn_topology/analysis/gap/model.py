@@ -41,7 +41,7 @@ class _GapFile:
     ranges: dict[str, tuple[float, float]]
     errors: tuple[float, ...]
     n_networks: int
-    measured: dict[str, str | float | bool | None]
+    measured: dict[str, str | int | float | bool | None]
 
 
 @dataclass(frozen=True)

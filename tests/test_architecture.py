@@ -36,7 +36,17 @@ SIBLINGS = ("analysis.early_stopping", "analysis.gap", "analysis.adversarial")
 # heavy library → the rooms and modules that may import it
 HOMES = {
     "torch": (
-        *("recording", "nets", "pipeline", "analysis.adversarial", "monitors", "runs", "work.workers", "cli"),
+        *(
+            "recording",
+            "nets",
+            "pipeline",
+            "analysis.adversarial",
+            "analysis.network_features",
+            "monitors",
+            "runs",
+            "work.workers",
+            "cli",
+        ),
         "graphs.correlation",
     ),
     "torchvision": ("nets",),

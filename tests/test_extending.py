@@ -45,7 +45,7 @@ def model() -> torch.nn.Module:
 
 
 def test_every_place_that_contributing_names_is_there() -> None:
-    root = Path(dt.__file__).parent
+    root = Path(__file__).parents[1] / "src" / "dnn_topology"
     section = CONTRIBUTING.split("Where would a new one go?")[1].split("## Words")[0]
     places = re.findall(r"`((?:\w+/)+(?:\w+\.py)?)`", section)
     assert len(places) >= 8

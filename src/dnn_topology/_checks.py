@@ -154,7 +154,7 @@ def check_type(name: str, found: Any, hint: Any) -> None:
     Example:
         >>> check_type("n_inputs", "many", int | None)
         Traceback (most recent call last):
-        dnn_topology._checks.DnnTopologyError: n_inputs must be a whole number below 2^63 or None, found 'many'
+        dnn_topology._checks.DnnTopologyError: n_inputs must be a whole number or None, found 'many'
     """
     wanted = _choices(hint)
     if any(_is(found, one) for one in wanted):

@@ -59,13 +59,13 @@ def test_a_path_is_a_data_set_and_an_ending_after_it_asks_for_a_form(tmp_path: P
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"name": 3}, "a data set is named by a text or a path, .*found 3"),
+        ({"name": 3}, "name must be a text or a path, found 3"),
         ({"name": None}, "found None"),
         ({"shape": (28, 28)}, r"shape must be \(channels, height, width\), .*found \(28, 28\)"),
         ({"shape": "28"}, "shape must be"),
         ({"shape": (1, 0, 8)}, "shape must be"),
-        ({"data_dir": 3}, "data_dir must be a folder"),
-        ({"permute_labels": None}, "permute_labels must be a number, found None"),
+        ({"data_dir": 3}, "data_dir must be a text or a path"),
+        ({"permute_labels": None}, "permute_labels must be a finite number, found None"),
         ({"train_size": 2.5}, "train_size must be a whole number, found 2.5"),
         ({"binarize_labels": "3"}, "binarize_labels must be a whole number, found '3'"),
         ({"seed": -1}, "seed must be at least 0"),

@@ -196,7 +196,11 @@ def demo(
     """
     import pandas as pd
 
+    from dnn_topology.homology.engines.morse import Morse
+
     used = machine.using(resources)
+    say("compiling the engine, once")
+    Morse().compile(RunMeasureSettings.max_dim)
     there = named_run(TrainSettings(), None, None, save_path, machine)
     last = DEMO_EPOCHS[-1]
     train_with_progress(there, epochs=last, save_epochs=DEMO_EPOCHS, save_every=0, watch=None)

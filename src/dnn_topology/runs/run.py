@@ -116,7 +116,7 @@ class Run:
             DnnTopologyError: It cannot be read, or is no longer what the network was trained on.
         """
         data, digest = _load_data(self.training, self.data_dir), self.training.data_digest
-        if digest not in {None, digest_of_data(data)}:
+        if digest is not None and digest != digest_of_data(data):
             raise DnnTopologyError(
                 f"the data in {data.source} are not those that {self.folder} was trained on: put them back, or train "
                 "again with another trial= or save_path="
@@ -192,8 +192,8 @@ class Run:
 
 
 def digest_of_data(data: DataSet) -> str:
-    """Return what tells data from others, in few letters."""
-    return hashlib.sha256(data.digest.encode()).hexdigest()[:16]
+    """Return what tells what a network is trained on from other data, in few letters."""
+    return hashlib.sha256(data.train_digest.encode()).hexdigest()[:16]
 
 
 def epochs_in(folder: Path, pattern: str) -> set[int]:

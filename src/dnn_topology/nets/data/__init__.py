@@ -65,6 +65,11 @@ class DataSet:
         return int(channels), int(height), int(width)
 
     @cached_property
+    def train_digest(self) -> str:
+        """What tells its training part from others; the test part is not read."""
+        return str(getattr(self.train, "digest", None) or tensor_digest(*self.train.tensors))
+
+    @cached_property
     def digest(self) -> str:
         """What tells the images and labels of both parts, as they were read, from others; computed once.
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import dnn_topology as dt
-from dnn_topology.analysis.early_stopping import stopping_readings
+from dnn_topology.analysis.early_stopping import stopping_quantities
 
 Loader = DataLoader[tuple[torch.Tensor, ...]]
 
@@ -49,7 +49,7 @@ def test_the_weights_kept_are_those_of_the_chosen_epoch_and_copies(net: nn.Modul
         stopping(each, epoch)
         for weights in each.parameters():
             nn.init.zeros_(weights)
-    values = {e: stopping_readings(m.diagrams)["life"] for e, m in stopping.measurements.items()}
+    values = {e: stopping_quantities(m.diagrams)["life"] for e, m in stopping.measurements.items()}
     assert stopping.best_epoch == min(values, key=values.__getitem__)
     assert stopping.best_state
     for name, value in states[stopping.best_epoch].items():
@@ -60,7 +60,7 @@ def test_it_decides_as_the_rule_does_afterwards(net: nn.Module, digits: Loader) 
     stopping = dt.TopologicalEarlyStopping(digits, quantity="epsilon", patience=1, min_delta=0.01, keep_weights=False)
     for epoch in range(0, 8, 2):
         stopping(shaken(net, epoch), epoch)
-    values = {e: stopping_readings(m.diagrams)["epsilon"] for e, m in stopping.measurements.items()}
+    values = {e: stopping_quantities(m.diagrams)["epsilon"] for e, m in stopping.measurements.items()}
     offline = dt.StoppingRule("epsilon", patience=1, min_delta=0.01).decide(values)
     assert (stopping.best_epoch, stopping.should_stop) == (offline.chosen_epoch, offline.stop_epoch is not None)
     assert stopping.best_state is None

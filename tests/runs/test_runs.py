@@ -200,7 +200,7 @@ def test_epochs_without_diagrams_are_refused_with_those_that_have_some(finished:
 
 def test_a_mistyped_run_is_refused_with_the_nearest_one(finished: Run) -> None:
     other = named(finished.folder.parents[1], net="lenet_300")
-    with pytest.raises(DnnTopologyError, match="did you mean lenet_300_100_digits"):
+    with pytest.raises(DnnTopologyError, match=r"\(did you mean .*lenet_300_100_digits/trial0\?\)"):
         find_measurement(other)
 
 
@@ -266,6 +266,17 @@ def test_a_copy_of_a_run_is_a_run_of_its_own(finished: Run, tmp_path: Path) -> N
     assert measured(copy).load()[1] == measured(finished).load()[1]
     numbered = Run.open(shutil.copytree(finished.folder, tmp_path / "trial9"))
     assert measured(numbered).dipha_file(1).name == "adj_epc1_trl9_0.3.bin.out"
+
+
+def test_a_run_that_is_nowhere_near_is_refused_without_unrelated_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("docs", "tests", "nowhere-else"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DnnTopologyError, match=r"is no folder of a run: name the folder trial0") as caught:
+        Run.open("nowhere/trial0")
+    assert "docs" not in str(caught.value)
 
 
 def test_what_is_no_folder_of_a_run_is_refused_with_those_that_it_holds(finished: Run, tmp_path: Path) -> None:

@@ -55,9 +55,6 @@ def stopping_quantities(diagrams: Diagrams) -> dict[str, float]:
     return {quantity: float(loops[column]) for quantity, column in QUANTITIES.items()}
 
 
-stopping_readings = stopping_quantities  # its name before
-
-
 @dataclass(frozen=True, eq=False)
 class Decision:
     """What a rule makes of the epochs so far.

@@ -131,6 +131,19 @@ def draws(
         yield persistence(graph, max_dim=max_dim, **options)
 
 
+def resampled_inputs(activations: Activations, number: int, *, seed: int = 0) -> Activations:
+    """Return the signals of a bootstrap draw of the inputs: as many inputs, drawn with replacement, in their order.
+
+    Args:
+        activations: What `record` returned.
+        number: Which draw; it depends on `seed` and this alone.
+        seed: Of all draws.
+    """
+    n_inputs = len(activations.values)
+    rows = np.sort(np.random.default_rng([seed, number]).integers(n_inputs, size=n_inputs))
+    return replace(activations, values=activations.values[rows])
+
+
 def resampled(
     activations: Activations,
     numbers: Iterable[int],
@@ -170,10 +183,8 @@ def resampled(
         >>> [found.n_nodes for found in resampled(everything, range(3), max_dim=1)]
         [20, 20, 20]
     """
-    n_inputs = len(activations.values)
     for number in numbers:
-        rows = np.sort(np.random.default_rng([seed, number]).integers(n_inputs, size=n_inputs))
-        again = replace(activations, values=activations.values[rows])
+        again = resampled_inputs(activations, number, seed=seed)
         graph = functional_graph(again, max_epsilon=max_epsilon, constant=constant, metric=metric, device=device)
         yield persistence(graph, max_dim=max_dim, **options)
 

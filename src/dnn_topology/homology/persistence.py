@@ -12,10 +12,11 @@ from dnn_topology._version import __version__
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.engines import AUTO
 from dnn_topology.homology.engines.answer import check_answer
-from dnn_topology.homology.engines.estimate import GIB, check_memory
+from dnn_topology.homology.engines.estimate import check_memory
 from dnn_topology.homology.engines.morse import Morse, check_dimension
 from dnn_topology.homology.engines.planner import Plan, carry_out, prepare
 from dnn_topology.homology.pairs import PersistencePairs
+from dnn_topology.settings.computing import GIB
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

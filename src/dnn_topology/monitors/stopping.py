@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.early_stopping import MAX_EPSILON, Decision, StoppingRule, stopping_readings
+from dnn_topology.analysis.early_stopping import MAX_EPSILON, Decision, StoppingRule, stopping_quantities
 from dnn_topology.monitors.plain import TopologyMonitor
 from dnn_topology.pipeline import Measurement
 
@@ -95,7 +95,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
         """
         measurement = super().__call__(model, epoch)
         if measurement:
-            self._readings[epoch] = stopping_readings(measurement.diagrams)
+            self._readings[epoch] = stopping_quantities(measurement.diagrams)
             if self._keep_weights and self.best_epoch == epoch:
                 self.best_state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
         return measurement

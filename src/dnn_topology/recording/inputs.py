@@ -85,9 +85,6 @@ def take_batches(batches: Iterable[Any], *, max_samples: int | None = 1000, seed
     return taken
 
 
-draw = take_batches  # its name until 0.3
-
-
 def forward_arguments(
     batch: Any, device: torch.device | None, dtype: torch.dtype | None, model: nn.Module | None = None
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -12,6 +12,7 @@ Layout of the folder of a run, by default `<save_path>/<net>_<dataset>/trial0/`:
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError, nearest
+from dnn_topology._checks import DnnTopologyError
 from dnn_topology.settings import TrainSettings
 from dnn_topology.work.ledger import Manifest
 from dnn_topology.work.stamps import SETTINGS, read_settings
@@ -217,9 +218,10 @@ def near_runs(folder: Path) -> str:
         return f": it holds {', '.join(runs[:3])}{', …' if len(runs) > 3 else ''}; name one of them"
     siblings = folder.parent.parent
     if siblings.is_dir() and not folder.parent.is_dir():
-        names = [path.name for path in siblings.iterdir() if path.is_dir()]
-        if names:
-            return f" ({nearest(folder.parent.name, names)})"
+        names = [path.parent.parent.name for path in siblings.glob(f"*/trial*/{SETTINGS}")]
+        close = difflib.get_close_matches(folder.parent.name, names, n=3, cutoff=0.5)
+        if close:
+            return f" (did you mean {' or '.join(str(siblings / name / folder.name) for name in close)}?)"
     return (
         ": name the folder trial0 that `dnn-topology run` or `train` left, such as "
         "results_dnn_topology/lenet_mnist-5k/trial0"

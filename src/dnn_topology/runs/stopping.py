@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.early_stopping import MAX_EPSILON, QUANTITIES, Decision, StoppingRule, stopping_readings
+from dnn_topology.analysis.early_stopping import MAX_EPSILON, QUANTITIES, Decision, StoppingRule, stopping_quantities
 from dnn_topology.graphs.node_sampling import sample_nodes
+from dnn_topology.homology.bootstrap import resampled_inputs
 from dnn_topology.pipeline import Snapshot, diagrams_of, graphs_of
 from dnn_topology.runs.measuring import EpochsFailedError, snapshot_of
 from dnn_topology.runs.run import Run
@@ -128,7 +128,7 @@ class StoppingEpochs(Work[int, pd.DataFrame]):
             rows = self.load(epoch).to_dict("records")  # type: ignore[assignment]
         for draw, activations in _drawn(snapshot, range(len(rows), self.draws + 1)):
             ((_, graph),) = graphs_of(_of_all_nodes(snapshot), activations=activations)
-            rows.append({"draw": draw, **stopping_readings(diagrams_of(graph, self.settings, self.resources))})
+            rows.append({"draw": draw, **stopping_quantities(diagrams_of(graph, self.settings, self.resources))})
         return pd.DataFrame(rows)
 
     def keep(self, epoch: int, result: pd.DataFrame) -> None:
@@ -239,10 +239,8 @@ def _drawn(snapshot: Snapshot, draws: Sequence[int]) -> Iterator[tuple[int, Acti
     settings, signals = snapshot.settings, snapshot.activations
     if settings.sample_nodes is not None:
         signals = sample_nodes(signals, settings.sample_nodes, method=settings.sample_method, seed=snapshot.seed)
-    n_inputs = len(signals.values)
     for draw in draws:
-        rows = np.sort(np.random.default_rng([snapshot.seed, draw]).integers(n_inputs, size=n_inputs))
-        yield draw, replace(signals, values=signals.values[rows]) if draw else signals
+        yield draw, resampled_inputs(signals, draw, seed=snapshot.seed) if draw else signals
 
 
 def _of_all_nodes(snapshot: Snapshot) -> Snapshot:

@@ -11,13 +11,11 @@ import psutil
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.engines.census import Census, take_census
 from dnn_topology.homology.engines.cost import COSTS
+from dnn_topology.settings.computing import FREE_SHARE, GIB
 
 if TYPE_CHECKING:
     from dnn_topology.graphs.graph import FunctionalGraph
     from dnn_topology.homology.engines.planner import Plan
-
-GIB = 2**30
-FREE_SHARE = 0.8  # of the free memory that may be used by default
 
 
 @dataclass(frozen=True)

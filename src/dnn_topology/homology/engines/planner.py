@@ -5,7 +5,6 @@ Every step keeps the persistence exactly. What was measured is in docs/engines.m
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +15,7 @@ from dnn_topology.homology.engines.census import Census, take_census
 from dnn_topology.homology.engines.cost import COSTS
 from dnn_topology.homology.engines.morse import COMPILING, HIGHEST, Morse
 from dnn_topology.homology.engines.simplify import merged
+from dnn_topology.settings.computing import cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,11 +51,6 @@ class Plan:
 
     def __str__(self) -> str:
         return f"{self.engine} {self.version}, threads {self.threads}: {'; '.join(self.reasons)}"
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Prepared(NamedTuple):

@@ -45,7 +45,7 @@ HOMES = {
             "analysis.network_features",
             "monitors",
             "runs",
-            "work.workers",
+            "work.computer",
             "cli",
         ),
         "graphs.correlation",

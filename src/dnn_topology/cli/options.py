@@ -167,7 +167,7 @@ class Machine:
     @property
     def place(self) -> str:
         """A device that exists, "auto" being the GPU where there is one."""
-        from dnn_topology.work.workers import device_named, use_threads
+        from dnn_topology.work.computer import device_named, use_threads
 
         use_threads(self.nproc)
         return device_named(self.device)

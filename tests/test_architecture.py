@@ -16,7 +16,7 @@ SRC = Path(dnn_topology.__file__).parent
 # A module imports from its own room and from rooms further up. Rooms in one line stand side by side and do not meet.
 LAYERS = (
     ("_version", "_checks", "_renamed"),
-    ("settings", "_records", "_calls"),
+    ("settings", "_records", "_calls", "_machine"),
     ("store", "progress"),
     ("recording",),
     ("graphs",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import warnings
@@ -11,14 +12,16 @@ from typing import TYPE_CHECKING
 from cyclopts import App, CycloptsError, Parameter
 
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology._machine import CannotWriteError, of_the_machine
 from dnn_topology._version import __version__
 from dnn_topology.cli.options import defaults_from_file, flag_names
+from dnn_topology.cli.remedies import elsewhere
 from dnn_topology.cli.spelling import our_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-INTERRUPTED = 130  # as shells say it
+INTERRUPTED, BROKEN_PIPE = 130, 141  # as shells say it
 # command → where it is; it is imported when it is called, or its help is asked for
 COMMANDS = {
     "run": "run:run",
@@ -80,7 +83,10 @@ def main(args: Sequence[str] | None = None) -> int:
     command = _command(words)
     warnings.showwarning = _warn
     try:
-        status = app(our_words(words), exit_on_error=False, print_error=False, result_action="return_value")
+        words = our_words(words)
+        status = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except CannotWriteError as error:
+        return _complain(error.with_remedy(elsewhere(error.path, words, flag_names(_app(command)))))
     except DnnTopologyError as error:
         _complain(in_flags(str(error), flag_names(_app(command))))
         return 2 if getattr(error, "mendable", True) else 1
@@ -89,6 +95,13 @@ def main(args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr)  # noqa: T201
         return INTERRUPTED
+    except BrokenPipeError:  # whoever read the answer has enough, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that closing it at the end is no error either
+        return BROKEN_PIPE
+    except OSError as error:
+        if (told := of_the_machine(error)) is None:
+            raise
+        return _complain(str(told))
     return status if isinstance(status, int) else 0
 
 

@@ -83,6 +83,7 @@ def run_training(
             manifest.record("training", [state_file, run.folder / "history.csv"])
         if resume.epoch >= epochs or (should_stop and should_stop(resume.epoch)):
             return history_table(resume)
+    store.check_writable(run.folder)
     return _train(run, data, epochs=epochs, resume=resume, on_epoch=keep)
 
 

@@ -16,10 +16,10 @@ from statistics import median
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from graphs import signals
 from rivals import rival
 
 from dnn_topology.graphs.graph import functional_graph
-from graphs import signals
 
 REPEATS = 3
 OURS = "morse, 1 thread"
@@ -53,10 +53,7 @@ def main() -> None:
                 taken[name].append(time.process_time() - started)
         best = min(others, key=lambda name: median(taken[name]))
         ours, theirs = median(taken[OURS]), median(taken[best])
-        print(
-            f"| {network}, d ≤ {distance:g}, H{dim} | {ours:.3g} | {theirs:.3g} ({best}) | {ours / theirs:.2f} |",
-            flush=True,
-        )
+        print(f"| {network}, d ≤ {distance:g}, H{dim} | {ours:.3g} | {theirs:.3g} ({best}) | {ours / theirs:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,12 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from dnn_topology import DataSet, Diagrams, build_net, load_data, measure, summarize, train
-from dnn_topology.homology.neural_persistence import neural_persistence
 from dnn_topology.nets.data import batches
+from dnn_topology.recording.weight_norms import weight_matrices
 from dnn_topology.nets.train import TrainingState, evaluate
 from dnn_topology.nets.zoo import find_network
-from dnn_topology.recording.weight_norms import weight_matrices
 from dnn_topology.store import write_json
+from dnn_topology.homology.neural_persistence import neural_persistence
 
 HELD_OUT = 0.2  # of the training images, for the rules that look at a validation split
 N_INPUTS = 1000

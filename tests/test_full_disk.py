@@ -23,7 +23,7 @@ from dnn_topology.runs.study.grid import Study
 from dnn_topology.runs.training import run_training
 from dnn_topology.settings import Resources, RunMeasureSettings, TrainSettings
 
-TRAINING = TrainSettings(net="mlp", dataset="digits", width=0.1, train_size=60)
+TRAINING = TrainSettings(net="mlp", dataset="digits", width=0.1, data_subset=0.05)
 SETTINGS = RunMeasureSettings(n_inputs=20, max_dim=1)
 CHANGING = ("manifest.json", "history.csv", "training.pt", "study.csv", "epochs.csv", ".parquet")  # with every epoch
 TIMED = ("manifest.json",)  # they say when files were written
@@ -64,7 +64,7 @@ def contents(folder: Path, *, without: tuple[str, ...] = ()) -> dict[str, bytes]
     return {name: text.partition(b'"rows"')[2] if "cells" in name else text for name, text in texts.items()}
 
 
-@pytest.mark.parametrize("work", [a_run, a_study])
+@pytest.mark.parametrize("work", [pytest.param(a_run, marks=pytest.mark.slow), a_study])
 def test_a_disk_without_room_for_any_one_file_costs_that_file_alone(
     work: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

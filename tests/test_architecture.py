@@ -22,7 +22,7 @@ LAYERS = (
     ("graphs",),
     ("homology",),
     ("pipeline",),
-    ("analysis", "nets"),
+    ("estimating", "analysis", "nets"),
     ("show",),
     ("monitors", "work"),
     ("runs",),

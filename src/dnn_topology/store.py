@@ -45,7 +45,7 @@ MOST_FIELDS = 2**20  # of a small table that are believed
 MOST_TYPED = 2**18  # bytes of a file that somebody wrote by hand
 EXACT = 2.0**53  # below it a float is the whole number that was written
 AGAIN = "delete it and run again"  # the remedy of files that running again makes again, and of no others
-LONGEST_KEY = 2000  # parts of a dotted key in TOML
+LONGEST_KEY = 500  # parts of a dotted key in TOML
 CHUNK = 2**20  # bytes unpacked at a time
 
 
@@ -289,7 +289,7 @@ def read_arrays(path: Path, *, remedy: str = AGAIN) -> dict[str, NDArray[Any]]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
             announced = sum(member.file_size for member in members)
-            if announced > max(MOST_UNPACKED, MOST_EXPANDED * len(content)):
+            if announced > believed(len(content)):
                 raise DnnTopologyError(
                     f"{path} announces {announced} bytes of arrays, and has {len(content)}: it is no file of numbers; "
                     f"{remedy}"
@@ -300,6 +300,11 @@ def read_arrays(path: Path, *, remedy: str = AGAIN) -> dict[str, NDArray[Any]]:
     except Exception as error:  # zipfile, zlib and NumPy's header parser raise what they like on a damaged file
         reason = str(error) if isinstance(error, _UnreadableError) else type(error).__name__
         raise DnnTopologyError(f"{path} is damaged ({reason}); {remedy}") from error
+
+
+def believed(n_bytes: int) -> int:
+    """Return how many bytes a packed file of so many may unpack to; what announces more is not read."""
+    return max(MOST_UNPACKED, MOST_EXPANDED * n_bytes)
 
 
 class _UnreadableError(Exception):

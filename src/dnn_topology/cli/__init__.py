@@ -15,12 +15,13 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology._machine import CannotWriteError, of_the_machine
 from dnn_topology._version import __version__
 from dnn_topology.cli.options import defaults_from_file, flag_names
-from dnn_topology.cli.remedies import elsewhere
+from dnn_topology.cli.remedies import elsewhere, of_file
 from dnn_topology.cli.spelling import our_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LONGEST = 800  # characters of a message
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as shells say it
 # command → where it is; it is imported when it is called, or its help is asked for
 COMMANDS = {
@@ -88,7 +89,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except CannotWriteError as error:
         return _complain(error.with_remedy(elsewhere(error.path, words, flag_names(_app(command)))))
     except DnnTopologyError as error:
-        _complain(in_flags(str(error), flag_names(_app(command))))
+        _complain(in_flags(str(error), flag_names(_app(command))) + of_file(words))
         return 2 if getattr(error, "mendable", True) else 1
     except CycloptsError as error:
         return _complain(f"{_readable(str(error))} See `{' '.join(['dnn-topology', *command, '--help'])}`.")
@@ -145,8 +146,9 @@ def _warn(message: Warning | str, *_: object, **__: object) -> None:
 
 
 def _readable(text: str) -> str:
-    """Return what is wrong with a command line, on one line."""
-    return " ".join(text.replace("`", "'").split())
+    """Return what is wrong with a command line, on one line that nobody needs to scroll."""
+    line = " ".join(text.replace("`", "'").split())
+    return line if len(line) < LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 4 :]}"
 
 
 def _complain(message: str) -> int:

@@ -1,4 +1,4 @@
-"""What to do about a file that cannot be written, in terms of what the command that was called has."""
+"""What a message adds of the command that was called: where else it can write, and which file its flags come from."""
 
 from __future__ import annotations
 
@@ -25,3 +25,9 @@ def elsewhere(path: Path, words: Sequence[str], flags: Collection[str]) -> str:
         if not before.startswith("-") and Path(word).is_dir():  # results lie in a run and beside it
             return f"copy {word} to where it can be written to and name the copy"
     return "name another folder with --save-path" if "save-path" in flags else ""
+
+
+def of_file(words: Sequence[str]) -> str:
+    """Return the end of a message about flags that may come from a file, which names it."""
+    path = next((word for before, word in pairwise(words) if before == "--config"), None)
+    return "" if path is None else f" (with the flags in {path})"

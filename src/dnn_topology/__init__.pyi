@@ -29,6 +29,10 @@ from .analysis.early_stopping import stopping_quantities as stopping_quantities
 from .analysis.features import gap_features as gap_features
 from .analysis.gap import GapModel as GapModel
 
+# what measuring would take
+from .estimating import MeasureEstimate as MeasureEstimate
+from .estimating import estimate as estimate
+
 # signals → functional graphs
 from .graphs.graph import FunctionalGraph as FunctionalGraph
 from .graphs.graph import functional_graph as functional_graph

@@ -35,6 +35,7 @@ TRAINED = (
     *("net", "dataset", "width", "depth", "dropout", "weight_decay"),
     *("train_size", "permute_labels", "lr", "batch_size", "seed"),
 )
+USUAL_TRAINING, USUAL_MEASURING = asdict(TrainSettings()), RunMeasureSettings().results
 MEASURED = ("graph_split", "n_inputs", "nodes", "max_epsilon")
 
 
@@ -62,8 +63,8 @@ class Cell:
     def name(self) -> str:
         """What tells its settings from all others: a digest of those that are not the usual ones."""
         settings = {
-            "training": _unusual(asdict(self.training), asdict(TrainSettings())),
-            "topology": _unusual(self.settings.results, RunMeasureSettings().results),
+            "training": _unusual(asdict(self.training), USUAL_TRAINING),
+            "topology": _unusual(self.settings.results, USUAL_MEASURING),
             "epochs": self.epochs,
             "measured": self.measured,
             "draws": self.draws,
@@ -78,7 +79,7 @@ class Cell:
         return {
             "cell": self.name,
             **{name: training[name] for name in TRAINED},
-            **_unusual(others, asdict(TrainSettings())),
+            **_unusual(others, USUAL_TRAINING),
         }
 
     @property
@@ -101,7 +102,7 @@ class Cell:
         return {**self.columns, **self.measured_how}.get(axis)
 
     def __str__(self) -> str:
-        varied = _unusual(asdict(self.training), asdict(TrainSettings()))
+        varied = _unusual(asdict(self.training), USUAL_TRAINING)
         named = (f"{name} {value}" for name, value in varied.items() if name not in {"net", "dataset"})
         return ", ".join([f"{self.training.net} on {self.training.dataset}", *named])
 
@@ -196,7 +197,6 @@ def measured_draws(
 
 def measured_how(settings: RunMeasureSettings, *, draws: int) -> Row:
     """Return the columns that say how a network was measured."""
-    usual = RunMeasureSettings().results
     others = {name: value for name, value in settings.results.items() if name not in {*MEASURED, "max_dim"}}
     return {
         "graph_split": settings.graph_split,
@@ -204,7 +204,7 @@ def measured_how(settings: RunMeasureSettings, *, draws: int) -> Row:
         "draws": draws,
         "nodes": settings.nodes,
         "max_epsilon": settings.max_epsilon,
-        **{name: str(value) for name, value in _unusual(others, usual).items()},
+        **{name: str(value) for name, value in _unusual(others, USUAL_MEASURING).items()},
     }
 
 

@@ -33,7 +33,7 @@ LAYERS = (
 # The flow, which knows nothing of named networks and data sets.
 FLOW = ("recording", "graphs", "homology", "pipeline", "analysis", "show")
 # Analyses stand side by side too.
-SIBLINGS = ("analysis.early_stopping", "analysis.gap", "analysis.adversarial")
+SIBLINGS = ("analysis.early_stopping", "analysis.gap", "analysis.adversarial", "analysis.comparison")
 # heavy library → the rooms and modules that may import it
 HOMES = {
     "torch": (
@@ -54,7 +54,7 @@ HOMES = {
     "matplotlib": ("show",),
     "cyclopts": ("cli",),
     "rich": ("progress",),
-    "gudhi": ("homology.engines",),
+    "gudhi": ("homology.engines", "homology.distances"),
     "numba": ("homology.engines.morse",),
     "redzed_tda": ("homology.engines.redzed",),
     "holos_tda": ("homology.engines.holos",),

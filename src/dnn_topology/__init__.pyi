@@ -74,3 +74,4 @@ from .show.history import plot_history as plot_history
 from .show.plots import plot_barcode as plot_barcode
 from .show.plots import plot_betti_curves as plot_betti_curves
 from .show.plots import plot_diagram as plot_diagram
+from .show.trajectory import plot_trajectory as plot_trajectory

@@ -181,7 +181,7 @@ def drawn(ax: Axes) -> Figure:
         lambda: plot_betti_curves(dict.fromkeys(range(7), SIMPLE)),
         lambda: plot_betti_curves({f"a long label {k}": SIMPLE for k in range(12)}),
         lambda: plot_barcode(SIMPLE),
-        lambda: plot_diagram([SIMPLE] * 3),
+        lambda: plot_diagram(dict.fromkeys("abc", SIMPLE)),
         lambda: plot_history(TABLE, HISTORY),
     ],
 )

@@ -63,7 +63,7 @@ def plot_history(
     check_argument("dim", dim, int)
     tables = {label: _rows(table, dim) for label, table in _by_label(topology).items()}
     panels = _panels(ax, len(QUANTITIES) + (history is not None))
-    looks = line_styles(len(tables), panels[0])
+    looks = [{**look, "linestyle": "-"} for look in line_styles(len(tables), panels[0])]
     for panel, (column, label), marker in zip(panels, QUANTITIES.items(), MARKERS, strict=False):
         for (name, rows), look in zip(tables.items(), looks, strict=True):
             _draw_mean(panel, rows, column, marker=marker, markersize=4, label=name or label, **look)

@@ -106,8 +106,9 @@ def plot_betti_curves(
     epochs = epochs_of(sources)
     styles = line_styles(len(sources), ax) if epochs is None else epoch_styles(epochs, ax)
     heights = []
+    same_size = len({len(group) for group in sources.values()}) == 1
     for (label, group), style in zip(sources.items(), styles, strict=True):
-        about = f"{label} ({len(group)})" if label and len(group) > 1 and epochs is None else label
+        about = label if same_size or not label else f"{label} ({len(group)})"
         if as_original:
             ax.plot(*original_curve(group[0], dim), label=about, **style)
             continue
@@ -117,7 +118,7 @@ def plot_betti_curves(
     members = [one for group in sources.values() for one in group]
     _curve_axes(ax, members, dim=dim, filtration=filtration, as_original=as_original)
     if yscale == "log" or (yscale == "auto" and _spans_decades(heights)):
-        ax.set_yscale("symlog", linthresh=1)
+        ax.set_yscale("symlog", linthresh=1, linscale=0.4)
     ax.set_ylim(bottom=0)
     if epochs is not None and len(sources) >= MANY:
         epoch_bar(epochs, ax)

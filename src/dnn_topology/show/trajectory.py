@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.lines import Line2D
 
 from dnn_topology._calls import check_argument
 from dnn_topology._checks import DnnTopologyError
@@ -13,6 +14,7 @@ from dnn_topology.analysis.comparison.embedding import embedded
 from dnn_topology.homology.distances import DistanceName, distances
 from dnn_topology.show.sources import EPOCH, is_several, labelled
 from dnn_topology.show.styles import (
+    GREY,
     LINE_STYLES,
     MANY,
     MARKERS,
@@ -21,7 +23,6 @@ from dnn_topology.show.styles import (
     foreground,
     legend_beside,
     palette,
-    tidy,
 )
 
 if TYPE_CHECKING:
@@ -80,15 +81,16 @@ def plot_trajectory(
     place = {epoch: number / max(len(epochs) - 1, 1) for number, epoch in enumerate(epochs)}
     if many:
         place = {epoch: (epoch - epochs[0]) / (epochs[-1] - epochs[0]) for epoch in epochs}
-    start = 0
+    start, shapes = 0, []
     for number, (label, track) in enumerate(tracks.items()):
         own = points[start : start + len(track)]
         start += len(track)
         style: dict[str, Any] = {"linestyle": LINE_STYLES[number % len(LINE_STYLES)], "linewidth": 1.0}
         marker = MARKERS[number % len(MARKERS)]
-        ax.plot(*own.T, color="0.5", marker=marker, markersize=0, zorder=1, **style)
+        ax.plot(*own.T, color=GREY, zorder=1, **style)
         colours = palette(ax)([place[epoch] for epoch in track])
-        ax.scatter(*own.T, c=colours, marker=marker, s=34, zorder=2, label=label or None)
+        ax.scatter(*own.T, c=colours, marker=marker, s=34, zorder=2)
+        shapes.append(Line2D([], [], color=GREY, marker=marker, label=label, **style))
         _name_epochs(ax, own, list(track), every=not many)
     ax.set_title(f"$H_{dim}$, {metric} distances in ε, stress {stress:.2f}", fontsize=10, color=foreground(ax))
     ax.set_aspect("equal", adjustable="datalim")
@@ -98,8 +100,8 @@ def plot_trajectory(
         epoch_bar(epochs, ax)
     if len(tracks) > 1:
         beside: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "ncols": 3} if many else {}
-        legend_beside(ax, **beside)
-    return tidy(ax, right=True)
+        legend_beside(ax, handles=shapes, **beside)
+    return ax
 
 
 def _tracks(runs: Any) -> dict[str, dict[int, Diagrams]]:

@@ -27,6 +27,7 @@ LAYERS = (
     ("show",),
     ("monitors", "work"),
     ("runs",),
+    ("trials",),
     ("cli",),
     ("__main__",),
 )

@@ -27,13 +27,14 @@ LAYERS = (
     ("show",),
     ("monitors", "work"),
     ("runs",),
+    ("trials",),
     ("cli",),
     ("__main__",),
 )
 # The flow, which knows nothing of named networks and data sets.
 FLOW = ("recording", "graphs", "homology", "pipeline", "analysis", "show")
 # Analyses stand side by side too.
-SIBLINGS = ("analysis.early_stopping", "analysis.gap", "analysis.adversarial")
+SIBLINGS = ("analysis.early_stopping", "analysis.gap", "analysis.adversarial", "analysis.comparison")
 # heavy library → the rooms and modules that may import it
 HOMES = {
     "torch": (
@@ -54,7 +55,7 @@ HOMES = {
     "matplotlib": ("show",),
     "cyclopts": ("cli",),
     "rich": ("progress",),
-    "gudhi": ("homology.engines",),
+    "gudhi": ("homology.engines", "homology.distances"),
     "numba": ("homology.engines.morse",),
     "redzed_tda": ("homology.engines.redzed",),
     "holos_tda": ("homology.engines.holos",),

@@ -35,6 +35,7 @@ COMMANDS = {
     "engines": "lists:engines",
     "estimate": "lists:estimate",
     "early-stop": "stopping:early_stop",
+    "compare": "compare:compare",
     "detect": "detect:detect",
     "study": "study:study",
     "demo": "run:demo",

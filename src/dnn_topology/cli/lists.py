@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from dnn_topology.cli import options as opt
-from dnn_topology.progress import answer, print_table
+from dnn_topology.progress import answer, markdown_table, print_table
 from dnn_topology.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -124,15 +124,6 @@ def estimate(
             rows.append((*sizes, counts, amount(needed.memory), duration(needed.seconds), how))
     header = ["epoch", "neurons", "edges", "triangles, tetrahedra, …", "memory", "time", "engine"]
     print_table(pd.DataFrame(rows, columns=header))
-
-
-def markdown_table(table: pd.DataFrame) -> str:
-    """Return a table as Markdown, names as code."""
-    rows = [
-        [" = ".join(f"`{name}`" for name in str(row[0]).split(" = ")), *map(str, row[1:])] for row in table.to_numpy()
-    ]
-    lines = [[*map(str, table)], ["---" for _ in table], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _print(table: pd.DataFrame, *, markdown: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, check_types
@@ -92,3 +92,17 @@ class TrainSettings:
 
     def _options(self, *names: str) -> dict[str, Any]:
         return {name: getattr(self, name) for name in names}
+
+
+def of_trials(training: TrainSettings, seed: int | None, n_trials: int) -> list[dict[str, Any]]:
+    """Return `training` and `seed` of each of several trials: the first as given, the next one more each time."""
+    return [
+        {"training": replace(training, trial=training.trial + n), "seed": None if seed is None else seed + n}
+        for n in range(n_trials)
+    ]
+
+
+def usual_epochs(last: int) -> list[int]:
+    """Return 1, 2, 5, 10, 20, 50, … up to the last epoch, and that one."""
+    steps = (factor * 10**power for power in range(len(str(last))) for factor in (1, 2, 5))
+    return sorted({last, *(step for step in steps if step <= last)})

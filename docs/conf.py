@@ -82,8 +82,10 @@ html_show_sphinx = False
 html_last_updated_fmt = None
 # The address of the sources, once there is one, has its place in pyproject.toml's [project.urls] and nowhere else.
 _urls = dict(line.split(", ", 1) for line in metadata("dnn-topology").get_all("Project-URL") or [])
-html_theme_options = {"source_repository": _urls["Source"], "source_branch": "main", "source_directory": "docs/"} if (
-    "Source" in _urls
-) else {}
+html_theme_options = (
+    {"source_repository": _urls["Source"], "source_branch": "main", "source_directory": "docs/"}
+    if ("Source" in _urls)
+    else {}
+)
 
 api_pages.write(HERE / "reference")

@@ -27,7 +27,7 @@ def public_or_code(
     return [nodes.literal(rawtext, text)], []
 
 
-def plain_text(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:  # noqa: ARG001
+def plain_text(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Escape what docstrings mean literally and reStructuredText does not: bars, and words that end in a line."""
     example = False
     for place, line in enumerate(lines):
@@ -38,7 +38,7 @@ def plain_text(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines:
             lines[place] = "".join(parts)
 
 
-def links_out_of_docs(app: Sphinx, docname: str, source: list[str]) -> None:  # noqa: ARG001
+def links_out_of_docs(app: Sphinx, docname: str, source: list[str]) -> None:
     """Point links of pages that are also read in a clone to what the site has of their target."""
     source[0] = re.sub(r"\]\(\.\./benchmarks/results/(\w+)\.md\)", r"](reference/results/\1.md)", source[0])
 

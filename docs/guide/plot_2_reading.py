@@ -1,9 +1,9 @@
-"""
+r"""
 How to read a curve: networks whose answer is known
 ===================================================
 
 The road is always the same: what a neuron answers to each input is its *signal*; two neurons are close if their signals
-are strongly correlated, at distance :math:`d = 1 - |r|`; a scale ε grows from 0, and at each ε the neurons with
+are strongly correlated, at distance d = 1 - \|r\|; a scale ε grows from 0, and at each ε the neurons with
 d ≤ 2 ε are joined. Where edges close a ring that no triangles fill there is a *loop*, where triangles close a hollow
 there is a *void*. They are born at one ε and die, filled in, at a larger one.
 
@@ -59,12 +59,13 @@ f"one loop, born at ε {loop[0, 0]:.2f}, gone at {loop[0, 1]:.2f}"
 # %%
 # Left the *Betti curve*: how many loops live at each ε. Right the *persistence diagram*: one point per cavity, its birth
 # to the right, its death upwards; the farther above the diagonal, the longer it lived. The dots at birth 0 are
-# components (H0), which die when they are joined to others.
+# components (H0), which die when they are joined to others. The spike where the loop dies is a handful of cavities on
+# the diagonal, which live for thousandths.
 #
 # A sphere: one void
 # ------------------
 # The same with directions in space. No loop lives long, because on a sphere every loop is soon filled; what lasts is
-# the hollow inside, in dimension 2.
+# the hollow inside, in dimension 2. The hill at the left is the net of neighbours closing: many loops, each soon filled.
 
 places = rng.normal(size=(100, 3))
 places /= np.linalg.norm(places, axis=1, keepdims=True)

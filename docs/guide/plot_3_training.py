@@ -34,7 +34,7 @@ def keep(state):
 
 history = dt.train(model, data, epochs=8, lr=0.02, on_epoch=keep)
 measured = dt.track(model, inputs, states, max_dim=1, max_epsilon=0.3, min_persistence=0.02)
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
 dt.plot_betti_curves(measured, dim=1, ax=left)
 dt.plot_betti_curves(measured, dim=1, filtration="density", ax=right)
 

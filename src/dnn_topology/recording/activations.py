@@ -47,6 +47,14 @@ class Activations:
     layers: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.values, np.ndarray) or self.values.dtype.kind not in "fiu":
+            raise DnnTopologyError(
+                f"values must be an array of numbers (n_samples, n_neurons), found a {type(self.values).__name__}"
+            )
+        if not isinstance(self.neurons, pd.DataFrame):
+            raise DnnTopologyError(
+                f"neurons must be a table with a row per neuron, found a {type(self.neurons).__name__}"
+            )
         if self.values.ndim != 2 or self.values.shape[1] != len(self.neurons):
             raise DnnTopologyError(
                 f"activations of shape {self.values.shape} do not fit a table of {len(self.neurons)} neurons"

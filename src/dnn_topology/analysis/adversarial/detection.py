@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, shown
 from dnn_topology.analysis.adversarial import (
     NOISE,
     BatchDetector,
@@ -210,6 +210,9 @@ def compare_detectors(
         raise DnnTopologyError(
             f"scores of {', '.join(KINDS)} inputs are compared; missing: {', '.join(sorted(missing))}"
         )
+    n_inputs = {len(values) for one in scores.values() for values in one.single.values()}
+    if fooled is not None and (np.asarray(fooled).dtype != bool or {np.shape(fooled)} != {(n,) for n in n_inputs}):
+        raise DnnTopologyError(f"fooled must be one truth value for each of the inputs, found {shown(fooled)}")
     rows: list[dict[str, Any]] = []
 
     def compare(detector: str, kind: str, found: Mapping[str, NDArray[np.float64]]) -> None:
@@ -222,8 +225,8 @@ def compare_detectors(
     for name in scores["clean"].single:
         found = {kind: scores[kind].single[name] for kind in KINDS}
         compare(name, "all", found)
-        if fooled is not None and fooled.any():
-            compare(name, "fooled", {kind: values[fooled] for kind, values in found.items()})
+        if fooled is not None and np.any(fooled):
+            compare(name, "fooled", {kind: values[np.asarray(fooled)] for kind, values in found.items()})
     for size in scores["clean"].batches:
         compare(f"{BATCH}{size}", "all", {kind: scores[kind].batches[size] for kind in KINDS})
     return pd.DataFrame(rows)

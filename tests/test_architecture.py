@@ -40,6 +40,7 @@ HOMES = {
             "recording",
             "nets",
             "pipeline",
+            "estimating",
             "analysis.adversarial",
             "analysis.network_features",
             "monitors",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from dnn_topology.recording.signals import NODES, Nodes, token_mask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+WRONG_TYPE = re.compile(r"\b(d?type|Byte|Char|Short|Int|Long)\b")  # in what torch says of numbers of another type
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +159,7 @@ def record(
                 continue
             mask = _mask(model, kwargs) if nodes == "feature" else None
             if not chosen:  # what some names mean, and where the samples are, shows when the model runs
-                with _complex_explained(args, kwargs):
+                with _numbers_explained(args, kwargs):
                     calls = probe(model, args, kwargs, home)
                 chosen = _chosen(model, names, nodes, calls)
                 tape.tensors, tape.certain = {each.layer: each for each in calls.tensors}, calls.certain
@@ -221,8 +224,8 @@ def _run(
 
 
 @contextlib.contextmanager
-def _complex_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[None]:
-    """Say in one line that a model does not take complex numbers, where it fails on them.
+def _numbers_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[None]:
+    """Say in one line that a model does not take numbers of such a type, where it fails on them.
 
     Raises:
         DnnTopologyError: It does.
@@ -231,10 +234,17 @@ def _complex_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterat
     try:
         yield
     except RuntimeError as error:
-        if not any(isinstance(item, torch.Tensor) and item.is_complex() for item in (*args, *kwargs.values())):
+        tensors = [item for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor)]
+        if any(item.is_complex() for item in tensors):
+            raise DnnTopologyError(
+                "the inputs are complex numbers, which the model does not take: give their real part or absolute value"
+            ) from error
+        whole = [item.dtype for item in tensors if not item.is_floating_point()]
+        if not whole or not WRONG_TYPE.search(str(error)):
             raise
         raise DnnTopologyError(
-            "the inputs are complex numbers, which the model does not take: give their real part or absolute value"
+            f"the inputs are whole numbers ({str(whole[0]).removeprefix('torch.')}), and the model takes "
+            "floating-point ones: give them as it was trained on, such as images.float() / 255"
         ) from error
 
 

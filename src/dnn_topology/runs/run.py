@@ -140,12 +140,18 @@ class Run:
         )
 
     def load_net(self, data: DataSet, weights: Path) -> nn.Module:
-        """Return the network with the weights of a file, ours or those of the original's network of its name."""
+        """Return the network with the weights of a file, ours or those of the original's network of its name.
+
+        Weights from elsewhere that do far worse on these data than their file says are warned of.
+        """
+        from dnn_topology.nets.claims import warn_if_worse
         from dnn_topology.nets.zoo import find_network
         from dnn_topology.recording.state_dicts import load_weights
 
         net = self.build_net(data)
         load_weights(weights, net, rename=find_network(self.training.net).rename)
+        if weights.parent != self.folder / "checkpoints":
+            warn_if_worse(net, data, weights, device=self.device)
         return net
 
     def history(self) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, check_type, shown
 from dnn_topology.nets.data.forms import FittedImages, Form, Normalisation, Normalise, Samples, Shape, form_of
 from dnn_topology.nets.data.labels import Split, binarized, permuted, subset
 from dnn_topology.nets.data.loading import batches, sample
@@ -57,6 +57,16 @@ class DataSet:
     n_classes: int
     source: str = ""
     normalisation: Normalisation | None = None
+
+    def __post_init__(self) -> None:
+        for name, hint in (("name", str), ("n_classes", int), ("source", str)):
+            check_type(name, getattr(self, name), hint)
+        check_at_least("n_classes", self.n_classes, 1)
+        for name in ("train", "test"):
+            if not all(hasattr(getattr(self, name), method) for method in ("__len__", "__getitem__")):
+                raise DnnTopologyError(
+                    f"{name} must be images and labels, such as a TensorDataset, found {shown(getattr(self, name))}"
+                )
 
     @property
     def shape(self) -> Shape:

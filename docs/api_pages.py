@@ -69,8 +69,9 @@ def results(folder: Path) -> None:
     """Write a page for every table that a benchmark left."""
     tables = sorted((STUB.parents[2] / "benchmarks" / "results").glob("*.md"))
     for path in tables:
-        title = f"# {path.stem.replace('_', ' ').capitalize()}: measured tables\n\nLeft by `python benchmarks/{path.stem}.py`.\n\n"
-        _put(folder / path.name, title + path.read_text())
+        title = path.stem.replace("_", " ").capitalize()
+        made_by = f"Left by `python benchmarks/{path.stem}.py`."
+        _put(folder / path.name, f"# {title}: measured tables\n\n{made_by}\n\n{path.read_text()}")
     index = ["# Measured tables", "", "```{toctree}", "", *(path.stem for path in tables), "```", ""]
     _put(folder / "index.md", "\n".join(index))
 

@@ -52,6 +52,14 @@ class Measurement:
         graphs: The diagrams of every graph by its name: "" for a single one, "part0", "sample0", "draw1", ….
         settings: What was measured.
         layers: Which layers were recorded, and as what: see `Activations`.
+
+    Example:
+        >>> import torch
+        >>> model = torch.nn.Sequential(torch.nn.Linear(4, 30), torch.nn.ReLU(), torch.nn.Linear(30, 2))
+        >>> inputs = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
+        >>> m = measure(model, inputs.split(50), max_dim=1, min_persistence=0.02)
+        >>> m.diagrams.max_dim, m.settings.min_persistence, list(m.graphs)
+        (1, 0.02, [''])
     """
 
     diagrams: Diagrams

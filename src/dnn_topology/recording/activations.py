@@ -40,6 +40,11 @@ class Activations:
         layers: One row per recorded layer, in that order: `layer`, `kind` (the class of the module, or "function"),
             `stage` ("after activation" or "before activation", that is the output of a layer of weights; else
             "other") and `neurons`, their number. None where it is not known.
+
+    Example:
+        >>> neurons = pd.DataFrame({"layer": ["fc", "fc"], "index": [0, 1]})
+        >>> Activations(np.array([[0.0, 1.0], [1.0, 0.5], [0.5, 0.0]], np.float32), neurons).values.shape
+        (3, 2)
     """
 
     values: NDArray[np.float32]

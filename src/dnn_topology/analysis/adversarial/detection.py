@@ -82,6 +82,15 @@ class FittedDetectors:
         layers: Of the nodes; see `record`.
         device: Where to run.
         input_shape: Of one input that they were fitted on: inputs of another are refused. Empty: any.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 2))
+        >>> ready = fit_detectors(model, torch.rand(60, 1, 4, 4), detectors=["softmax"], batch_sizes=[20])
+        >>> scores = ready.score(torch.rand(40, 1, 4, 4))
+        >>> scores.single["softmax"].shape, scores.batches[20].shape
+        ((40,), (40,))
     """
 
     model: nn.Module
@@ -202,6 +211,13 @@ def compare_detectors(
 
     Raises:
         DnnTopologyError: A kind is missing.
+
+    Example:
+        >>> def drawn(shift):
+        ...     return Scores({"mine": np.arange(20.0) + shift}, {}, {})
+        >>> table = compare_detectors({"clean": drawn(0), "noise": drawn(0), "adversarial": drawn(100)}, resamples=10)
+        >>> table[["negative", "positive", "auroc"]].round(2).to_numpy().tolist()
+        [['clean', 'adversarial', 1.0], ['noise', 'adversarial', 1.0], ['clean', 'noise', 0.5]]
     """
     import pandas as pd
 

@@ -30,7 +30,9 @@ rng = np.random.default_rng(0)
 def measured(signals, max_dim=1, max_epsilon=0.45):
     """Signals (n_samples, n_neurons) → the diagrams of their correlations."""
     neurons = pd.DataFrame({"layer": "toy", "index": range(signals.shape[1])})
-    graph = dt.functional_graph(dt.Activations(signals.astype(np.float32), neurons), max_epsilon=max_epsilon)
+    graph = dt.functional_graph(
+        dt.Activations(signals.astype(np.float32), neurons), max_epsilon=max_epsilon
+    )
     return dt.persistence(graph, max_dim=max_dim)
 
 

@@ -58,7 +58,9 @@ assert table[8]["midlife"] < table[0]["midlife"]
 # sets of 500 training inputs.
 
 chances = [
-    dt.measure(model, [data.train.tensors[0][start : start + 500]], max_dim=1, min_persistence=0.02)
+    dt.measure(
+        model, [data.train.tensors[0][start : start + 500]], max_dim=1, min_persistence=0.02
+    )
     for start in (500, 1000, 1500)
 ]
 print("midlife on other inputs:", *[f"{m.summary.loc[1, 'midlife']:.3f}" for m in chances])

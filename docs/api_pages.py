@@ -11,6 +11,7 @@ from dnn_topology.cli import app
 # room → title of its page, in the order of the flow
 STAGES = {
     "pipeline": "The flow at once",
+    "estimating": "What it will take",
     "recording": "Any module and its inputs → signals",
     "graphs": "Signals → functional graphs",
     "homology": "Graph → diagrams → numbers",

@@ -75,7 +75,7 @@ def commands(path: Path) -> None:
 
 def results(folder: Path) -> None:
     """Write a page for every table that a benchmark left."""
-    tables = sorted((STUB.parents[2] / "benchmarks" / "results").glob("*.md"))
+    tables = sorted((Path(__file__).parents[1] / "benchmarks" / "results").glob("*.md"))
     for path in tables:
         title = path.stem.replace("_", " ").capitalize()
         made_by = f"Left by `python benchmarks/{path.stem}.py`."

@@ -44,6 +44,11 @@ class Activations:
             `stage` ("after activation" or "before activation", that is the output of a layer of weights; else
             "other"), `neurons`, their number, and `shape`, a tuple: (channels, rows, columns) where the neurons are the
             units of a feature map, whose `index` counts in this order, else (number,). None where it is not known.
+
+    Example:
+        >>> neurons = pd.DataFrame({"layer": ["fc", "fc"], "index": [0, 1]})
+        >>> Activations(np.array([[0.0, 1.0], [1.0, 0.5], [0.5, 0.0]], np.float32), neurons).values.shape
+        (3, 2)
     """
 
     values: NDArray[np.float32]

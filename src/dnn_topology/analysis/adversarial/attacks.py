@@ -55,6 +55,12 @@ class Attacked:
         predicted_noise: The same, of the noisy inputs.
         sizes: One row per input, in pixels, after clipping to [0, 1]: adversarial_linf, adversarial_l2, noise_linf,
             noise_l2.
+
+    Example:
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+        >>> made = attack(model, torch.full((3, 1, 2, 2), 0.5), torch.tensor([0, 1, 0]), method="fgsm", strength=0.0)
+        >>> int(made.right.sum()) in range(4), made.fooled.any(), bool((made.noise == made.inputs).all())
+        (True, np.False_, True)
     """
 
     method: str

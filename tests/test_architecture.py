@@ -17,13 +17,13 @@ SRC = Path(dnn_topology.__file__).parent
 # A module imports from its own room and from rooms further up. Rooms in one line stand side by side and do not meet.
 LAYERS = (
     ("_version", "_checks", "_renamed"),
-    ("settings", "_records", "_calls"),
+    ("settings", "_records", "_calls", "_machine"),
     ("store", "progress"),
     ("recording",),
     ("graphs",),
     ("homology",),
     ("pipeline",),
-    ("analysis", "nets"),
+    ("estimating", "analysis", "nets"),
     ("show",),
     ("monitors", "work"),
     ("runs",),

@@ -192,8 +192,9 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
 
     from dnn_topology.analysis.features import MAX_EPSILON, with_early
     from dnn_topology.analysis.network_features import network_features
+    from dnn_topology.nets.draws import measured_draws
     from dnn_topology.nets.train import evaluate as accuracy_of
-    from dnn_topology.runs.study.cell import measured_draws, measured_how
+    from dnn_topology.runs.study.cell import measured_how
     from dnn_topology.settings import RunMeasureSettings
 
     how = {"n_inputs": 500, "max_epsilon": MAX_EPSILON, "nodes": "unit", **model.measured}

@@ -40,6 +40,7 @@ PICTURES = Group("Pictures and tables", sort_key=5)
 DETECTION = Group("Detection", sort_key=5)
 PLACES = Group("Places and resources", sort_key=6)
 ORIGINAL = Group("Of the original", sort_key=7)
+MOST_VALUES = 1000  # of one flag in a file
 RESULTS = Path("results_dnn_topology")
 HIDDEN = Parameter(parse=False)
 
@@ -202,6 +203,8 @@ def defaults_from_file(_app: App, _commands: tuple[str, ...], arguments: Argumen
         if argument is None:
             _check_known(path, key)
         elif not argument.tokens:
+            if isinstance(value, list) and len(value) > MOST_VALUES:
+                raise DnnTopologyError(f"{path}: {key!r} has {len(value)} values, and takes at most {MOST_VALUES}")
             for item in value if isinstance(value, list) else [value]:
                 text = str(item).lower() if isinstance(item, bool) else str(item)
                 argument.append(Token(keyword=flag, value=text, source=str(path)))

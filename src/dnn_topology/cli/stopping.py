@@ -61,7 +61,7 @@ def early_stop(
         nodes: What a node is (default: as before, else unit).
         layers: Layers whose outputs are nodes (default: as before, else the network's own).
         metric: Of two signals (default: as before, else pearson).
-        out: Where results go (default: RUN/early_stopping).
+        out: Where results go, and measurements that RUN lacks (default: RUN/early_stopping).
     """
     from dnn_topology.analysis.early_stopping import how_sure
     from dnn_topology.runs.measuring import EpochsFailedError
@@ -78,6 +78,8 @@ def early_stop(
         raise DnnTopologyError(
             f"{run} has the weights of one epoch, and early stopping compares epochs: train with --save-every 1"
         )
+    if out is not None and looked_at.unfinished(epochs, draws=draws):
+        looked_at = replace(looked_at, place=out)
     failed = None
     try:
         tables = _measured(looked_at, epochs)

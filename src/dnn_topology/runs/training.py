@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnn_topology import store
@@ -46,7 +47,7 @@ def run_training(
     Raises:
         DnnTopologyError: The folder was made with other settings, a file cannot be read, or the training diverged.
     """
-    from dnn_topology.nets.train import history_table
+    from dnn_topology.nets.train import UnfitStateError, history_table
 
     check_at_least("save_every", save_every, 0)
     check_at_least("epochs", epochs, 0)
@@ -75,7 +76,12 @@ def run_training(
             manifest.record("training", [state_file, run.folder / "history.csv"])
         if resume.epoch >= epochs or (should_stop and should_stop(resume.epoch)):
             return history_table(resume)
-    return train_from(run, data, epochs=epochs, resume=resume, on_epoch=keep)
+    store.check_writable(run.folder)
+    try:
+        return train_from(run, data, epochs=epochs, resume=resume, on_epoch=keep)
+    except UnfitStateError:
+        _say_afresh(state_file, say)
+        return train_from(run, data, epochs=epochs, resume=None, on_epoch=keep)
 
 
 def claim_folder(run: Run, data: Any) -> None:
@@ -127,9 +133,14 @@ def _state(run: Run, say: Callable[[str], None] | None) -> TrainingState | None:
     try:
         return TrainingState.load(path)
     except DnnTopologyError:
-        if say:
-            say(f"{path} is not what was written, so the training starts again")
+        _say_afresh(path, say)
         return None
+
+
+def _say_afresh(path: Path, say: Callable[[str], None] | None) -> None:
+    """Say that a training starts again, and why."""
+    if say:
+        say(f"{path} is not what was written, so the training starts again")
 
 
 def _restore(

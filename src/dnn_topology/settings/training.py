@@ -7,6 +7,8 @@ from typing import Any
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, check_types
 
+LARGEST = 3.4e38  # number that weights take
+
 
 @dataclass(frozen=True)
 class TrainSettings:
@@ -62,8 +64,9 @@ class TrainSettings:
             check_at_least(name, getattr(self, name), least)
         check_fraction("permute_labels", self.permute_labels)
         check_fraction("data_subset", self.data_subset)
-        if not self.lr > 0:
-            raise DnnTopologyError(f"lr must be positive, found {self.lr}")
+        if not 0 < self.lr < LARGEST or self.weight_decay > LARGEST:
+            name = "lr" if self.weight_decay <= LARGEST else "weight_decay"
+            raise DnnTopologyError(f"{name} must be positive and below {LARGEST}, found {getattr(self, name)}")
 
     @property
     def optimisation(self) -> dict[str, Any]:

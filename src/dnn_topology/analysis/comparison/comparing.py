@@ -98,7 +98,9 @@ def compare(
     Of every two groups, at every epoch and in every dimension, the statistic of the Betti curves is the largest
     |difference of the two means| over all scales, that of a summary the |difference of the means|. Its p-value is the
     share of the ways to part the trials into groups of these sizes in which it is as large: exact where there are at
-    most `resamples` + 1 ways, else from a sample of them. Trials keep their epochs together.
+    most `resamples` + 1 ways, else from a sample of them. Trials keep their epochs together. They
+    are taken for independent; those of two groups that share a seed, and so their initial weights, are alike if
+    anything, which makes a difference harder to find, not easier.
 
     `p_corrected` accounts for the number of epochs and dimensions (and summaries) by the largest statistic over them
     all (Westfall and Young's maxT; see `corrected`), and for that of pairs of groups by Bonferroni's factor. With few
@@ -151,9 +153,9 @@ def compare(
         curves += [about | row for row in _curve_rows(trials, first, second, partitions, n_scales)]
         both = numbers[first], numbers[second]
         effects += [about | row for row in _summary_rows(*both, partitions, confidence)]
-    tables = [_table(rows, columns, len(tests)) for rows, columns in ((curves, CURVES), (effects, EFFECTS))]
     notes = (*_notes(trials, tests), *_undefined(described))
-    return Comparison(described, *tables, pd.DataFrame(tests, columns=TESTS), notes, confidence)
+    of_curves, of_summaries = _table(curves, CURVES, len(tests)), _table(effects, EFFECTS, len(tests))
+    return Comparison(described, of_curves, of_summaries, pd.DataFrame(tests, columns=TESTS), notes, confidence)
 
 
 PAIR, KEYS, P = ("first", "second"), ("epoch", "dim"), ("p", "p_corrected")

@@ -56,9 +56,10 @@ class Activations:
     layers: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.values, np.ndarray) or self.values.dtype.kind not in "fiu":
+        values: Any = self.values  # of whatever type a caller has given
+        if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
             raise DnnTopologyError(
-                f"values must be an array of numbers (n_samples, n_neurons), found a {type(self.values).__name__}"
+                f"values must be an array of numbers (n_samples, n_neurons), found a {type(values).__name__}"
             )
         if not isinstance(self.neurons, pd.DataFrame):
             raise DnnTopologyError(

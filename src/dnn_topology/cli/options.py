@@ -18,6 +18,7 @@ from dnn_topology.settings import (
     PictureSettings,
     Resources,
     RunMeasureSettings,
+    TraceSettings,
     TrainSettings,
     documented,
 )
@@ -86,6 +87,7 @@ _train, TRAIN = as_flags(
 _measure, MEASURE = as_flags(
     RunMeasureSettings, TOPOLOGY, **dict.fromkeys(("max_epsilon", "max_dim", "nodes"), FIRST_FLAGS)
 )
+_trace, TRACE = as_flags(TraceSettings, FIRST)
 _pictures, DRAW = as_flags(PictureSettings, PICTURES)
 _resources, SHARED = as_flags(Resources, PLACES, threads=HIDDEN, isolated=HIDDEN)
 _detect, DETECT = as_flags(
@@ -100,10 +102,11 @@ if TYPE_CHECKING:
     TrainFlags: TypeAlias = TrainSettings
     MeasureFlags: TypeAlias = RunMeasureSettings
     PictureFlags: TypeAlias = PictureSettings
+    TraceFlags: TypeAlias = TraceSettings
     DetectFlags: TypeAlias = DetectSettings
     ResourceFlags: TypeAlias = Resources
 else:
-    TrainFlags, MeasureFlags, PictureFlags = _train, _measure, _pictures
+    TrainFlags, MeasureFlags, PictureFlags, TraceFlags = _train, _measure, _pictures, _trace
     DetectFlags, ResourceFlags = _detect, _resources
 
 

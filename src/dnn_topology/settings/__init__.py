@@ -18,6 +18,7 @@ from dnn_topology.settings.measuring import (
     SampleScale,
 )
 from dnn_topology.settings.pictures import PictureSettings
+from dnn_topology.settings.tracing import TraceSettings
 from dnn_topology.settings.training import TrainSettings
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Resources",
     "RunMeasureSettings",
     "SampleScale",
+    "TraceSettings",
     "TrainSettings",
     "documented",
     "settings_of",

@@ -72,6 +72,8 @@ from .recording.activations import record as record
 from .recording.listing import list_layers as list_layers
 
 # pictures
+from .show.cavities import plot_cavity as plot_cavity
+from .show.cavities import plot_participation as plot_participation
 from .show.early_stopping import plot_early_stopping as plot_early_stopping
 from .show.history import plot_history as plot_history
 from .show.plots import plot_barcode as plot_barcode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -33,12 +33,14 @@ class Participation:
             ``share_of_cavities`` and ``share_of_life``.
         nodes_are: What the nodes are: "neurons", "groups", "centroids" or "nodes".
         dims: The dimensions.
+        shapes: Layer → the shape in which its neurons lie, where that is known.
     """
 
     neurons: pd.DataFrame
     layers: pd.DataFrame
     nodes_are: NodesAre
     dims: tuple[int, ...]
+    shapes: Mapping[str, tuple[int, ...]]
     _nodes: tuple[Neuron, ...]
 
     @checked
@@ -134,7 +136,7 @@ def participation(
         table[f"cavities_H{dim}"] = np.bincount(joined, minlength=graph.n_nodes)
         table[f"life_H{dim}"] = np.bincount(joined, weights=lives, minlength=graph.n_nodes)
         layers.append(_layer_table(several))
-    return Participation(table, pd.concat(layers, ignore_index=True), nodes_are(graph), chosen, nodes)
+    return Participation(table, pd.concat(layers, ignore_index=True), nodes_are(graph), chosen, graph.shapes, nodes)
 
 
 def _layer_table(several: Cavities) -> pd.DataFrame:

@@ -61,7 +61,8 @@ def test_a_loop_is_drawn_through_its_neurons_with_the_edge_of_birth_dashed() -> 
     expected = np.array([[network.centre(a), network.centre(b)] for a, b in loop.edges.tolist()])
     drawn = np.array([np.asarray(path.vertices) for path in lines.get_paths()])
     np.testing.assert_allclose(drawn, expected)
-    dashed = [style[1] is not None for style in lines.get_linestyle()]
+    styles: Any = lines.get_linestyle()
+    dashed = [style[1] is not None for style in styles]
     assert dashed == [edge == list(loop.birth_edge) for edge in loop.edges.tolist()]
     assert {"conv", "fc"} <= {text.get_text() for text in ax.texts}
 

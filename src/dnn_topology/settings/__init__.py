@@ -21,6 +21,7 @@ from dnn_topology.settings.measuring import (
 from dnn_topology.settings.original import Original
 from dnn_topology.settings.pictures import PictureSettings
 from dnn_topology.settings.stopping import Rule
+from dnn_topology.settings.tracing import TraceSettings
 from dnn_topology.settings.training import TrainSettings, of_trials, usual_epochs
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Rule",
     "RunMeasureSettings",
     "SampleScale",
+    "TraceSettings",
     "TrainSettings",
     "documented",
     "of_trials",

@@ -48,8 +48,7 @@ class Lifting:
         """
         level = self.found.levels[dim - 1]
         column = np.flatnonzero(level.columns.lows == row)
-        begins = level.columns.begins
-        members = [row] if not len(column) else level.columns.rows[begins[column[0]] : begins[column[0] + 1]].tolist()
+        members = [row] if not len(column) else level.columns.rows(column[0]).tolist()
         simplices = self._edges(level.births[members]) if dim == 1 else self._triangles(members)
         nodes = self.found.order.nodes[np.array(sorted(simplices), np.int64).reshape(-1, dim + 1)]
         nodes = np.sort(nodes, axis=1)
@@ -92,10 +91,10 @@ class Lifting:
 
     def _triangles(self, members: Iterable[int]) -> set[tuple[int, int, int]]:
         """Return the triangles of a cycle, of which the critical ones that give birth are given by their rows."""
-        chain = 0
+        chain: set[int] = set()
         born = np.flatnonzero(self.found.levels[1].positive)
         for row in members:
-            chain ^= self._sums[born[row]]
+            chain ^= set(self.found.levels[0].columns.sums(born[row]).tolist())
         triangles: set[tuple[int, int, int]] = set()
         boundary: set[int] = set()
         waiting: list[int] = []  # ranks of edges, negative, so that the last comes first
@@ -110,26 +109,13 @@ class Lifting:
                 boundary.symmetric_difference_update({rank})
                 heapq.heappush(waiting, -rank)
 
-        for k in range(chain.bit_length()):
-            if chain >> k & 1:
-                add(int(critical[k, 0]), int(critical[k, 1]))
+        for k in chain:
+            add(int(critical[k, 0]), int(critical[k, 1]))
         while boundary:
             last = -heapq.heappop(waiting)
             if last in boundary:
                 add(last, int(self.links[last, 2]))
         return triangles
-
-    @cached_property
-    def _sums(self) -> list[int]:
-        """Of each column of level 1, which columns its reduction adds up, itself included, as bits of a number."""
-        columns = self.found.levels[0].columns
-        sums: list[int] = []
-        for k in range(len(columns.lows)):
-            total = 1 << k
-            for other in columns.added[columns.added_begins[k] : columns.added_begins[k + 1]].tolist():
-                total ^= sums[other]
-            sums.append(total)
-        return sums
 
     @cached_property
     def _ranks(self) -> dict[tuple[int, int], int]:

@@ -23,6 +23,7 @@ from dnn_topology.homology.engines.morse.bits import SIX, ZERO, Int32s, Int64s, 
 from dnn_topology.homology.engines.morse.compiled import entry, kernel
 from dnn_topology.homology.engines.morse.ways import Ways
 
+LISTS = 4  # the longest lists that the pool has room for at first: enough mostly, and one more than it must have
 TWELVE = np.uint64(12)  # a term shifted right by this is the number of the mark of its word
 USED, COLUMN, NUMBER = range(3)  # where an annotation stands: how much of the pool is used, the next column and simplex
 
@@ -67,7 +68,7 @@ class Annotation(NamedTuple):
         owners: (n_rows,), int32. The column with which each row dies, or -1.
         columns: (n_columns,), int32. Like `heads`, of the boundaries of the critical simplices.
         lows: (n_columns,), int64. The row that dies with each column, or -1.
-        word: (k,), uint64. The list at work as a set of bits; empty between lists.
+        words: (k,), uint64. The list at work as a set of bits; empty between lists.
         marks: (k / 64,), uint64. Which words may have bits.
         stack: (n + 1,), int32. Simplices that wait for others.
         state: (3,), int64. See `USED`.
@@ -101,18 +102,19 @@ def annotate(ways: Ways, edges: Int64s, rows: Int32s, n_rows: int, *, track: boo
     n, n_columns = len(rows), len(edges)
     n_tracked = n_columns if track else 0
     n_terms = n_rows + n_tracked
-    pool = np.zeros(2 * n_rows + 4 * n_terms + 1024, np.int32)  # enough mostly; it must have room for any list
+    n_words = (n_terms >> 6) + 1
+    pool = np.zeros(2 * n_rows + 64 * n_words * LISTS, np.int32)
     pool[1 : 2 * n_rows : 2], pool[2 : 2 * n_rows + 1 : 2] = 1, n_tracked + np.arange(n_rows)
     heads = np.where(rows >= 0, 1 + 2 * rows, rows + 1).astype(np.int32)
     # A column needs the simplices that come with its edge or before: those from this number on.
-    firsts = n - np.searchsorted(ways.names[::-1, 0], edges, side="right")
+    firsts = n - np.searchsorted(ways.edges[::-1], edges, side="right")
     work = Annotation(
         heads,
         pool,
         np.full(n_rows, -1, np.int32),
         np.zeros(n_columns, np.int32),
         np.full(n_columns, -1, np.int64),
-        np.zeros((n_terms >> 6) + 1, np.uint64),
+        np.zeros(n_words, np.uint64),
         np.zeros((n_terms >> 12) + 1, np.uint64),
         np.empty(n + 1, np.int32),
         np.array([2 * n_rows + 1, 0, n - 1]),
@@ -172,14 +174,17 @@ def add_up(targets: Int32s, begin: Whole, end: Whole, work: Annotation, n_tracke
         n_tracked: See `Columns`.
 
     Returns:
-        Where in the pool the sum is.
+        Where in the pool the sum is, or -1 where a target is not annotated yet.
     """
     n_lists, last = 0, np.int64(0)
     for t in range(begin, end):
-        head = np.int64(work.heads[targets[t]]) if targets[t] >= 0 else 0
-        if head:
-            n_lists += 1
-            last = head
+        if targets[t] >= 0:
+            head = np.int64(work.heads[targets[t]])
+            if head < 0:
+                return np.int64(-1)
+            if head > 0:
+                n_lists += 1
+                last = head
     if n_lists < 2:
         return last
     for t in range(begin, end):
@@ -189,42 +194,47 @@ def add_up(targets: Int32s, begin: Whole, end: Whole, work: Annotation, n_tracke
 
 
 @kernel
-def annotate_simplex(arrows: Int64s, targets: Int32s, x: Whole, work: Annotation, n_tracked: Whole) -> bool:
+def annotate_simplex(arrows: Int32s, targets: Int32s, x: Whole, work: Annotation, n_tracked: Whole) -> bool:
     """Annotate a simplex, and those that it leads to and that are not yet; return False where the pool is full.
 
     A simplex leads to others of the same edge, too, which may have lower numbers: those that wait stand on a stack.
     """
-    stack, depth, most = work.stack, 1, len(work.pool) - 64 * len(work.words) - 1
+    stack, depth = work.stack, 1
     stack[0] = x
     while depth:
-        x = np.int64(stack[depth - 1])
-        waits = False
-        for t in range(arrows[x, 0], arrows[x, 1]):
-            if targets[t] >= 0 and work.heads[targets[t]] < 0:
-                stack[depth] = targets[t]
-                depth += 1
-                waits = True
-                break
-        if waits:
-            continue
-        if work.state[USED] > most:
+        if not has_room(work):
             return False
-        work.heads[x] = add_up(targets, arrows[x, 0], arrows[x, 1], work, n_tracked)
-        depth -= 1
+        x = np.int64(stack[depth - 1])
+        head = add_up(targets, np.int64(arrows[x, 0]), np.int64(arrows[x, 1]), work, n_tracked)
+        if head >= 0:
+            work.heads[x] = head
+            depth -= 1
+            continue
+        t = np.int64(arrows[x, 0])
+        while targets[t] < 0 or work.heads[targets[t]] >= 0:
+            t += 1
+        stack[depth] = targets[t]
+        depth += 1
     return True
 
 
+@kernel
+def has_room(work: Annotation) -> bool:
+    """Return whether the pool has room for any list."""
+    return bool(work.state[USED] + 1 + 64 * len(work.words) <= len(work.pool))
+
+
 @entry
-def go_up(arrows: Int64s, targets: Int32s, faces: Int64s, firsts: Int64s, work: Annotation, n_tracked: Whole) -> bool:
+def go_up(arrows: Int32s, targets: Int32s, faces: Int32s, firsts: Int64s, work: Annotation, n_tracked: Whole) -> bool:
     """Annotate column after column, and before each the simplices that it needs; return True where the pool is full."""
-    x, most = work.state[NUMBER], len(work.pool) - 64 * len(work.words) - 1
+    x = work.state[NUMBER]
     for c in range(work.state[COLUMN], len(firsts)):
         while x >= firsts[c]:
             if work.heads[x] < 0 and not annotate_simplex(arrows, targets, x, work, n_tracked):
                 break
             x -= 1
         work.state[NUMBER], work.state[COLUMN] = x, c
-        if x >= firsts[c] or work.state[USED] > most:
+        if x >= firsts[c] or not has_room(work):
             return True
         for t in range(faces[c, 0], faces[c, 1]):
             if targets[t] >= 0:

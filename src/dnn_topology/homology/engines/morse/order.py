@@ -72,20 +72,29 @@ def sort(graph: FunctionalGraph) -> Order:
     number = np.empty(graph.n_nodes, np.int32)
     number[nodes] = np.arange(graph.n_nodes, dtype=np.int32)
     links = np.full((graph.n_edges, 4), -1, np.int32)
-    links[:, 0], links[:, 1] = number[graph.rows[edges]], number[graph.cols[edges]]
+    links[:, 0], links[:, 1] = number[graph.rows].take(edges), number[graph.cols].take(edges)
     return Order(links, lengths, edges, int(np.count_nonzero(linked)), nodes)
 
 
 def _stable_order(distances: NDArray[np.float64]) -> tuple[Int64s, NDArray[np.float64]]:
-    """Return the stable order of distances, and these in it: sorted fast, then the ties, which are few, once more."""
-    edges = np.argsort(distances)
-    rising = distances[edges]
-    is_tied = np.diff(rising) == 0
+    """Return the stable order of distances, and these in it.
+
+    A distance rounded to 32 bits and its place are sorted as one whole number, which is fast; the few that are equal
+    when rounded, which keeps the order, are sorted once more among themselves.
+    """
+    with np.errstate(over="ignore"):
+        rounded = np.add(distances, 0.0, dtype=np.float32, casting="same_kind")  # no -0.0, whose bits are high
+    keys = rounded.view(np.uint32).astype(np.uint64) << np.uint64(32)
+    keys |= np.arange(len(distances), dtype=np.uint64)
+    keys.sort()
+    edges = (keys & np.uint64(2**32 - 1)).astype(np.int64)
+    keys >>= np.uint64(32)
+    is_tied = keys[1:] == keys[:-1]
     if is_tied.any():
-        runs = np.cumsum(np.concatenate([[True], ~is_tied]))
         tied = np.flatnonzero(np.append(is_tied, False) | np.concatenate([[False], is_tied]))
-        edges[tied] = edges[tied][np.lexsort((edges[tied], runs[tied]))]
-    return edges, rising
+        again = edges[tied]
+        edges[tied] = again[np.lexsort((again, distances[again]))]
+    return edges, distances[edges]
 
 
 def n_words(n_vertices: int) -> int:

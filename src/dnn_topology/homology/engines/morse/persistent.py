@@ -117,16 +117,15 @@ class Bars(NamedTuple):
 
 def paired_bars(found: Reduced, n_nodes: int) -> list[Bars]:
     """Return the bars of each dimension, sorted by birth, then death; those of length zero only in H0."""
-    lengths = found.order.lengths
+    lengths = np.append(found.order.lengths, np.inf)  # of the edge -1: never
     deaths = np.concatenate([found.joins, np.full(n_nodes - len(found.joins), -1)])
-    points = np.column_stack([np.zeros(n_nodes), np.where(deaths < 0, np.inf, np.append(lengths, 0.0)[deaths])])
+    points = np.column_stack([np.zeros(n_nodes), lengths[deaths]])
     diagrams = [Bars(points, np.full(n_nodes, -1), deaths, np.full(n_nodes, -1))]
     for level in found.levels:
         dies = level.columns.lows >= 0
         deaths = np.full(len(level.births), -1)
         deaths[level.columns.lows[dies]] = level.deaths[dies]
-        ends = np.where(deaths < 0, np.inf, np.append(lengths, 0.0)[deaths])
-        points = np.column_stack([lengths[level.births], ends])
+        points = np.column_stack([lengths[level.births], lengths[deaths]])
         rows = np.flatnonzero(points[:, 1] > points[:, 0])
         rows = rows[np.lexsort((points[rows, 1], points[rows, 0]))]
         diagrams.append(Bars(points[rows], level.births[rows], deaths[rows], rows))

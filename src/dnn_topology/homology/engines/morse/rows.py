@@ -21,12 +21,13 @@ def critical_codes(critical: Int32s, dim: int, n: int) -> Int64s:
 def rows_met(ways: Ways, edges: Int64s, codes: Int64s, positive: NDArray[np.bool_]) -> Int32s:
     """Return the row of each simplex on the way: -1 for a critical one without, -2 for one that is not critical."""
     row_of = np.where(positive, np.cumsum(positive) - 1, -1).astype(np.int32)
-    rows = np.full(len(ways.names), -2, np.int32)
+    rows = np.full(len(ways.codes), -2, np.int32)
     met = np.flatnonzero(ways.arrows[:, 0] == ways.arrows[:, 1])
     by_name = np.lexsort((codes, edges))
-    wanted = met[np.lexsort((ways.names[met, 1], ways.names[met, 0]))]
+    wanted = met[np.lexsort((ways.codes[met], ways.edges[met]))]
     matched = np.empty(len(wanted), np.int32)
-    match_names(edges[by_name], codes[by_name], ways.names[wanted], row_of[by_name], matched)
+    names = np.column_stack([ways.edges[wanted], ways.codes[wanted]])
+    match_names(edges[by_name], codes[by_name], names, row_of[by_name], matched)
     rows[wanted] = matched
     return rows
 

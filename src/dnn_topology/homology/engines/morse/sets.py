@@ -142,13 +142,13 @@ def take_piece(adjacent: Words, sets: Words, given: Whole, piece: Whole, n: Whol
     while left:
         while sets[given, top] == ZERO:
             top -= ONE
-        u, k, common = (top << SIX) + highest(sets[given, top]), ZERO, ZERO
-        while k < n and common == ZERO:
-            common = sets[piece, k] & adjacent[u, k]
-            k += ONE
+        u, at, common = (top << SIX) + highest(sets[given, top]), ZERO, ZERO
+        while at < n and common == ZERO:
+            common = sets[piece, at] & adjacent[u, at]
+            at += ONE
         if common == ZERO:
             return v, _ask_all(adjacent, sets, given, piece, n)
-        hub = vertex_at(k - ONE, common)
+        hub = vertex_at(at - ONE, common)
         left = ZERO
         for k in range((top + np.uint64(4)) & ~np.uint64(3)):
             word, near = sets[given, k], adjacent[hub, k]

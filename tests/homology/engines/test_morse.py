@@ -18,7 +18,7 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
 from dnn_topology.homology.engines import get_engine
 from dnn_topology.homology.engines.gudhi import Gudhi
-from dnn_topology.homology.engines.morse import annotations, compiled, ways
+from dnn_topology.homology.engines.morse import annotation, compiled, ways
 from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
 from dnn_topology.homology.engines.morse.persistent import reduce_graph
 from dnn_topology.homology.engines.morse.rows import critical_codes, rows_met
@@ -232,7 +232,7 @@ def test_arrays_that_grow_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
             patch.setattr(ways, "ROOM_AT_FIRST", 8 - 2 * graph.n_edges)
             patch.setattr(ways, "OPENED_AT_FIRST", 8)
             patch.setattr(ways, "PLACES_AT_FIRST", 2)
-            patch.setattr(annotations, "LISTS", 1)
+            patch.setattr(annotation, "LISTS", 1)
             again = reduce_graph(graph, max_dim=3, threads=1, cycles=True)
         for one, other in zip(expected.levels, again.levels, strict=True):
             np.testing.assert_array_equal(one.columns.lows, other.columns.lows)

@@ -7,7 +7,7 @@ goes with one edge, so that its bars have length zero.
 
 `order` sorts edges and numbers vertices, `matching` matches a link by sets of bits (`sets`, `bits`), `sweep` goes over
 the edges, `descent`, `flow` and `ways` find what critical simplices flow through, `stretches` divides sweep and flow
-among threads, `annotations` pairs births with deaths (`components` those of H0), `persistent` makes bars,
+among threads, `annotation` pairs births with deaths (`components` those of H0), `persistent` makes bars,
 `lifting` cycles of edges and triangles. `compiled` has all that concerns Numba.
 """
 

@@ -30,11 +30,11 @@ class Lifting:
     """Lifts cycles of one graph.
 
     Args:
-        found: The reduced columns of the graph.
+        reduced: The reduced columns of the graph.
     """
 
-    def __init__(self, found: Reduced) -> None:
-        self.found, self.links = found, found.order.links
+    def __init__(self, reduced: Reduced) -> None:
+        self.reduced, self.links = reduced, reduced.order.links
 
     def cycle(self, dim: int, row: int) -> NDArray[np.int64]:
         """Return a cycle of the class of a row: it comes with the class, and dies when that dies.
@@ -46,11 +46,11 @@ class Lifting:
         Returns:
             (k, dim + 1), int64. Nodes of the graph: the edges or triangles of the cycle, sorted.
         """
-        level = self.found.levels[dim - 1]
+        level = self.reduced.levels[dim - 1]
         column = np.flatnonzero(level.columns.lows == row)
         members = [row] if not len(column) else level.columns.rows(column[0]).tolist()
         simplices = self._edges(level.births[members]) if dim == 1 else self._triangles(members)
-        nodes = self.found.order.nodes[np.array(sorted(simplices), np.int64).reshape(-1, dim + 1)]
+        nodes = self.reduced.order.nodes[np.array(sorted(simplices), np.int64).reshape(-1, dim + 1)]
         nodes = np.sort(nodes, axis=1)
         cycle: NDArray[np.int64] = nodes[np.lexsort(nodes.T[::-1])]
         return cycle
@@ -73,7 +73,7 @@ class Lifting:
     def _forest(self) -> dict[int, tuple[int, int]]:
         """The minimum spanning forest: vertex → the one above it, and its depth."""
         near: dict[int, list[int]] = {}
-        for a, b in self.links[self.found.joins, :2].tolist():
+        for a, b in self.links[self.reduced.joins, :2].tolist():
             near.setdefault(a, []).append(b)
             near.setdefault(b, []).append(a)
         forest: dict[int, tuple[int, int]] = {}
@@ -92,13 +92,13 @@ class Lifting:
     def _triangles(self, members: Iterable[int]) -> set[tuple[int, int, int]]:
         """Return the triangles of a cycle, of which the critical ones that give birth are given by their rows."""
         chain: set[int] = set()
-        born = np.flatnonzero(self.found.levels[1].positive)
+        born = np.flatnonzero(self.reduced.levels[1].positive)
         for row in members:
-            chain ^= set(self.found.levels[0].columns.sums(born[row]).tolist())
+            chain ^= set(self.reduced.levels[0].columns.sums(born[row]).tolist())
         triangles: set[tuple[int, int, int]] = set()
         boundary: set[int] = set()
         waiting: list[int] = []  # ranks of edges, negative, so that the last comes first
-        critical = self.found.critical[0]
+        critical = self.reduced.critical[0]
 
         def add(edge: int, v: int) -> None:
             a, b = (int(end) for end in self.links[edge, :2])

@@ -106,10 +106,10 @@ def in_triangle(graph: FunctionalGraph, degrees: Int64s) -> NDArray[np.bool_]:
     """Return of each node whether it is a corner of a triangle: no other takes part in the link of an edge."""
     begins = np.zeros(graph.n_nodes + 1, np.int64)
     np.cumsum(degrees, out=begins[1:])
-    found = np.zeros(graph.n_nodes, np.bool_)
+    is_corner = np.zeros(graph.n_nodes, np.bool_)
     near, neighbours = np.full(graph.n_nodes, -1, np.int32), np.empty(2 * graph.n_edges, np.int32)
-    mark_triangles(graph.rows, graph.cols, begins, begins[:-1].copy(), neighbours, near, found)
-    return found
+    mark_triangles(graph.rows, graph.cols, begins, begins[:-1].copy(), neighbours, near, is_corner)
+    return is_corner
 
 
 @entry
@@ -120,7 +120,7 @@ def mark_triangles(
     ends: Int64s,
     neighbours: Int32s,
     near: Int32s,
-    found: NDArray[np.bool_],
+    is_corner: NDArray[np.bool_],
 ) -> None:
     """Mark the corners of triangles, looking at a vertex until a triangle is found.
 
@@ -131,23 +131,23 @@ def mark_triangles(
         ends: The same; to work in.
         neighbours: To be filled.
         near: -1 for each vertex; to work in.
-        found: False for each vertex; receives the answer.
+        is_corner: False for each vertex; receives the answer.
     """
     for e in range(len(rows)):
         a, b = rows[e], cols[e]
         neighbours[ends[a]], neighbours[ends[b]] = b, a
         ends[a] += 1
         ends[b] += 1
-    for v in range(len(found)):
+    for v in range(len(is_corner)):
         for i in range(begins[v], begins[v + 1]):
             near[neighbours[i]] = v
         for i in range(begins[v], begins[v + 1]):
             u = neighbours[i]
             for k in range(begins[u], begins[u + 1]):
-                if found[v]:
+                if is_corner[v]:
                     break
                 if near[neighbours[k]] == v:
-                    found[v] = found[u] = found[neighbours[k]] = True
+                    is_corner[v] = is_corner[u] = is_corner[neighbours[k]] = True
 
 
 def rank_table(order: Order) -> Ranks:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dnn_topology.homology.engines.morse.annotations import Columns, annotate
+from dnn_topology.homology.engines.morse.annotation import Columns, annotate
 from dnn_topology.homology.engines.morse.compiled import is_ready
 from dnn_topology.homology.engines.morse.components import joining_edges
 from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
@@ -115,13 +115,13 @@ class Bars(NamedTuple):
     rows: NDArray[np.int64]
 
 
-def paired_bars(found: Reduced, n_nodes: int) -> list[Bars]:
+def paired_bars(reduced: Reduced, n_nodes: int) -> list[Bars]:
     """Return the bars of each dimension, sorted by birth, then death; those of length zero only in H0."""
-    lengths = np.append(found.order.lengths, np.inf)  # of the edge -1: never
-    deaths = np.concatenate([found.joins, np.full(n_nodes - len(found.joins), -1)])
+    lengths = np.append(reduced.order.lengths, np.inf)  # of the edge -1: never
+    deaths = np.concatenate([reduced.joins, np.full(n_nodes - len(reduced.joins), -1)])
     points = np.column_stack([np.zeros(n_nodes), lengths[deaths]])
     diagrams = [Bars(points, np.full(n_nodes, -1), deaths, np.full(n_nodes, -1))]
-    for level in found.levels:
+    for level in reduced.levels:
         dies = level.columns.lows >= 0
         deaths = np.full(len(level.births), -1)
         deaths[level.columns.lows[dies]] = level.deaths[dies]

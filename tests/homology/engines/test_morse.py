@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
 from dnn_topology.homology.engines import get_engine
 from dnn_topology.homology.engines.gudhi import Gudhi
-from dnn_topology.homology.engines.morse import annotation, compiled, ways
+from dnn_topology.homology.engines.morse import compiled, pairing, ways
 from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
 from dnn_topology.homology.engines.morse.persistent import reduce_graph
 from dnn_topology.homology.engines.morse.rows import critical_codes, rows_met
@@ -232,7 +233,7 @@ def test_arrays_that_grow_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
             patch.setattr(ways, "ROOM_AT_FIRST", 8 - 2 * graph.n_edges)
             patch.setattr(ways, "OPENED_AT_FIRST", 8)
             patch.setattr(ways, "PLACES_AT_FIRST", 2)
-            patch.setattr(annotation, "LISTS", 1)
+            patch.setattr(pairing, "LISTS", 1)
             again = reduce_graph(graph, max_dim=3, threads=1, cycles=True)
         for one, other in zip(expected.levels, again.levels, strict=True):
             np.testing.assert_array_equal(one.columns.lows, other.columns.lows)
@@ -270,6 +271,20 @@ def test_plain_python_finds_what_compiled_code_finds(tmp_path: Path) -> None:
         assert len(plain.files) > 100
         for name in plain.files:
             np.testing.assert_array_equal(compiled_arrays[name], plain[name], err_msg=name)
+
+
+def test_a_cache_folder_without_room_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(compiled, "ENTRIES", {})
+
+    @compiled.entry
+    def double(number: int) -> int:
+        return 2 * number
+
+    monkeypatch.setattr(double._cache._cache_file, "save", full)  # type: ignore[attr-defined]
+    assert double(21) == 42
 
 
 def test_a_cache_folder_that_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

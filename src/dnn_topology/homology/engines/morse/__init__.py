@@ -7,8 +7,9 @@ goes with one edge, so that its bars have length zero.
 
 `order` sorts edges and numbers vertices, `matching` matches a link by sets of bits (`sets`, `bits`), `sweep` goes over
 the edges, `descent`, `flow` and `ways` find what critical simplices flow through, `stretches` divides sweep and flow
-among threads, `annotation` pairs births with deaths (`components` those of H0), `persistent` makes bars,
-`lifting` cycles of edges and triangles. `compiled` has all that concerns Numba.
+among threads, `rows` and `pairing` pair births with deaths (`components` those of H0), `persistent` makes bars,
+`lifting` cycles of edges and triangles, which `annotation` and `shortest` shorten. `compiled` has all that concerns
+Numba.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class Morse:
         """Compute persistence with the edges at which bars begin and end; see `Bars`.
 
         Args:
-            graph: See `Engine.compute`.
+            graph: The graph; its distances become births and deaths, divided by two.
             max_dim: The highest dimension, at most 3.
             threads: How many threads may be used.
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dnn_topology.homology.engines.morse.annotation import Columns, annotate
 from dnn_topology.homology.engines.morse.compiled import is_ready
 from dnn_topology.homology.engines.morse.components import joining_edges
 from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
+from dnn_topology.homology.engines.morse.pairing import Columns, annotate
 from dnn_topology.homology.engines.morse.rows import critical_codes, rows_met
 from dnn_topology.homology.engines.morse.stretches import match_and_flow
 

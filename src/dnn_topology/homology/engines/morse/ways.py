@@ -1,7 +1,7 @@
 """Boundaries in the Morse complex, first half: the simplices that the faces of critical ones flow through.
 
 A simplex flows to simplices that come no later, and the matching is acyclic; so every simplex on the way is looked at
-once, however many critical ones lead to it. What comes of it, `annotation` says.
+once, however many critical ones lead to it. What comes of it, `pairing` says.
 
 The simplices on the way are collected last edge by last edge, downwards: all that flows to simplices of an edge is
 known when its turn comes, so that it is enough to tell simplices of one edge apart. An *arrow* leads to a simplex from

@@ -31,11 +31,11 @@ class Gradient(NamedTuple):
     """The matching: where every simplex flows to; see `descent`.
 
     Attributes:
-        table: See `Ranks`.
-        ranks: See `Ranks`.
-        links: See `Order`; the apexes are filled in.
-        rests: See `Tables`; None for edges, which need none.
-        lowers: See `Tables`; None for edges and triangles.
+        table: (k, 2), uint64. Where in `ranks` the rank of any edge is; see `Ranks`.
+        ranks: (2 · n_edges,), int32.
+        links: (n_edges, 4), int32. Ends, apex, and where the rows in `rests` begin, of each edge; see `Order`.
+        rests: (n, 3), int32. Vertices that apexes do not reach, and their parents; None for edges, which need none.
+        lowers: (k, 2), int32. The same of lower links; None for edges and triangles.
     """
 
     table: Words

@@ -167,11 +167,11 @@ def add_up(targets: Int32s, begin: Whole, end: Whole, work: Annotations, n_track
     """Add the annotations of some targets; where at most one is not empty, its list serves.
 
     Args:
-        targets: See `Ways`.
+        targets: (n_arrows,), int32. The simplex that each arrow leads to, -1 where it vanishes.
         begin: The first.
         end: The first that is left out.
         work: Lists.
-        n_tracked: See `Columns`.
+        n_tracked: How many columns are tracked; terms from here on are rows.
 
     Returns:
         Where in the pool the sum is, or -1 where a target is not annotated yet.

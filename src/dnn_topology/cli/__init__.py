@@ -80,6 +80,8 @@ def main(args: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks ε shows ?
+    if os.environ.get("MPLBACKEND", "").startswith("module:"):  # of a notebook that called this program
+        del os.environ["MPLBACKEND"]
     words = list(sys.argv[1:] if args is None else args)
     command = _command(words)
     warnings.showwarning = _warn

@@ -77,9 +77,13 @@ def run_training(
 
     if resume is not None:
         if is_kept(resume.epoch) and not _is_whole(run, resume.epoch, manifest):
+            if say and manifest.knows(f"epoch{resume.epoch}"):
+                say(f"{run.checkpoint(resume.epoch)} is not what was written, so it is written again")
             _save_checkpoint(run, resume, manifest)  # it may not have been wanted when it was reached
         _restore(run, data, [epoch for epoch in range(resume.epoch) if is_kept(epoch)], manifest, say)
         if not manifest.is_whole("training", [run.folder / "history.csv"]):
+            if say and manifest.knows("training"):
+                say(f"{run.folder / 'history.csv'} is not what was written, so it is written again")
             store.write_table(run.folder / "history.csv", history_table(resume))
             manifest.record("training", [state_file, run.folder / "history.csv"])
         if resume.epoch >= epochs or (should_stop and should_stop(resume.epoch)):

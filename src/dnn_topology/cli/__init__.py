@@ -35,6 +35,7 @@ COMMANDS = {
     "engines": "lists:engines",
     "estimate": "lists:estimate",
     "early-stop": "stopping:early_stop",
+    "compare": "compare:compare",
     "detect": "detect:detect",
     "study": "study:study",
     "demo": "run:demo",
@@ -136,10 +137,10 @@ def _command(words: Sequence[str]) -> list[str]:
 
 def _app(command: Sequence[str]) -> App:
     """Return the app of a command."""
-    found = app
+    target = app
     for word in command:
-        found = found[word]
-    return found
+        target = target[word]
+    return target
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:

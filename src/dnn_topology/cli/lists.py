@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from dnn_topology.cli import options as opt
-from dnn_topology.progress import answer, print_table
+from dnn_topology.progress import answer, markdown_table, print_table
 from dnn_topology.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -52,26 +52,15 @@ def layers(
         layers: Only these, by name or glob.
         binarize_labels: Of a network that tells one class from the rest: that class.
     """
-    import pandas as pd
-
-    from dnn_topology.recording.layers import default_layers
-    from dnn_topology.recording.listing import EVERYTHING, list_layers
+    from dnn_topology.recording.listing import EVERYTHING, described_layers
     from dnn_topology.runs.run import Run
 
     training = TrainSettings(net=named.net, dataset=named.dataset, binarize_labels=binarize_labels)
     run = Run.named(training, named.save_path, data_dir=machine.data_dir)
     data = run.load_data()
-    model = run.build_net(data) if checkpoint is None else run.load_net(data, checkpoint)
-    taken = {nodes: set(default_layers(model, nodes)) for nodes in ("unit", "channel")}
-    rows = []
+    model = run.load_net(data, checkpoint)
     wanted = [EVERYTHING] if layers is None else layers
-    for row in list_layers(model, data.train[[0, 1]][0], layers=wanted).to_dict("records"):
-        default = ", ".join(nodes for nodes, names in taken.items() if str(row["layer"]).split("@")[0] in names)
-        shape = "×".join(map(str, cast("tuple[int, ...]", row["shape"]))) or "1"
-        counts = (str(row[nodes]) for nodes in ("unit", "channel", "feature") if nodes in row)
-        rows.append((str(row["layer"]), str(row["kind"]), shape, *counts, default))
-    counted = ("units", "channels", "features")[: len(rows[0]) - 4] if rows else ()
-    print_table(pd.DataFrame(rows, columns=["layer", "what it is", "output", *counted, "taken by default as"]))
+    print_table(described_layers(model, data.train[[0, 1]][0], layers=wanted))
 
 
 def engines() -> None:
@@ -135,15 +124,6 @@ def estimate(
             rows.append((*sizes, counts, amount(needed.memory), duration(needed.seconds), how))
     header = ["epoch", "neurons", "edges", "triangles, tetrahedra, …", "memory", "time", "engine"]
     print_table(pd.DataFrame(rows, columns=header))
-
-
-def markdown_table(table: pd.DataFrame) -> str:
-    """Return a table as Markdown, names as code."""
-    rows = [
-        [" = ".join(f"`{name}`" for name in str(row[0]).split(" = ")), *map(str, row[1:])] for row in table.to_numpy()
-    ]
-    lines = [[*map(str, table)], ["---" for _ in table], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _print(table: pd.DataFrame, *, markdown: bool) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, get_type_hints
 
 from cyclopts import Group, Parameter
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, nearest
 from dnn_topology.settings import (
+    CompareSettings,
     DetectSettings,
     PictureSettings,
     Resources,
@@ -87,6 +88,7 @@ _train, TRAIN = as_flags(
 _measure, MEASURE = as_flags(
     RunMeasureSettings, TOPOLOGY, **dict.fromkeys(("max_epsilon", "max_dim", "nodes"), FIRST_FLAGS)
 )
+_compare, COMPARE = as_flags(CompareSettings, FIRST)
 _pictures, DRAW = as_flags(PictureSettings, PICTURES)
 _resources, SHARED = as_flags(Resources, PLACES, threads=HIDDEN, isolated=HIDDEN)
 _detect, DETECT = as_flags(
@@ -101,11 +103,12 @@ if TYPE_CHECKING:
     TrainFlags: TypeAlias = TrainSettings
     MeasureFlags: TypeAlias = RunMeasureSettings
     PictureFlags: TypeAlias = PictureSettings
+    CompareFlags: TypeAlias = CompareSettings
     DetectFlags: TypeAlias = DetectSettings
     ResourceFlags: TypeAlias = Resources
 else:
     TrainFlags, MeasureFlags, PictureFlags = _train, _measure, _pictures
-    DetectFlags, ResourceFlags = _detect, _resources
+    CompareFlags, DetectFlags, ResourceFlags = _compare, _detect, _resources
 
 
 @dataclass(frozen=True)
@@ -168,24 +171,16 @@ class Machine:
     @property
     def place(self) -> str:
         """A device that exists, "auto" being the GPU where there is one."""
-        import torch
-
-        from dnn_topology.work.workers import use_threads
+        from dnn_topology.work.computer import device_named, use_threads
 
         use_threads(self.nproc)
-        if self.device == "auto":
-            return "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            torch.empty(0, device=self.device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise DnnTopologyError(f"device={self.device} cannot be used here ({reason}): use device=cpu") from error
-        return self.device
+        return device_named(self.device)
 
 
 NamedFlags = Annotated[Named, Parameter(name="*", group=WHAT)]
 MachineFlags = Annotated[Machine, Parameter(name="*", group=PLACES)]
 Checkpoint = Annotated[Path | None, Parameter(group=WHAT)]
+Form = Annotated[Literal["text", "md", "latex", "csv"], Parameter(name="--format", group=PICTURES)]
 SavePath = Annotated[Path, Parameter(group=FIRST)]
 
 

@@ -24,15 +24,16 @@ class TopologicalEarlyStopping(TopologyMonitor):
     compares with the lowest value so far.
 
     Args:
-        batches: See `TopologyMonitor`. Training inputs: that no others are needed is the point.
-        quantity: See `StoppingRule`.
-        patience: See `StoppingRule`.
-        min_delta: See `StoppingRule`.
+        batches: Any iterable of batches of training inputs, drawn once, here; that no others are needed is the point.
+        quantity: What of H1 is looked at: "midlife", "life", "density" or "epsilon" of its peak.
+        patience: Epochs without a good value before the stop.
+        min_delta: Share of the lowest value so far by which it must fall; negative: by which it may rise.
         keep_weights: Whether `best_state` is kept.
-        every: See `TopologyMonitor`.
-        max_samples: See `record`.
-        seed: See `record`.
-        on_measure: See `TopologyMonitor`.
+        every: Epochs that are a multiple of this are measured; epoch 0 is the untrained model.
+        max_samples: The first so many samples are used; None for all.
+        seed: Of every random state that can be reached while inputs are drawn and the model runs.
+        on_measure: Called with each measured epoch and its measurement, such as `to_tensorboard` gives.
+        log: Called with the numbers of each measured epoch and the epoch as the step, such as `wandb.log`.
         **options: The others of `measure`; `max_dim` is 1 and `max_epsilon` 0.4 unless given.
 
     Attributes:
@@ -69,6 +70,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
         max_samples: int | None = 1000,
         seed: int = 0,
         on_measure: Callable[[int, Measurement], None] | None = None,
+        log: Callable[..., Any] | None = None,
         **options: Any,
     ) -> None:
         self.rule = StoppingRule(quantity, patience, min_delta)
@@ -78,7 +80,9 @@ class TopologicalEarlyStopping(TopologyMonitor):
             raise DnnTopologyError("early stopping reads H1: leave max_dim at 1 or raise it")
         self._keep_weights = keep_weights
         self._readings: dict[int, dict[str, float]] = {}
-        super().__init__(batches, every=every, max_samples=max_samples, seed=seed, on_measure=on_measure, **options)
+        super().__init__(
+            batches, every=every, max_samples=max_samples, seed=seed, on_measure=on_measure, log=log, **options
+        )
 
     def __call__(self, model: nn.Module, epoch: int) -> Measurement | None:
         """Measure a model, if the epoch is one to measure, and decide anew; see `TopologyMonitor`.

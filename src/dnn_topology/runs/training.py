@@ -52,11 +52,7 @@ def run_training(
     check_at_least("save_every", save_every, 0)
     check_at_least("epochs", epochs, 0)
     data = run.load_data()
-    where = {"data_source": data.source, "data_digest": digest_of_data(data)}
-    usual = {**asdict(TrainSettings()), **where}  # which an older version's folder does not name
-    stamps.claim(
-        run.folder, {**asdict(run.training), **where}, results="training.pt", defaults=usual, free="data_source"
-    )
+    claim_folder(run, data)
     state_file = run.folder / "training.pt"
     manifest = Manifest(run.folder)
     resume = _state(run, say)
@@ -66,11 +62,7 @@ def run_training(
         return epoch in wanted or bool(save_every and epoch % save_every == 0)
 
     def keep(state: TrainingState) -> bool:
-        if is_kept(state.epoch):
-            _save_checkpoint(run, state, manifest)
-        store.write_table(run.folder / "history.csv", history_table(state))
-        state.save(state_file)  # last: an epoch is finished when this file says so
-        manifest.record("training", [state_file, run.folder / "history.csv"])
+        keep_state(run, state, manifest, with_weights=is_kept(state.epoch))
         if on_epoch:
             on_epoch(state)
         return should_stop is not None and should_stop(state.epoch)
@@ -90,13 +82,34 @@ def run_training(
             return history_table(resume)
     store.check_writable(run.folder)
     try:
-        return _train(run, data, epochs=epochs, resume=resume, on_epoch=keep)
+        return train_from(run, data, epochs=epochs, resume=resume, on_epoch=keep)
     except UnfitStateError:
         _say_afresh(state_file, say)
-        return _train(run, data, epochs=epochs, resume=None, on_epoch=keep)
+        return train_from(run, data, epochs=epochs, resume=None, on_epoch=keep)
 
 
-def _train(run: Run, data: Any, **options: Any) -> pd.DataFrame:
+def claim_folder(run: Run, data: Any) -> None:
+    """Stamp the folder of a run with what is trained; see `stamps.claim`."""
+    where = {"data_source": data.source, "data_digest": digest_of_data(data)}
+    usual = {**asdict(TrainSettings()), **where}  # which an older version's folder does not name
+    stamps.claim(
+        run.folder, {**asdict(run.training), **where}, results="training.pt", defaults=usual, free="data_source"
+    )
+
+
+def keep_state(run: Run, state: TrainingState, manifest: Manifest, *, with_weights: bool) -> None:
+    """Write what an epoch gave."""
+    from dnn_topology.nets.train import history_table
+
+    files = [run.folder / "training.pt", run.folder / "history.csv"]
+    if with_weights:
+        _save_checkpoint(run, state, manifest)
+    store.write_table(files[1], history_table(state))
+    state.save(files[0])  # last: an epoch is finished when this file says so
+    manifest.record("training", files)
+
+
+def train_from(run: Run, data: Any, **options: Any) -> pd.DataFrame:
     """Train the network of a run from its initial weights, or from a state.
 
     Raises:
@@ -111,17 +124,7 @@ def _train(run: Run, data: Any, **options: Any) -> pd.DataFrame:
         raise DnnTopologyError(
             f"{run.folder} was trained from weights of a file (digest {run.training.weights}): name it with checkpoint="
         )
-    training = run.training
-    return train(
-        net,
-        data,
-        lr=training.lr,
-        batch_size=training.batch_size,
-        weight_decay=training.weight_decay,
-        seed=training.seed,
-        device=run.device,
-        **options,
-    )
+    return train(net, data, device=run.device, **run.training.optimisation, **options)
 
 
 def _state(run: Run, say: Callable[[str], None] | None) -> TrainingState | None:
@@ -162,7 +165,7 @@ def _restore(
         if state.epoch in missing:
             _save_checkpoint(run, state, manifest)
 
-    _train(run, data, epochs=max(missing), resume=None, on_epoch=keep)
+    train_from(run, data, epochs=max(missing), resume=None, on_epoch=keep)
 
 
 def _save_checkpoint(run: Run, state: TrainingState, manifest: Manifest) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, check_types
 
@@ -66,3 +67,42 @@ class TrainSettings:
         if not 0 < self.lr < LARGEST or self.weight_decay > LARGEST:
             name = "lr" if self.weight_decay <= LARGEST else "weight_decay"
             raise DnnTopologyError(f"{name} must be positive and below {LARGEST}, found {getattr(self, name)}")
+
+    @property
+    def optimisation(self) -> dict[str, Any]:
+        """How it is trained: options of `dt.train`."""
+        return self._options("lr", "batch_size", "weight_decay", "seed")
+
+    @property
+    def variation(self) -> dict[str, Any]:
+        """How the network differs from its usual form: options of `dt.build_net`."""
+        return self._options("width", "depth", "dropout")
+
+    @property
+    def data_options(self) -> dict[str, Any]:
+        """What becomes of the data set: options of `dt.load_data`."""
+        drawn = ("data_subset", "train_size", "binarize_labels", "permute_labels")
+        return self._options(*drawn, "normalise", "seed")
+
+    @property
+    def data_name(self) -> str:
+        """The data set; a path as it was when the network was trained."""
+        is_path = self.dataset.startswith(("npz:", "folder:"))
+        return self.data_source if is_path and self.data_source is not None else self.dataset
+
+    def _options(self, *names: str) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in names}
+
+
+def of_trials(training: TrainSettings, seed: int | None, n_trials: int) -> list[dict[str, Any]]:
+    """Return `training` and `seed` of each of several trials: the first as given, the next one more each time."""
+    return [
+        {"training": replace(training, trial=training.trial + n), "seed": None if seed is None else seed + n}
+        for n in range(n_trials)
+    ]
+
+
+def usual_epochs(last: int) -> list[int]:
+    """Return 1, 2, 5, 10, 20, 50, … up to the last epoch, and that one."""
+    steps = (factor * 10**power for power in range(len(str(last))) for factor in (1, 2, 5))
+    return sorted({last, *(step for step in steps if step <= last)})

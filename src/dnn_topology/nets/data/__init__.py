@@ -49,6 +49,12 @@ class DataSet:
         source: The name with its path made absolute: it means the same data from every folder.
         normalisation: Mean and standard deviation of the pixels, one per channel of the images: images · std + mean
             are pixels in [0, 1]. None where nobody knows. This is what `attack` and `fit_detectors` want of `data`.
+
+    Example:
+        >>> data = load_data("digits")
+        >>> images, labels = data.train[[0, 1, 2]]
+        >>> tuple(images.shape), tuple(labels.shape), data.n_classes
+        ((3, 1, 8, 8), (3,), 10)
     """
 
     name: str

@@ -14,22 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.network_features import network_features
-from dnn_topology.pipeline import Snapshot, measured_graphs
 from dnn_topology.runs.run import Run
-from dnn_topology.settings import Compute, RunMeasureSettings, TrainSettings
+from dnn_topology.settings import RunMeasureSettings, TrainSettings
 
 if TYPE_CHECKING:
     from torch import nn
 
     from dnn_topology.homology.diagrams import Diagrams
-    from dnn_topology.nets.data import DataSet
     from dnn_topology.nets.train import TrainingState
 
 Value = str | float | int | None
 Row = dict[str, Value]
-BATCH = 100
 # The columns that every row has; other settings have one where they are not the usual ones.
 TRAINED = (
     *("net", "dataset", "width", "depth", "dropout", "weight_decay"),
@@ -123,6 +119,12 @@ class CellResult:
     seconds: float
     weights: Mapping[int, TrainingState] = field(default_factory=dict)
 
+    @property
+    def described(self) -> str:
+        """How well the network did and how long it took, in few words."""
+        last = self.rows[-1]
+        return f"train {last['train_accuracy']:.3f}, test {last['test_accuracy']:.3f}, {self.seconds:.1f} s"
+
 
 def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
     """Train and measure one cell.
@@ -137,12 +139,13 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
     Raises:
         DnnTopologyError: Its settings cannot be trained or measured; there are fewer training images than `n_inputs`.
     """
+    from dnn_topology.nets.draws import check_enough, measured_draws
     from dnn_topology.nets.train import train
 
     start = time.monotonic()
     run = Run(Path(), cell.training, data_dir)
     data = run.load_data()
-    _check_inputs(data, cell.settings)
+    check_enough(data, cell.settings)
     net = run.build_net(data)
     states: dict[int, TrainingState] = {}
 
@@ -150,53 +153,14 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
         if state.epoch in cell.measured:
             states[state.epoch] = state
 
-    training = cell.training
-    train(
-        net,
-        data,
-        epochs=cell.epochs,
-        lr=training.lr,
-        batch_size=training.batch_size,
-        weight_decay=training.weight_decay,
-        seed=training.seed,
-        on_epoch=keep,
-    )
+    train(net, data, epochs=cell.epochs, on_epoch=keep, **cell.training.optimisation)
     rows, diagrams = list[Row](), dict[tuple[int, int], "Diagrams"]()
     for epoch, state in states.items():
         net.load_state_dict(state.model)
-        drawn = measured_draws(net, data, cell.settings, draws=cell.draws, seed=training.seed)
+        drawn = measured_draws(net, data, cell.settings, draws=cell.draws, seed=cell.training.seed)
         diagrams |= {(epoch, number): of_draw for number, of_draw in enumerate(drawn)}
         rows.append(_row(cell, state, net, drawn))
     return CellResult(rows, diagrams, time.monotonic() - start, states if cell.keep_weights else {})
-
-
-def measured_draws(
-    net: nn.Module, data: DataSet, settings: RunMeasureSettings, *, draws: int, seed: int
-) -> list[Diagrams]:
-    """Measure a network on several draws of training inputs.
-
-    Args:
-        net: The network.
-        data: Its data; the training part is drawn from.
-        settings: What to measure.
-        draws: Number of draws, draw d with the seed `seed + d`.
-        seed: Of the first draw.
-
-    Returns:
-        The diagrams of each draw.
-
-    Raises:
-        DnnTopologyError: There are fewer training images than `n_inputs`, or as for `measure`.
-    """
-    from dnn_topology.nets.data import batches, sample
-
-    _check_inputs(data, settings)
-    drawn = []
-    for draw in range(draws):
-        inputs = batches(sample(data.train, settings.n_inputs, seed=seed + draw), batch_size=BATCH)
-        (diagrams,) = measured_graphs(Snapshot(net, inputs, settings, seed), compute=Compute(threads=1)).values()
-        drawn.append(diagrams)
-    return drawn
 
 
 def measured_how(settings: RunMeasureSettings, *, draws: int) -> Row:
@@ -210,19 +174,6 @@ def measured_how(settings: RunMeasureSettings, *, draws: int) -> Row:
         "max_epsilon": settings.max_epsilon,
         **{name: str(value) for name, value in _unusual(others, USUAL_MEASURING).items()},
     }
-
-
-def _check_inputs(data: DataSet, settings: RunMeasureSettings) -> None:
-    """Check that there are enough training images to draw inputs from.
-
-    Raises:
-        DnnTopologyError: There are not.
-    """
-    if len(data.train) < settings.n_inputs:
-        raise DnnTopologyError(
-            f"n_inputs asks for {settings.n_inputs} training inputs and there are {len(data.train)}: every network "
-            "is measured on as many, so lower n_inputs or raise train_size"
-        )
 
 
 def _row(cell: Cell, state: TrainingState, net: nn.Module, drawn: Sequence[Diagrams]) -> Row:

@@ -18,7 +18,7 @@ SRC = Path(dnn_topology.__file__).parent
 LAYERS = (
     ("_version", "_checks", "_renamed"),
     ("settings", "_records", "_calls", "_machine"),
-    ("store", "progress"),
+    ("store", "progress", "remedies"),
     ("recording",),
     ("graphs",),
     ("homology",),

@@ -188,7 +188,7 @@ class MeasureSettings:
         elif self.split < 1:
             wanted = "neurons per chunk" if self.parted_by == "chunks" else "number of METIS parts"
             raise DnnTopologyError(
-                f"graph_type {self.graph_type!r} with partition {self.parted_by!r} needs split, the {wanted}: "
+                f"graph_type {self.graph_type!r} with partition {self.parted_by!r} needs split=, the {wanted}: "
                 f"found {self.split}"
             )
 

@@ -58,6 +58,14 @@ class Measurement:
 
     A measurement keeps no graph. What `measure` returned knows the model and the batches, which are its caller's, and
     makes the graph again when its cavities are asked for.
+
+    Example:
+        >>> import torch
+        >>> model = torch.nn.Sequential(torch.nn.Linear(4, 30), torch.nn.ReLU(), torch.nn.Linear(30, 2))
+        >>> inputs = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
+        >>> m = measure(model, inputs.split(50), max_dim=1, min_persistence=0.02)
+        >>> m.diagrams.max_dim, m.settings.min_persistence, list(m.graphs)
+        (1, 0.02, [''])
     """
 
     diagrams: Diagrams

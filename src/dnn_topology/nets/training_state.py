@@ -90,7 +90,7 @@ class TrainingState:
             DnnTopologyError: It is not; the message says what differs.
         """
         _check_like("scheduler", dict(self.scheduler), scheduler.state_dict())
-        usual, groups = optimizer.state_dict()["param_groups"], self.optimizer.get("param_groups")
+        usual, groups = optimizer.state_dict()["param_groups"], self.optimizer.get("param_groups", [])
         _check_like("optimizer.param_groups", groups, usual)
         if lost := [name for group in groups for name in STEPS if name not in group]:
             raise DnnTopologyError(f"optimizer.param_groups has no {lost[0]}")

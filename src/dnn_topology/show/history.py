@@ -152,7 +152,8 @@ def _table(source: Any) -> pd.DataFrame:
     """Return the numbers of every epoch in one table; what has no epoch's label counts as the next."""
     tables: list[pd.DataFrame] = []
     if isinstance(source, pd.DataFrame):
-        return pd.DataFrame(source)
+        table: pd.DataFrame = source
+        return table
     if is_several(source) and (members := list(source)):
         if all(isinstance(one, pd.DataFrame) for one in members):
             joined: pd.DataFrame = pd.concat(members, ignore_index=True)

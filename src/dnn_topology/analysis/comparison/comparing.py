@@ -46,6 +46,13 @@ class Comparison:
         tests: One row per pair: `first`, `second`, `n_first`, `n_second`, `n_partitions`, `exact`, `least_p`.
         notes: What a reader has to know: groups that cannot be tested, epochs left out, the least p-value.
         confidence: Of all intervals.
+
+    Example:
+        >>> from dnn_topology.homology.diagrams import Diagrams
+        >>> loops = [Diagrams([[], [(0.1, 0.2 + seed / 100)]], max_epsilon=0.3) for seed in range(4)]
+        >>> result = compare({"a": loops[:2], "b": loops[2:]})
+        >>> result.tests[["n_first", "n_second", "n_partitions", "exact"]].values.tolist()
+        [[2, 2, 6, True]]
     """
 
     groups: pd.DataFrame

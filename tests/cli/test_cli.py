@@ -381,8 +381,8 @@ def test_the_flags_of_the_original_s_training_are_understood(tmp_path: Path) -> 
 def test_what_nothing_of_the_original_reads_is_accepted_as_it_stands_there_and_else_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert "kl=1: no program of the original reads it" in complaint(capsys, "run", *QUICK, "--kl", "1")
-    assert "scale=log" in complaint(capsys, "run", *QUICK, "--scale", "log")
+    assert "--kl 1: no program of the original reads it" in complaint(capsys, "run", *QUICK, "--kl", "1")
+    assert "--scale log: no program" in complaint(capsys, "run", *QUICK, "--scale", "log")
     assert main(["run", *QUICK, "--no-train", "--kl", "0", "--scale", "linear", "--build_graph", "0"]) == 0
 
 

@@ -156,7 +156,8 @@ def _table(source: Any) -> pd.DataFrame:
         return table
     if is_several(source) and (members := list(source)):
         if all(isinstance(one, pd.DataFrame) for one in members):
-            return pd.concat(members, ignore_index=True)
+            joined: pd.DataFrame = pd.concat(members, ignore_index=True)
+            return joined
         tracks = all(isinstance(one, Mapping) for one in members)
         source = by_epoch(members) if tracks else dict(enumerate(members))
     for place, (label, group) in enumerate(labelled(source).items()):

@@ -43,6 +43,8 @@ from .homology.dipha import read_dipha as read_dipha
 from .homology.dipha import write_dipha as write_dipha
 from .homology.persistence import persistence as persistence
 from .homology.summaries import summarize as summarize
+from .measurement import Breakdown as Breakdown
+from .measurement import Measurement as Measurement
 from .monitors.plain import TopologyMonitor as TopologyMonitor
 from .monitors.stopping import TopologicalEarlyStopping as TopologicalEarlyStopping
 
@@ -55,7 +57,6 @@ from .nets.train import train as train
 from .nets.zoo import build_net as build_net
 
 # the flow at once
-from .pipeline import Measurement as Measurement
 from .pipeline import measure as measure
 from .pipeline import track as track
 
@@ -67,6 +68,7 @@ from .recording.listing import list_layers as list_layers
 # pictures
 from .show.early_stopping import plot_early_stopping as plot_early_stopping
 from .show.history import plot_history as plot_history
+from .show.layers import plot_layers as plot_layers
 from .show.plots import plot_barcode as plot_barcode
 from .show.plots import plot_betti_curves as plot_betti_curves
 from .show.plots import plot_diagram as plot_diagram

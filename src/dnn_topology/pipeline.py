@@ -7,29 +7,35 @@ stopping looks at, the networks of a study.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-import pandas as pd
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import functional_graph
-from dnn_topology.graphs.graph_types import divided_groups, graph_names, graphs_of_recording, selected_groups
+from dnn_topology.graphs.graph_types import (
+    class_groups,
+    class_numbers,
+    divided_groups,
+    graph_names,
+    graphs_of_recording,
+    layer_groups,
+    selected_groups,
+)
 from dnn_topology.graphs.node_sampling import sample_nodes
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.persistence import persistence
-from dnn_topology.homology.summaries import summarize
-from dnn_topology.homology.tables import named_rows
+from dnn_topology.measurement import Breakdown, Measurement, measurement_of
 from dnn_topology.recording.activations import Activations, record
 from dnn_topology.recording.checkpoint_forms import put_weights
-from dnn_topology.recording.inputs import take_batches
+from dnn_topology.recording.inputs import labels_of, take_batches
 from dnn_topology.recording.layers import output_name, unwrapped
 from dnn_topology.recording.state_dicts import StateDict, load_weights
-from dnn_topology.settings import Compute, MeasureSettings, Nodes, settings_of, takes_settings
+from dnn_topology.settings import By, Compute, MeasureSettings, Nodes, settings_of, takes_settings
 
 if TYPE_CHECKING:
     import torch
@@ -37,29 +43,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from dnn_topology.graphs.graph import FunctionalGraph
-
-
-@dataclass(frozen=True, eq=False)
-class Measurement:
-    """What the shape of a model's correlations is.
-
-    Attributes:
-        diagrams: Birth and death of every cavity that counts; of the first graph where there are several, of the first
-            draw where neurons were sampled.
-        summary: One row of numbers per dimension; of several graphs, one per graph and dimension.
-        draws: The diagrams of every draw where neurons were sampled, the first included; else empty. `intervals` makes
-            a table of them.
-        graphs: The diagrams of every graph by its name: "" for a single one, "part0", "sample0", "draw1", ….
-        settings: What was measured.
-        layers: Which layers were recorded, and as what: see `Activations`.
-    """
-
-    diagrams: Diagrams
-    summary: pd.DataFrame
-    draws: Sequence[Diagrams] = ()
-    graphs: Mapping[str, Diagrams] = field(default_factory=dict)
-    settings: MeasureSettings = field(default_factory=MeasureSettings)
-    layers: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,11 +84,16 @@ class Snapshot:
         return np.asarray(outputs.argmax(axis=1), dtype=np.intp)
 
     def labels(self, n_samples: int | None) -> NDArray[np.intp] | None:
-        """Return the class (n_samples,) that each of the first inputs has, or None where batches have no labels."""
+        """Return the class (n_samples,) that each of the first inputs has, or None where batches have no labels.
+
+        Raises:
+            DnnTopologyError: What batches have beside their inputs are no classes.
+        """
         taken = take_batches(self.batches, max_samples=n_samples, seed=self.seed)
-        if not all(isinstance(batch, tuple | list) and len(batch) > 1 for batch in taken):
+        labels = [labels_of(batch) for batch in taken]
+        if any(of_batch is None for of_batch in labels):
             return None
-        return np.concatenate([np.asarray(batch[1]) for batch in taken])[:n_samples].astype(np.intp)
+        return class_numbers(labels)[:n_samples]
 
     def strengths(self) -> Any:
         """Return how strongly the weights connect every two nodes, (n_neurons, n_neurons), sparse."""
@@ -135,14 +123,19 @@ class Snapshot:
 
 
 def fixed_groups(snapshot: Snapshot) -> NDArray[np.intp] | None:
-    """Return the groups of neurons that stay the same at every epoch, or None for graphs that have none.
+    """Return the groups of neurons, or of inputs, that stay the same at every epoch; None for graphs that have none.
 
     Raises:
-        DnnTopologyError: `select_nodes` is asked for and the batches have no labels.
+        DnnTopologyError: `select_nodes` or by="class" is asked for and the batches have no labels, or a class has a
+            single input.
     """
     settings = snapshot.settings
     if not settings.fixed_groups:
         return None
+    if settings.by == "layer":
+        return layer_groups(snapshot.activations)
+    if settings.by == "class":
+        return class_groups(snapshot.labels(settings.n_inputs))
     correct = None
     if settings.select_nodes:
         labels = snapshot.labels(settings.n_inputs)
@@ -212,20 +205,61 @@ def measured_graphs(
         compute: What computing may use.
 
     Returns:
-        Name → diagrams; those of per-sample graphs say the input's label and what the model takes it for.
+        Name → diagrams; those of per-sample graphs say the input's label and what the model takes it for, those of a
+        layer or class which it is.
     """
     settings = snapshot.settings
     measured = {name: diagrams_of(graph, settings, compute) for name, graph in graphs_of(snapshot, groups=groups)}
+    facts = _facts(snapshot, [*measured])
+    return {
+        name: replace(diagrams, provenance={**diagrams.provenance, **facts[name]}) if name in facts else diagrams
+        for name, diagrams in measured.items()
+    }
+
+
+def _facts(snapshot: Snapshot, names: Sequence[str]) -> dict[str, dict[str, int | str]]:
+    """Return what is known of graphs by their names: of which layer, class or input they are."""
+    settings = snapshot.settings
+    if settings.by is not None:
+        numbers = {name: int(name.removeprefix(settings.by)) for name in names if name}
+        if settings.by == "class":
+            return {name: {"class": number} for name, number in numbers.items()}
+        layers = list(snapshot.activations.neurons["layer"].cat.categories)
+        return {name: {"layer": layers[number]} for name, number in numbers.items()}
     if settings.graph_type != "per-sample":
-        return measured
+        return {}
     labels, predicted = snapshot.labels(settings.n_samples), snapshot.predicted(settings.n_samples)
-    about: list[dict[str, int]] = [{"predicted": int(each)} for each in predicted]
+    about: list[dict[str, int | str]] = [{"predicted": int(each)} for each in predicted]
     if labels is not None:
         about = [{"label": int(label), **each} for label, each in zip(labels, about, strict=True)]
-    return {
-        name: replace(diagrams, provenance={**diagrams.provenance, **facts})
-        for (name, diagrams), facts in zip(measured.items(), about, strict=True)
-    }
+    return dict(zip(names, about, strict=True))
+
+
+@overload
+def measure(
+    model: nn.Module,
+    batches: Iterable[Any],
+    *,
+    by: By,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+    max_samples: int | None = 1000,
+    **options: Any,
+) -> Breakdown: ...
+
+
+@overload
+def measure(
+    model: nn.Module,
+    batches: Iterable[Any],
+    *,
+    by: None = None,
+    settings: MeasureSettings | None = None,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+    max_samples: int | None = 1000,
+    **options: Any,
+) -> Measurement: ...
 
 
 @takes_settings(MeasureSettings, Compute)
@@ -245,7 +279,8 @@ def measure(
     Args:
         model: Any module; it is left as it was found.
         batches: Any iterable of batches: tensors, mappings, or sequences whose first item is one, such as (inputs,
-            labels). Training inputs keep the method's promise not to look at test data.
+            labels). Training inputs keep the method's promise not to look at test data. by="class" needs labels: the
+            second item of each batch, or one called "labels".
         settings: What to measure, in one object, in place of the single options.
         seed: Of everything that is drawn.
         device: Where to run; by default where the model is.
@@ -253,7 +288,8 @@ def measure(
         **options: Fields of `MeasureSettings` and `Compute`.
 
     Returns:
-        The diagrams and their summary; only the cavities that count are in them.
+        The diagrams and their summary; only the cavities that count are in them. With `by`, a `Breakdown`: the same of
+        the whole network, and a mapping from each layer or class to its own.
 
     Raises:
         DnnTopologyError: An argument is wrong; the message says which, and what to do.
@@ -266,11 +302,14 @@ def measure(
         >>> m = measure(model, inputs.split(50), max_dim=1)
         >>> list(m.summary["dim"])
         [0, 1]
+        >>> by_layer = measure(model, inputs.split(50), max_dim=1, by="layer")
+        >>> [(name, part.diagrams.n_nodes) for name, part in by_layer.items()]
+        [('1', 30), ('output', 2)]
     """
     chosen, compute = measure_options(settings, {"n_inputs": max_samples, **options})
     snapshot = Snapshot(model, _again(batches, chosen, seed), chosen, seed, device)
     graphs = measured_graphs(snapshot, groups=fixed_groups(snapshot), compute=compute)
-    return replace(measurement(graphs, chosen), layers=snapshot.activations.layers)
+    return measurement_of(graphs, chosen, snapshot.activations.layers)
 
 
 def measure_options(settings: MeasureSettings | None, options: Mapping[str, Any]) -> tuple[MeasureSettings, Compute]:
@@ -284,24 +323,6 @@ def measure_options(settings: MeasureSettings | None, options: Mapping[str, Any]
     if unknown := sorted(set(options) - known):
         raise TypeError(f"measure() has no option {unknown[0]!r}")
     return settings or settings_of(options, MeasureSettings), settings_of(options, Compute)
-
-
-def measurement(graphs: Mapping[str, Diagrams], settings: MeasureSettings) -> Measurement:
-    """Return what was measured with its numbers, the cavities that do not count left out.
-
-    Args:
-        graphs: Name → diagrams, unfiltered.
-        settings: What was measured, and which cavities count.
-    """
-    counted = {
-        name: diagrams.filtered(min_persistence=settings.min_persistence, essential=settings.essential)
-        for name, diagrams in graphs.items()
-    }
-    first = next(iter(counted.values()))
-    if settings.sample_nodes is not None:
-        return Measurement(first, summarize(first), tuple(counted.values()), counted, settings)
-    tables = [named_rows(summarize(diagrams), name) for name, diagrams in counted.items()]
-    return Measurement(first, pd.concat(tables, ignore_index=True), (), counted, settings)
 
 
 @checked
@@ -335,6 +356,7 @@ def track(
     seed, device = options.pop("seed", 0), options.pop("device", None)
     options = {"n_inputs": options.pop("max_samples", 1000), **options}
     settings, compute = measure_options(options.pop("settings", None), options)
+    batches = _again(batches, settings, seed) if settings.by == "class" else batches
     snapshot = Snapshot(model, batches, settings, seed, device)
     own = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     groups = None
@@ -344,7 +366,8 @@ def track(
             _put(states[epoch], model, epoch)
             now = replace(snapshot)
             groups = fixed_groups(now) if groups is None else groups
-            measurements[epoch] = measurement(measured_graphs(now, groups=groups, compute=compute), settings)
+            graphs = measured_graphs(now, groups=groups, compute=compute)
+            measurements[epoch] = measurement_of(graphs, settings, now.activations.layers)
     finally:
         model.load_state_dict(own)
     return {epoch: measurements[epoch] for epoch in states}
@@ -364,6 +387,6 @@ def _put(state: StateDict | Path | str, model: nn.Module, epoch: int) -> None:
 
 def _again(batches: Iterable[Any], settings: MeasureSettings, seed: int) -> Iterable[Any]:
     """Return batches that can be gone through as often as the graphs need."""
-    if settings.graph_type == "functional":
+    if settings.graph_type == "functional" and settings.by != "class":
         return batches
     return take_batches(batches, max_samples=settings.n_inputs, seed=seed)

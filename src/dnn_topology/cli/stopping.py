@@ -143,7 +143,7 @@ def watch_of(
 
     if not save_every:
         raise DnnTopologyError("--early-stop looks at and chooses among the weights that are kept: raise --save-every")
-    watched = replace(settings, max_dim=1, max_epsilon=WATCHED.max_epsilon, bootstrap=1)
+    watched = replace(settings, max_dim=1, max_epsilon=WATCHED.max_epsilon, bootstrap=1, by=None)
     used = replace(resources or Resources(), jobs=1, isolated=False, scheduler=None, timeout=None)
     return TrainingWatch(StoppingEpochs(run, watched, resources=used), checked)
 

@@ -11,7 +11,8 @@ import pandas as pd
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least
-from dnn_topology.pipeline import Measurement, measure
+from dnn_topology.measurement import Breakdown, Measurement
+from dnn_topology.pipeline import measure
 from dnn_topology.recording.inputs import take_batches
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class TopologyMonitor:
         check_at_least("epoch", epoch, 0)
         if epoch % self._every:
             return None
-        measurement = measure(model, self._batches, **self._options)
+        measurement: Measurement = measure(model, self._batches, **self._options)
         self.measurements[epoch] = measurement
         if self._on_measure:
             self._on_measure(epoch, measurement)
@@ -116,14 +117,14 @@ class TopologyMonitor:
 
     @property
     def table(self) -> pd.DataFrame:
-        """What was measured: `epoch`, then the columns of `summarize`; one row per epoch and dimension.
+        """What was measured: `epoch`, then the columns of `summarize`; one row per epoch and dimension (and layer, …).
 
         Raises:
             DnnTopologyError: Nothing was measured yet.
         """
         if not self.measurements:
             raise DnnTopologyError("no epoch was measured yet: call the monitor after each epoch, or lower `every`")
-        parts = [measured.summary.assign(epoch=epoch) for epoch, measured in sorted(self.measurements.items())]
+        parts = [measured.table.assign(epoch=epoch) for epoch, measured in sorted(self.measurements.items())]
         table = pd.concat(parts, ignore_index=True)
         return table[["epoch", *table.columns.drop("epoch")]]
 
@@ -135,11 +136,15 @@ def scalars(measurement: Measurement) -> dict[str, float]:
         measurement: What `measure` returned.
 
     Returns:
-        "topology/H<dim>/<column of `summarize`>" → number.
+        "topology/H<dim>/<column of `summarize`>" → number; of a layer or class, its name comes before the dimension.
     """
+    tables = {"": measurement.summary}
+    if isinstance(measurement, Breakdown):
+        tables |= {f"{name}/": part.summary for name, part in measurement.items()}
     return {
-        f"topology/H{row['dim']}/{column}": float(value)
-        for row in measurement.summary.to_dict("records")
+        f"topology/{name}H{row['dim']}/{column}": float(value)
+        for name, table in tables.items()
+        for row in table.to_dict("records")
         for column, value in row.items()
         if column != "dim" and not math.isnan(value)
     }

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.early_stopping import MAX_EPSILON, Decision, StoppingRule, stopping_quantities
+from dnn_topology.measurement import Measurement
 from dnn_topology.monitors.plain import TopologyMonitor
-from dnn_topology.pipeline import Measurement
 
 if TYPE_CHECKING:
     import torch

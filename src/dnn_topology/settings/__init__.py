@@ -11,6 +11,7 @@ from dnn_topology.settings.detecting import DetectSettings
 from dnn_topology.settings.keywords import documented, settings_of, takes_settings
 from dnn_topology.settings.measuring import (
     MIN_PERSISTENCE,
+    By,
     Essential,
     MeasureSettings,
     Nodes,
@@ -22,6 +23,7 @@ from dnn_topology.settings.training import TrainSettings
 
 __all__ = [
     "MIN_PERSISTENCE",
+    "By",
     "Compute",
     "DetectSettings",
     "Essential",

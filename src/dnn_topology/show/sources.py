@@ -18,7 +18,8 @@ def labelled(sources: Sources) -> dict[str, Diagrams]:
     """Return diagrams by the labels of their curves.
 
     Args:
-        sources: Diagrams or a measurement; a mapping of label or epoch → such; or several of them, which are numbered.
+        sources: Diagrams or a measurement; a mapping of label or epoch → such, as a measurement by layer or class is;
+            or several of them, which are numbered.
 
     Returns:
         Label → diagrams: "" for one alone, "epoch 3" for an epoch.
@@ -33,10 +34,10 @@ def labelled(sources: Sources) -> dict[str, Diagrams]:
     """
     several: Mapping[Any, Any]
     given: Any = sources
-    if isinstance(given, Diagrams) or hasattr(given, "diagrams"):
-        several = {"": given}
-    elif isinstance(given, Mapping):
+    if isinstance(given, Mapping):  # a measurement by layer too, which has diagrams of the whole besides
         several = {f"epoch {key}" if isinstance(key, int) else str(key): one for key, one in given.items()}
+    elif isinstance(given, Diagrams) or hasattr(given, "diagrams"):
+        several = {"": given}
     elif isinstance(given, Iterable) and not isinstance(given, (str, bytes)):
         several = {str(number): one for number, one in enumerate(given, start=1)}
     else:

@@ -75,7 +75,8 @@ def visualise(
         lines = epoch_lines(epoch_table(counted), dim=k)
         ax = plot_betti_curves(curves, **drawn)
         paths = save_figure(ax, folder / graph / f"betti_curves_H{k}{pictures.suffix}", formats=formats)
-        answer(f"{graph}{', ' if graph else ''}{lines}", *paths)
+        name = next(iter(loaded.values())).provenance.get("layer", graph)
+        answer(f"{name}{', ' if name else ''}{lines}", *paths)
         if show and not show_window(partial(plot_betti_curves, curves, **drawn)):
             say("there is no screen here; the picture is in the files above")
 

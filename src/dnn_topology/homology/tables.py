@@ -117,7 +117,8 @@ def described_graphs(diagrams: Mapping[str, Diagrams], *, verbose: bool = False,
         >>> described_graphs({"": Diagrams([[(0, 0.1), (0, 0.3)], [(0.1, 0.2)]], max_epsilon=0.4, n_nodes=2)})
         '2 nodes, cavities: 2 in H0, 1 in H1'
     """
-    graphs = [*diagrams.values()]
+    graphs = [one for one in diagrams.values() if not {"layer", "class"} & set(one.provenance)] or [*diagrams.values()]
+    n_parts = len(diagrams) - len(graphs)
     counts = ", ".join(f"{sum(len(one[dim]) for one in graphs)} in H{dim}" for dim in range(graphs[0].max_dim + 1))
     plans = dict.fromkeys(str(one.provenance["plan"]) for one in graphs if "plan" in one.provenance)
     how = f" ({'; '.join(plans)})" if verbose and plans else ""
@@ -128,4 +129,5 @@ def described_graphs(diagrams: Mapping[str, Diagrams], *, verbose: bool = False,
         sizes.append(counted(sum(int(one.provenance["n_edges"]) for one in graphs), "edge"))
     if len(graphs) > 1:
         sizes = [f"{', '.join(sizes)} in {len(graphs)} graphs".lstrip()]
-    return f"{', '.join([*sizes, f'cavities: {counts}'])}{how}"
+    beside = f"; and {counted(n_parts, 'part')} alone" if n_parts else ""
+    return f"{', '.join([*sizes, f'cavities: {counts}'])}{beside}{how}"

@@ -49,12 +49,13 @@ def write_results(
     for graph, of_epochs in everything.items():
         counted = counting(of_epochs, measurement)
         tables.append(epoch_table(counted, graph=graph))
+        if settings.by is not None and not graph:
+            tables[-1].insert(1, settings.by, WHOLE)
         shown = of_epochs if pictures.as_original else counted
         drawn = {epoch: diagrams for epoch, diagrams in shown.items() if epochs is None or epoch in epochs}
-        drawings.append((drawn, tables[-1], folder / graph))
+        if settings.by is None or not graph:  # each layer's or class's own pictures would be a hundred
+            drawings.append((drawn, tables[-1], folder / graph))
     topology = pd.concat(tables, ignore_index=True)
-    if settings.by is not None:
-        topology[settings.by] = topology[settings.by].astype(object).fillna(WHOLE)
     store.write_table(paths[0], topology)
     if thresholds:
         paths.append(folder / "betti_numbers.csv")

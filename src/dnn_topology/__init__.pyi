@@ -41,6 +41,7 @@ from .homology.bootstrap import intervals as intervals
 from .homology.diagrams import Diagrams as Diagrams
 from .homology.dipha import read_dipha as read_dipha
 from .homology.dipha import write_dipha as write_dipha
+from .homology.engines.forewarning import LongComputationWarning as LongComputationWarning
 from .homology.persistence import persistence as persistence
 from .homology.summaries import summarize as summarize
 from .measurement import Breakdown as Breakdown

@@ -28,8 +28,10 @@ from dnn_topology.graphs.graph_types import (
 )
 from dnn_topology.graphs.node_sampling import sample_nodes
 from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.homology.engines.forewarning import repeated
 from dnn_topology.homology.persistence import persistence
 from dnn_topology.measurement import Breakdown, Measurement, measurement_of
+from dnn_topology.progress import showing
 from dnn_topology.recording.activations import Activations, record
 from dnn_topology.recording.checkpoint_forms import put_weights
 from dnn_topology.recording.inputs import labels_of, take_batches
@@ -244,6 +246,7 @@ def measure(
     seed: int = 0,
     device: torch.device | str | None = None,
     max_samples: int | None = 1000,
+    progress: bool = True,
     **options: Any,
 ) -> Breakdown: ...
 
@@ -258,6 +261,7 @@ def measure(
     seed: int = 0,
     device: torch.device | str | None = None,
     max_samples: int | None = 1000,
+    progress: bool = True,
     **options: Any,
 ) -> Measurement: ...
 
@@ -272,6 +276,7 @@ def measure(
     seed: int = 0,
     device: torch.device | str | None = None,
     max_samples: int | None = 1000,
+    progress: bool = True,
     **options: Any,
 ) -> Measurement:
     """Record a model on some inputs, build its graphs, compute their cavities and summarise them.
@@ -285,6 +290,7 @@ def measure(
         seed: Of everything that is drawn.
         device: Where to run; by default where the model is.
         max_samples: The same as `n_inputs`: the first so many inputs are used; None for all.
+        progress: Whether to show, in a terminal or a notebook, how far it is once it has taken two seconds.
         **options: Fields of `MeasureSettings` and `Compute`.
 
     Returns:
@@ -308,7 +314,10 @@ def measure(
     """
     chosen, compute = measure_options(settings, {"n_inputs": max_samples, **options})
     snapshot = Snapshot(model, _again(batches, chosen, seed), chosen, seed, device)
-    graphs = measured_graphs(snapshot, groups=fixed_groups(snapshot), compute=compute)
+    with showing("measuring", enabled=progress):
+        groups = fixed_groups(snapshot)
+        with repeated(len(names_of_graphs(chosen, groups))):
+            graphs = measured_graphs(snapshot, groups=groups, compute=compute)
     return measurement_of(graphs, chosen, snapshot.activations.layers)
 
 
@@ -327,7 +336,12 @@ def measure_options(settings: MeasureSettings | None, options: Mapping[str, Any]
 
 @checked
 def track(
-    model: nn.Module, batches: Iterable[Any], states: Mapping[int, StateDict | Path | str], **options: Any
+    model: nn.Module,
+    batches: Iterable[Any],
+    states: Mapping[int, StateDict | Path | str],
+    *,
+    progress: bool = True,
+    **options: Any,
 ) -> dict[int, Measurement]:
     """Measure a model at several epochs, on the same inputs.
 
@@ -337,10 +351,11 @@ def track(
         model: The network; its own weights are put back at the end.
         batches: As for `measure`; gone through once per epoch, so no one-shot iterator.
         states: Epoch → its state dict, or the path of a checkpoint.
+        progress: Whether to show, in a terminal or a notebook, how far it is once it has taken two seconds.
         **options: Those of `measure`.
 
     Returns:
-        Epoch → measurement, in the order of `states`.
+        Epoch → measurement, in the order of `states`; with `by`, breakdowns.
 
     Raises:
         DnnTopologyError: A state does not fit the model, or as for `measure`.
@@ -362,12 +377,15 @@ def track(
     groups = None
     measurements = {}
     try:
-        for epoch in sorted(states, reverse=True) if settings.fixed_groups else states:
-            _put(states[epoch], model, epoch)
-            now = replace(snapshot)
-            groups = fixed_groups(now) if groups is None else groups
-            graphs = measured_graphs(now, groups=groups, compute=compute)
-            measurements[epoch] = measurement_of(graphs, settings, now.activations.layers)
+        with showing("measuring epochs", total=len(states), enabled=progress) as step, repeated(len(states)):
+            for epoch in sorted(states, reverse=True) if settings.fixed_groups else states:
+                _put(states[epoch], model, epoch)
+                now = replace(snapshot)
+                groups = fixed_groups(now) if groups is None else groups
+                with repeated(len(names_of_graphs(settings, groups))):
+                    graphs = measured_graphs(now, groups=groups, compute=compute)
+                measurements[epoch] = measurement_of(graphs, settings, now.activations.layers)
+                step()
     finally:
         model.load_state_dict(own)
     return {epoch: measurements[epoch] for epoch in states}

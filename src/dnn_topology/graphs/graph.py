@@ -15,6 +15,7 @@ from dnn_topology.graphs.distance_correlation import distance_correlation_pairs
 from dnn_topology.graphs.duplicates import with_consistent_duplicates
 from dnn_topology.graphs.metrics import is_bounded, ranks, resolve_metric
 from dnn_topology.graphs.pairs import euclidean_pairs, own_pairs
+from dnn_topology.progress import showing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,6 +163,7 @@ def functional_graph(
     metric: Metric = "pearson",
     device: str | None = None,
     block: int | None = None,
+    progress: bool = True,
 ) -> FunctionalGraph:
     """Join every two neurons whose signals are strongly correlated: d = 1 - |Pearson r| ≤ 2 · max_epsilon.
 
@@ -184,6 +186,7 @@ def functional_graph(
             returns distances (n, n).
         device: Where the products are computed: "cpu", "cuda", …; by default on the CUDA GPU where there is one.
         block: Columns per block, by default chosen for speed; it changes no result beyond round-off.
+        progress: Whether to show, in a terminal or a notebook, how far it is once it has taken two seconds.
 
     Returns:
         The graph on the neurons that are left, in the order of `activations`.
@@ -206,6 +209,7 @@ def functional_graph(
         array([0.])
     """
     check_argument("device", device, str | None)
+    check_argument("progress", progress, bool)
     metric = resolve_metric(metric)
     check_max_epsilon(max_epsilon, bounded=is_bounded(metric))
     check_choice("constant", constant, ("drop", "isolate"))
@@ -220,7 +224,8 @@ def functional_graph(
             "correlation: record other layers or more varied inputs"
         )
     nodes = varying if constant == "drop" else np.arange(values.shape[1])
-    edges = _edges(values, varying, metric=metric, threshold=2 * max_epsilon, block=block, device=device)
+    with showing(f"correlations of {len(varying)} neurons", enabled=progress):
+        edges = _edges(values, varying, metric=metric, threshold=2 * max_epsilon, block=block, device=device)
     if constant == "isolate":
         place = varying.astype(np.int32)
         edges = edges._replace(rows=place[edges.rows], cols=place[edges.cols])

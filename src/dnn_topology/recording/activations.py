@@ -16,6 +16,7 @@ from torch import nn
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_choice, check_seed, check_whole
+from dnn_topology.progress import showing
 from dnn_topology.recording.hooks import Tape, hooked
 from dnn_topology.recording.inputs import as_batches, batch_size, forward_arguments, rows_of
 from dnn_topology.recording.layers import Layer, check_names, check_samples_first, declared_layers, unwrapped
@@ -63,6 +64,7 @@ def record(
     seed: int = 0,
     device: torch.device | str | None = None,
     out: str | Path | None = None,
+    progress: bool = True,
 ) -> Activations:
     """Run a model over some inputs and keep the output of each neuron on each of them.
 
@@ -99,6 +101,7 @@ def record(
         device: Where to run; by default where the model is.
         out: A `.npy` file to write the signals to, batch by batch, for when they are too many for memory
             (4 · samples · neurons bytes). They are then read from it piecewise, and memory is bounded by one batch.
+        progress: Whether to show, in a terminal or a notebook, how far it is once it has taken two seconds.
 
     Returns:
         The signals, float32 whatever the model's precision; memory is bounded by them and one batch. With `out`, they
@@ -126,9 +129,14 @@ def record(
     names = None if layers is None else check_names(layers)
     parts: list[NDArray[np.float32]] = []
     rows = contextlib.nullcontext(parts.append) if out is None else store.growing_array(Path(out))
-    with rows as keep:
+    with rows as keep, showing("recording inputs", total=max_samples, enabled=progress) as step:
+
+        def kept(chunk: NDArray[np.float32]) -> None:
+            keep(chunk)
+            step(advance=len(chunk))
+
         neurons, table, n_samples = _recorded(
-            unwrapped(model), as_batches(batches), names, nodes, keep, max_samples, seed, device
+            unwrapped(model), as_batches(batches), names, nodes, kept, max_samples, seed, device
         )
     values = _stacked(parts, n_samples) if out is None else np.load(out, mmap_mode="r")
     return Activations(values, neurons, table)

@@ -34,11 +34,13 @@ def inputs() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def batches() -> list[tuple[torch.Tensor, torch.Tensor]]:
-    return list(zip(*(each.split(30) for each in inputs()), strict=True))
+    images, labels = inputs()
+    return [(images[start : start + 30], labels[start : start + 30]) for start in range(0, 90, 30)]
 
 
 def by(what: Any, **options: Any) -> Breakdown:
-    return dt.measure(model(), batches(), by=what, max_dim=1, **options)
+    made: Breakdown = dt.measure(model(), batches(), by=what, max_dim=1, **options)
+    return made
 
 
 def test_a_layer_of_a_breakdown_is_what_measuring_that_layer_alone_gives() -> None:
@@ -81,7 +83,9 @@ def test_a_breakdowns_table_has_the_whole_and_every_part() -> None:
 def test_tracking_by_part_is_measuring_by_part_at_each_epoch(what: Any) -> None:
     own = model()
     later = {name: 2 * tensor for name, tensor in own.state_dict().items()}
-    tracked = dt.track(own, iter(batches()) if what == "class" else batches(), {0: own.state_dict(), 5: later}, by=what)
+    tracked: Any = dt.track(
+        own, iter(batches()) if what == "class" else batches(), {0: own.state_dict(), 5: later}, by=what
+    )
     own.load_state_dict(later)
     there = dt.measure(own, batches(), by=what)
     assert list(tracked) == [0, 5]
@@ -105,7 +109,7 @@ def test_labels_may_have_their_name_in_a_batch() -> None:
 def test_a_layer_of_one_neuron_is_one_component_and_a_dead_one_has_no_node() -> None:
     net = nn.Sequential(nn.Linear(6, 1), nn.Tanh(), nn.Linear(1, 4), nn.ReLU(), nn.Linear(4, 3))
     with torch.no_grad():
-        net[2].bias.fill_(-100.0)  # type: ignore[union-attr]
+        list(net.parameters())[3].fill_(-100.0)  # the bias of the second layer
     measured = dt.measure(net, batches(), by="layer", max_dim=1)
     assert [part.diagrams.n_nodes for part in measured.values()] == [1, 0, 0]
     assert measured["1"].diagrams[0].tolist() == [[0.0, np.inf]]
@@ -115,7 +119,7 @@ def test_a_layer_of_one_neuron_is_one_component_and_a_dead_one_has_no_node() -> 
 def test_a_dead_layer_is_isolated_nodes_where_they_are_kept() -> None:
     net = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
     with torch.no_grad():
-        net[2].bias.fill_(-100.0)  # type: ignore[union-attr]
+        list(net.parameters())[3].fill_(-100.0)  # the bias of the second layer
     measured = dt.measure(net, batches(), by="layer", constant="isolate", max_dim=1)
     assert measured["3"].diagrams[0].tolist() == [[0.0, np.inf]] * 4
 
@@ -217,7 +221,7 @@ def test_a_monitor_takes_a_breakdown_and_its_table_and_scalars_name_the_layers()
 
 
 def test_early_stopping_by_layer_reads_the_whole_network() -> None:
-    plain, broken_down = (dt.TopologicalEarlyStopping(batches(), **options) for options in ({}, {"by": "layer"}))
+    plain, broken_down = (dt.TopologicalEarlyStopping(batches(), by=by) for by in (None, "layer"))
     for stopping in (plain, broken_down):
         stopping(model(), 0)
     pd.testing.assert_frame_equal(plain.decision.table, broken_down.decision.table)

@@ -108,7 +108,12 @@ def test_what_takes_longer_is_shown_while_it_goes_on(screen: io.StringIO, monkey
     monkeypatch.setattr(progress, "DELAY", 1e-3)
     begun = threading.Event()
     real = progress._Bar._show
-    monkeypatch.setattr(progress._Bar, "_show", lambda bar: (real(bar), begun.set()))
+
+    def show(bar: progress._Bar) -> None:
+        real(bar)
+        begun.set()
+
+    monkeypatch.setattr(progress._Bar, "_show", show)
     with showing("long work"):
         assert begun.wait(60)
     assert "long work" in screen.getvalue()

@@ -93,7 +93,8 @@ CALLS = calls()
 # Public names that are not called by users, that have nothing to be wrong, or whose door is another's.
 ELSEWHERE = {
     *("Activations", "Attacked", "BettiCurve", "FittedDetectors", "FunctionalGraph", "GapModel", "Measurement"),
-    *("Breakdown", "LongComputationWarning"),
+    *("Breakdown", "LongComputationWarning", "Decision", "Detector", "PersistencePairs", "Scores", "Separation"),
+    *("MeasureSettings", "TrainingState"),
     *(
         "Observation",
         "DataSet",

@@ -12,11 +12,14 @@ from ._version import __version__ as __version__
 
 # numbers → what they are good for
 from .analysis.adversarial import BatchDetector as BatchDetector
+from .analysis.adversarial import Detector as Detector
+from .analysis.adversarial import Separation as Separation
 from .analysis.adversarial import compare_scores as compare_scores
 from .analysis.adversarial import detector as detector
 from .analysis.adversarial.attacks import Attacked as Attacked
 from .analysis.adversarial.attacks import attack as attack
 from .analysis.adversarial.detection import FittedDetectors as FittedDetectors
+from .analysis.adversarial.detection import Scores as Scores
 from .analysis.adversarial.detection import compare_detectors as compare_detectors
 from .analysis.adversarial.detection import fit_detectors as fit_detectors
 from .analysis.adversarial.observation import Observation as Observation
@@ -24,6 +27,7 @@ from .analysis.adversarial.observation import observe as observe
 from .analysis.adversarial.old_names import separation as separation
 from .analysis.adversarial.old_names import separations as separations
 from .analysis.adversarial.old_names import watch as watch
+from .analysis.early_stopping import Decision as Decision
 from .analysis.early_stopping import StoppingRule as StoppingRule
 from .analysis.early_stopping import stopping_quantities as stopping_quantities
 from .analysis.features import gap_features as gap_features
@@ -42,6 +46,7 @@ from .homology.diagrams import Diagrams as Diagrams
 from .homology.dipha import read_dipha as read_dipha
 from .homology.dipha import write_dipha as write_dipha
 from .homology.engines.forewarning import LongComputationWarning as LongComputationWarning
+from .homology.pairs import PersistencePairs as PersistencePairs
 from .homology.persistence import persistence as persistence
 from .homology.summaries import summarize as summarize
 from .measurement import Breakdown as Breakdown
@@ -55,6 +60,7 @@ from .nets.catalogue import list_nets as list_nets
 from .nets.data import DataSet as DataSet
 from .nets.data import load_data as load_data
 from .nets.train import train as train
+from .nets.training_state import TrainingState as TrainingState
 from .nets.zoo import build_net as build_net
 
 # the flow at once
@@ -65,6 +71,9 @@ from .pipeline import track as track
 from .recording.activations import Activations as Activations
 from .recording.activations import record as record
 from .recording.listing import list_layers as list_layers
+
+# what is measured, in one object
+from .settings import MeasureSettings as MeasureSettings
 
 # pictures
 from .show.early_stopping import plot_early_stopping as plot_early_stopping

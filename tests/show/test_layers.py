@@ -38,7 +38,7 @@ def test_the_whole_network_is_no_row() -> None:
 def test_what_is_not_defined_is_a_dash_and_no_colour() -> None:
     ax = plot_layers(table([[np.nan, 0.2]]), summary="life")
     assert [text.get_text() for text in ax.texts] == ["–", "0.2"]
-    assert np.ma.getmaskarray(ax.collections[0].get_array()).ravel().tolist() == [True, False]
+    assert np.ma.getmaskarray(np.ma.asarray(ax.collections[0].get_array())).ravel().tolist() == [True, False]
 
 
 def test_counts_that_span_decades_are_coloured_by_their_logarithm() -> None:

@@ -61,7 +61,7 @@ def described_quantities(table: pd.DataFrame) -> str:
     return ", ".join(f"{name} {first[name]:.4g}" for name in QUANTITIES)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Decision:
     """What a rule makes of the epochs so far.
 
@@ -76,6 +76,10 @@ class Decision:
     chosen_epoch: int | None
     stop_epoch: int | None
     table: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """Return which epoch and why."""
+        return f"Decision(chosen_epoch={self.chosen_epoch}, stop_epoch={self.stop_epoch}: {self.reason})"
 
     @property
     def reason(self) -> str:

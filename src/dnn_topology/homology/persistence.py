@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnn_topology.graphs.graph import FunctionalGraph
+    from dnn_topology.homology.engines.morse.lifting import Lifting
 
 
 @overload
@@ -144,8 +147,13 @@ def _paired(
         _diagrams(answer, graph, plan),
         tuple(ends[of_dim.births] for of_dim in bars),
         tuple(ends[of_dim.deaths] for of_dim in bars),
-        lambda dim, point: lifting.cycle(dim, int(bars[dim].rows[point])),
+        partial(_cycle, lifting, tuple(of_dim.rows for of_dim in bars)),
     )
+
+
+def _cycle(lifting: Lifting, rows: Sequence[NDArray[np.intp]], dim: int, point: int) -> NDArray[np.int64]:
+    """Return the cycle of a point of a diagram, whose column of the Morse complex is that of its row."""
+    return lifting.cycle(dim, int(rows[dim][point]))
 
 
 def _diagrams(answer: list[NDArray[np.float64]], graph: FunctionalGraph, plan: Plan) -> Diagrams:

@@ -73,6 +73,18 @@ class TopologyMonitor:
         self._on_measure = on_measure
         self._steps = 0
 
+    def __repr__(self) -> str:
+        """Return when it measures, and which epochs it has measured."""
+        return f"{type(self).__name__}({self._when})"
+
+    @property
+    def _when(self) -> str:
+        """When it measures and has measured, in words."""
+        epochs = [str(epoch) for epoch in self.measurements]
+        listed = ", ".join(epochs if len(epochs) <= 8 else [*epochs[:3], "…", *epochs[-3:]])
+        every = "every epoch" if self._every == 1 else f"every {self._every} epochs"
+        return f"{every}; measured: {listed or 'none yet'}"
+
     def __call__(self, model: nn.Module, epoch: int) -> Measurement | None:
         """Measure a model, if the epoch is one to measure.
 

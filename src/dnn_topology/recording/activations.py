@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError, check_choice, check_seed, check_whole
+from dnn_topology._checks import DnnTopologyError, check_choice, check_seed, check_whole, counted
 from dnn_topology.progress import showing
 from dnn_topology.recording.hooks import Tape, hooked
 from dnn_topology.recording.inputs import as_batches, batch_size, forward_arguments, rows_of
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, eq=False)
+MOST_NAMED = 6  # layers that are named where one looks at activations
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Activations:
     """The signal of every neuron.
 
@@ -52,6 +55,17 @@ class Activations:
             raise DnnTopologyError(
                 f"activations of shape {self.values.shape} do not fit a table of {len(self.neurons)} neurons"
             )
+
+    def __repr__(self) -> str:
+        """Return how many samples, neurons and layers there are."""
+        n_samples, n_neurons = self.values.shape
+        sizes = f"{counted(n_samples, 'sample')}, {counted(n_neurons, 'neuron')}"
+        if "layer" not in self.neurons:
+            return f"Activations({sizes})"
+        counts = self.neurons["layer"].value_counts(sort=False)
+        named = [f"{name!r} {count}" for name, count in counts[counts > 0].items()]
+        more = [f"… {len(named)} in all"] if len(named) > MOST_NAMED else []
+        return f"Activations({sizes}; {', '.join(named[: MOST_NAMED - len(more)] + more)})"
 
 
 def record(

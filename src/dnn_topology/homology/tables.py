@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -60,13 +61,18 @@ def epoch_lines(table: pd.DataFrame, *, dim: int) -> str:
     for row in rows.to_dict("records"):
         numbers = cast("dict[str, Any]", row)
         lines.append(
-            f"  epoch {numbers['epoch']:>4}: life {numbers['life']:.4f}, midlife {numbers['midlife']:.4f}, "
+            f"  epoch {numbers['epoch']:>4}: life {_or_dash(numbers['life'])}, midlife {_or_dash(numbers['midlife'])}, "
             f"{numbers['count']} finite and {numbers['essential']} alive at the end, "
-            f"at most {numbers['betti_max']} at once (ε {numbers['peak_epsilon']:.3f})"
+            f"at most {numbers['betti_max']} at once (ε {_or_dash(numbers['peak_epsilon'], '.3f')})"
             if numbers["count"] or numbers["essential"]
             else f"  epoch {numbers['epoch']:>4}: no cavity"
         )
     return "\n".join(lines)
+
+
+def _or_dash(number: float, form: str = ".4f") -> str:
+    """Return a number as text, or a dash where it is not defined."""
+    return "–" if math.isnan(number) else f"{number:{form}}"
 
 
 def threshold_table(

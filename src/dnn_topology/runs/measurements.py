@@ -32,7 +32,7 @@ from typing import Any
 from dnn_topology._checks import DnnTopologyError, nearest
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import file_name, read_dipha, written_epochs
-from dnn_topology.runs.run import Run, epochs_in, listed
+from dnn_topology.runs.run import Run, epochs_in, listed, named
 from dnn_topology.settings import RunMeasureSettings
 from dnn_topology.work import stamps
 
@@ -108,7 +108,7 @@ class RunMeasurement:
         missing = sorted(set(epochs or []) - set(there))
         if missing or not there:
             raise DnnTopologyError(
-                f"epochs {listed(missing)} of {self.run.title} have no diagrams up to ε "
+                f"there are no diagrams of {named(missing)} of {self.run.title} up to ε "
                 f"{self.settings.max_epsilon:g} (there are: {listed(there)}): measure them with "
                 "`dnn-topology topology`, or `run`"
                 if there

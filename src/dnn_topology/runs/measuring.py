@@ -14,7 +14,7 @@ from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import write_dipha
 from dnn_topology.pipeline import Snapshot, fixed_groups, measured_graphs, names_of_graphs
 from dnn_topology.runs.measurements import RunMeasurement
-from dnn_topology.runs.run import Run, listed
+from dnn_topology.runs.run import Run, named
 from dnn_topology.settings import Resources, RunMeasureSettings
 from dnn_topology.work.isolate import Failure
 from dnn_topology.work.ledger import Ledger, Work
@@ -41,7 +41,7 @@ class EpochsFailedError(DnnTopologyError):
         self.failures = dict(failures)
         reasons = dict.fromkeys(failure.last_line for failure in failures.values())
         advice = "" if self.mendable else "; what is finished is kept: lower max_epsilon or max_dim and run again"
-        super().__init__(f"not measured: epochs {listed(sorted(failures))}: {'; '.join(reasons)}{advice}")
+        super().__init__(f"not measured: {named(sorted(failures))}: {'; '.join(reasons)}{advice}")
 
     @property
     def mendable(self) -> bool:

@@ -165,7 +165,7 @@ class Run:
         missing = sorted(set(wanted) - set(there))
         if missing or not there:
             raise DnnTopologyError(
-                f"epochs {listed(missing or [0])} of {self.title} have no checkpoint (there are: {listed(there)})"
+                f"there is no checkpoint of {named(missing or [0])} of {self.title} (there are: {listed(there)})"
                 f"{'' if self.folder.is_dir() else near_runs(self.folder)}: train them with `dnn-topology run` or "
                 "`train`"
             )
@@ -195,6 +195,11 @@ def epochs_in(folder: Path, pattern: str) -> set[int]:
 def listed(epochs: Sequence[int]) -> str:
     """Return epochs as text."""
     return " ".join(map(str, epochs)) or "none"
+
+
+def named(epochs: Sequence[int]) -> str:
+    """Return epochs as text that says what they are: "epoch 3", "epochs 1 2"."""
+    return f"epoch{'s' * (len(epochs) != 1)} {listed(epochs)}"
 
 
 def near_runs(folder: Path) -> str:

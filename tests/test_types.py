@@ -72,12 +72,12 @@ def test_a_script_and_the_readme_type_check_under_strict(tmp_path: Path) -> None
     blocks = re.findall(r"^```python\n(.*?)^```$", readme, flags=re.MULTILINE | re.DOTALL)
     (tmp_path / "script.py").write_text(SCRIPT)
     (tmp_path / "readme.py").write_text("\n".join(blocks))
-    # matplotlib's annotations let `ax.figure` be a SubFigure, which cannot be saved
-    skipped = "[mypy-matplotlib.*]\nfollow_imports = skip\n[mypy-torchvision.*]\nignore_missing_imports = true\n"
-    (tmp_path / "mypy.ini").write_text(f"[mypy]\n{skipped}")
+    (tmp_path / "mypy.ini").write_text("[mypy]\n[mypy-torchvision.*]\nignore_missing_imports = true\n")
     # the project's own cache, where `make check` left one, saves most of the time
     cache = ROOT / ".mypy_cache" if (ROOT / ".mypy_cache").is_dir() else tmp_path / "cache"
     files = [str(tmp_path / name) for name in ("script.py", "readme.py")]
     options = ["--strict", "--config-file", str(tmp_path / "mypy.ini"), "--cache-dir", str(cache)]
-    report, errors, status = api.run([*options, "--follow-imports", "silent", *files])
-    assert (status, errors) == (0, ""), report
+    report, errors, _ = api.run([*options, "--follow-imports", "silent", *files])
+    assert errors == ""
+    # matplotlib's own annotations let `ax.figure` be a SubFigure, which cannot be saved
+    assert [line for line in report.splitlines() if ": error:" in line and '"SubFigure"' not in line] == []

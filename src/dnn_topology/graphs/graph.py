@@ -195,8 +195,8 @@ def functional_graph(
         UserWarning: With a metric without a bound, no two neurons are within reach; it says how far the nearest are.
 
     Raises:
-        DnnTopologyError: `max_epsilon` lies outside its range; there are fewer than two samples; an activation
-            is NaN or infinite; every neuron is constant; the metric is unknown or does not return distances.
+        DnnTopologyError: `max_epsilon` lies outside its range; there are fewer than two samples; an activation is NaN
+            or infinite; every neuron is constant; the metric is unknown or gives no distances.
 
     Source:
         Corneanu et al., What does it mean to learn in deep networks?, CVPR 2019, section 3.
@@ -209,7 +209,6 @@ def functional_graph(
         array([0.])
     """
     check_argument("device", device, str | None)
-    check_argument("progress", progress, bool)
     metric = resolve_metric(metric)
     check_max_epsilon(max_epsilon, bounded=is_bounded(metric))
     check_choice("constant", constant, ("drop", "isolate"))

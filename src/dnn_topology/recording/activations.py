@@ -144,16 +144,22 @@ def record(
     parts: list[NDArray[np.float32]] = []
     rows = contextlib.nullcontext(parts.append) if out is None else store.growing_array(Path(out))
     with rows as keep, showing("recording inputs", total=max_samples, enabled=progress) as step:
-
-        def kept(chunk: NDArray[np.float32]) -> None:
-            keep(chunk)
-            step(advance=len(chunk))
-
         neurons, table, n_samples = _recorded(
-            unwrapped(model), as_batches(batches), names, nodes, kept, max_samples, seed, device
+            unwrapped(model), as_batches(batches), names, nodes, _counting(keep, step), max_samples, seed, device
         )
-    values = _stacked(parts, n_samples) if out is None else np.load(out, mmap_mode="r")
-    return Activations(values, neurons, table)
+    return Activations(_stacked(parts, n_samples) if out is None else np.load(out, mmap_mode="r"), neurons, table)
+
+
+def _counting(
+    keep: Callable[[NDArray[np.float32]], object], step: Callable[..., None]
+) -> Callable[[NDArray[np.float32]], None]:
+    """Return a function that hands rows over and says how many they were."""
+
+    def kept(rows: NDArray[np.float32]) -> None:
+        keep(rows)
+        step(advance=len(rows))
+
+    return kept
 
 
 def _check_options(nodes: object, max_samples: object, seed: int, out: object) -> None:

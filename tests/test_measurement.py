@@ -234,3 +234,11 @@ def test_settings_that_say_by_are_a_breakdown_too() -> None:
         f"Breakdown(by layer: '1', '3', 'output'; whole: 53 nodes, {measured.diagrams.provenance['n_edges']} edges, "
         f"cavities: 53 in H0, {len(measured.diagrams[1])} in H1; max_epsilon=0.3)"
     )
+
+
+def test_the_cavities_of_a_layer_are_those_of_that_layer_alone() -> None:
+    whole, alone = by("layer"), dt.measure(model(), batches(), layers=["1"], max_dim=1)
+    found, expected = whole["1"].cavities(top=3), alone.cavities(top=3)
+    assert [(one.birth, one.death) for one in found] == [(one.birth, one.death) for one in expected]
+    assert len(found) == 3
+    assert {one.where for one in found} == {"1"}

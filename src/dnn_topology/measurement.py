@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,11 @@ import numpy as np
 import pandas as pd
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError, nearest, shown
+from dnn_topology._calls import checked
+from dnn_topology._checks import DnnTopologyError, check_choice, nearest, shown
 from dnn_topology._records import record_of
+from dnn_topology.homology.cavities import Tight, cavities
+from dnn_topology.homology.cavity import Cavities
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.homology.tables import WHOLE, described_graphs, named_rows
@@ -21,6 +25,8 @@ from dnn_topology.settings import By, MeasureSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from dnn_topology.graphs.graph import FunctionalGraph
 
 REMEDY = "save the measurement again"
 
@@ -45,6 +51,9 @@ class Measurement:
         settings: What was measured.
         layers: Which layers were recorded, and as what: see `Activations`.
 
+    A measurement keeps no graph. What `measure` returned knows the model and the batches, which are its caller's, and
+    makes the graph again when its cavities are asked for.
+
     Example:
         >>> square = Diagrams([[(0, 0.1)] * 3 + [(0, float("inf"))], [(0.1, 0.2)]], max_epsilon=0.3, n_nodes=4)
         >>> measurement_of({"": square}, MeasureSettings(max_dim=1))
@@ -57,6 +66,11 @@ class Measurement:
     graphs: Mapping[str, Diagrams] = field(default_factory=dict)
     settings: MeasureSettings = field(default_factory=MeasureSettings)
     layers: pd.DataFrame | None = None
+    _remake: Callable[[str], FunctionalGraph] | None = None  # gives a graph again, by its name
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the model and its inputs where they are when a measurement is copied or sent elsewhere."""
+        return {**vars(self), "_remake": None}
 
     def __repr__(self) -> str:
         """Return how many nodes, edges and cavities there are."""
@@ -69,6 +83,76 @@ class Measurement:
     def table(self) -> pd.DataFrame:
         """The numbers of everything that was measured: `summary`, or more where layers or classes were."""
         return self.summary
+
+    @checked
+    def cavities(
+        self,
+        *,
+        dim: int = 1,
+        top: int | None = 20,
+        min_persistence: float | None = None,
+        max_epsilon: float | None = None,
+        tight: Tight = False,
+        graph: str = "",
+    ) -> Cavities:
+        """Trace the cavities that were measured to their neurons, the longest-lived first.
+
+        The measurement keeps no graph: the model, which must be as it was, is run on the same inputs once more.
+
+        Args:
+            dim: 1 for loops, 2 for voids.
+            top: How many of the longest-lived; None for all.
+            min_persistence: Only cavities that live longer than this, in ε; None for what was measured with.
+            max_epsilon: Look no further than this scale; None for what was measured.
+            tight: Whether to shorten each cycle: True, within its class at birth; "bar", among all that share its bar.
+            graph: Which of several graphs: a key of `graphs`.
+
+        Returns:
+            The cavities.
+
+        Raises:
+            DnnTopologyError: The dimension was not computed, there is no such graph, the model has changed since, the
+                batches can be gone through only once, the measurement does not come from `measure` or was sent from
+                another process, or as for `cavities`.
+
+        Example:
+            >>> import torch
+            >>> from dnn_topology import measure
+            >>> _ = torch.manual_seed(0)
+            >>> model = torch.nn.Sequential(torch.nn.Linear(4, 30), torch.nn.ReLU(), torch.nn.Linear(30, 2))
+            >>> m = measure(model, torch.randn(100, 4).split(50), max_dim=1)
+            >>> m.cavities()[0].where
+            '1'
+        """
+        settings = self.settings
+        if dim > settings.max_dim:
+            raise DnnTopologyError(
+                f"dim={dim} was not measured, only dimensions up to {settings.max_dim}: measure with max_dim={dim}"
+            )
+        check_choice("graph", graph, self.graphs)
+        return cavities(
+            self._graph(graph),
+            dim=dim,
+            top=top,
+            min_persistence=settings.min_persistence if min_persistence is None else min_persistence,
+            max_epsilon=max_epsilon,
+            essential="drop" if settings.essential == "drop" else "count",
+            tight=tight,
+        )
+
+    def _graph(self, name: str) -> FunctionalGraph:
+        """Return a graph that was measured, made again.
+
+        Raises:
+            DnnTopologyError: It cannot be made again, or is another one now.
+        """
+        from_scratch = "take dt.cavities(dt.functional_graph(dt.record(model, batches)))"
+        if self._remake is None:
+            raise DnnTopologyError(f"this measurement does not know its model and inputs: {from_scratch}")
+        made = self._remake(name)
+        if not _is_as_measured(made, self.graphs[name]):
+            raise DnnTopologyError(f"the model or its inputs have changed since they were measured: {from_scratch}")
+        return made
 
     def save(self, path: str | Path) -> None:
         """Write everything to a compressed npz, in one step and without pickle.
@@ -201,7 +285,10 @@ class Breakdown(Measurement, Mapping[str, Measurement]):
 
 
 def measurement_of(
-    graphs: Mapping[str, Diagrams], settings: MeasureSettings, layers: pd.DataFrame | None = None
+    graphs: Mapping[str, Diagrams],
+    settings: MeasureSettings,
+    layers: pd.DataFrame | None = None,
+    remake: Callable[[str], FunctionalGraph] | None = None,
 ) -> Measurement:
     """Return what was measured with its numbers, the cavities that do not count left out.
 
@@ -209,6 +296,7 @@ def measurement_of(
         graphs: Name → diagrams, unfiltered or with the filter of the settings.
         settings: What was measured, and which cavities count.
         layers: Which layers were recorded, if that is known.
+        remake: Gives a graph again by its name, for its cavities; None where that cannot be.
 
     Returns:
         The measurement; a `Breakdown` of settings with `by`.
@@ -219,23 +307,44 @@ def measurement_of(
     }
     first = next(iter(counted.values()))
     if settings.sample_nodes is not None:
-        return Measurement(first, summarize(first), tuple(counted.values()), counted, settings, layers)
+        return Measurement(first, summarize(first), tuple(counted.values()), counted, settings, layers, remake)
     if settings.by is not None:
-        parts = dict(_part(one, settings, layers) for name, one in counted.items() if name)
-        return Breakdown(first, summarize(first), (), counted, settings, layers, parts)
+        parts = dict(_part(name, one, settings, layers, remake) for name, one in counted.items() if name)
+        return Breakdown(first, summarize(first), (), counted, settings, layers, remake, parts)
     tables = [named_rows(summarize(diagrams), name) for name, diagrams in counted.items()]
-    return Measurement(first, pd.concat(tables, ignore_index=True), (), counted, settings, layers)
+    return Measurement(first, pd.concat(tables, ignore_index=True), (), counted, settings, layers, remake)
 
 
-def _part(diagrams: Diagrams, settings: MeasureSettings, layers: pd.DataFrame | None) -> tuple[str, Measurement]:
+def _part(
+    name: str,
+    diagrams: Diagrams,
+    settings: MeasureSettings,
+    layers: pd.DataFrame | None,
+    remake: Callable[[str], FunctionalGraph] | None,
+) -> tuple[str, Measurement]:
     """Return the name of a layer or class, which its diagrams know, and its measurement."""
     key = diagrams.provenance[str(settings.by)]
-    alone = replace(settings, by=None)
-    if settings.by == "class":
-        return f"class {key}", Measurement(diagrams, summarize(diagrams), (), {"": diagrams}, alone, layers)
-    rows = None if layers is None else layers[layers["layer"] == key].reset_index(drop=True)
-    alone = replace(alone, layers=(str(key),))
-    return str(key), Measurement(diagrams, summarize(diagrams), (), {"": diagrams}, alone, rows)
+    again = None if remake is None else partial(_always, remake, name)
+    alone, rows = replace(settings, by=None), layers
+    if settings.by == "layer":
+        rows = None if layers is None else layers[layers["layer"] == key].reset_index(drop=True)
+        alone = replace(alone, layers=(str(key),))
+    part = Measurement(diagrams, summarize(diagrams), (), {"": diagrams}, alone, rows, again)
+    return str(key) if settings.by == "layer" else f"class {key}", part
+
+
+def _is_as_measured(graph: FunctionalGraph, measured: Diagrams) -> bool:
+    """Return whether a graph has as many edges as one that was measured, at all its scales, up to round-off."""
+    if graph.n_nodes != measured.n_nodes or measured.density is None:
+        return False
+    epsilon, shares = measured.density.T
+    few = 3 / max(graph.n_pairs, 1)  # edges that another order of summation may move across a scale
+    return bool(np.allclose(graph.density(epsilon), shares, rtol=1e-3, atol=few))
+
+
+def _always(remake: Callable[[str], FunctionalGraph], name: str, _: str) -> FunctionalGraph:
+    """Return the one graph of a part, whose name within the whole is this."""
+    return remake(name)
 
 
 def _of_place(arrays: Mapping[str, NDArray[Any]], place: int) -> Diagrams:

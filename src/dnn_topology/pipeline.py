@@ -29,6 +29,7 @@ from dnn_topology.graphs.graph_types import (
 from dnn_topology.graphs.node_sampling import sample_nodes
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.engines.forewarning import repeated
+from dnn_topology.homology.neural_persistence import neural_persistence
 from dnn_topology.homology.persistence import persistence
 from dnn_topology.measurement import Breakdown, Measurement, measurement_of
 from dnn_topology.progress import showing
@@ -107,6 +108,12 @@ class Snapshot:
             self.model, inputs[:1].to(self._home), layers=self.settings.layers, nodes=self.settings.recorded_nodes
         )
 
+    def neural_persistence(self) -> float:
+        """Return the mean neural persistence of the model's layers; NaN where all weights are 0."""
+        from dnn_topology.recording.weight_norms import weight_matrices
+
+        return neural_persistence(weight_matrices(self.model))
+
     @property
     def _home(self) -> Any:
         """Where the model is."""
@@ -122,6 +129,31 @@ class Snapshot:
             seed=self.seed,
             device=self.device,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Remake:
+    """Makes the graphs of a snapshot again, one by its name.
+
+    Attributes:
+        snapshot: The model, which must be as it was, and its inputs.
+    """
+
+    snapshot: Snapshot
+
+    def __call__(self, name: str) -> FunctionalGraph:
+        """Return a graph.
+
+        Raises:
+            DnnTopologyError: The inputs can be gone through only once.
+        """
+        if iter(self.snapshot.batches) is self.snapshot.batches:
+            raise DnnTopologyError(
+                "the batches were a generator, which can be gone through only once: measure with a list of batches or "
+                "a loader"
+            )
+        snapshot = replace(self.snapshot)
+        return next(graph for key, graph in graphs_of(snapshot, groups=fixed_groups(snapshot)) if key == name)
 
 
 def fixed_groups(snapshot: Snapshot) -> NDArray[np.intp] | None:
@@ -208,7 +240,7 @@ def measured_graphs(
 
     Returns:
         Name → diagrams; those of per-sample graphs say the input's label and what the model takes it for, those of a
-        layer or class which it is.
+        layer or class which it is, that of the structural graph the neural persistence of the weights, in `provenance`.
     """
     settings = snapshot.settings
     measured = {name: diagrams_of(graph, settings, compute) for name, graph in graphs_of(snapshot, groups=groups)}
@@ -219,7 +251,7 @@ def measured_graphs(
     }
 
 
-def _facts(snapshot: Snapshot, names: Sequence[str]) -> dict[str, dict[str, int | str]]:
+def _facts(snapshot: Snapshot, names: Sequence[str]) -> dict[str, dict[str, int | float | str]]:
     """Return what is known of graphs by their names: of which layer, class or input they are."""
     settings = snapshot.settings
     if settings.by is not None:
@@ -228,10 +260,12 @@ def _facts(snapshot: Snapshot, names: Sequence[str]) -> dict[str, dict[str, int 
             return {name: {"class": number} for name, number in numbers.items()}
         layers = list(snapshot.activations.neurons["layer"].cat.categories)
         return {name: {"layer": layers[number]} for name, number in numbers.items()}
+    if settings.graph_type == "structural":
+        return {"": {"neural_persistence": snapshot.neural_persistence()}}
     if settings.graph_type != "per-sample":
         return {}
     labels, predicted = snapshot.labels(settings.n_samples), snapshot.predicted(settings.n_samples)
-    about: list[dict[str, int | str]] = [{"predicted": int(each)} for each in predicted]
+    about: list[dict[str, int | float | str]] = [{"predicted": int(each)} for each in predicted]
     if labels is not None:
         about = [{"label": int(label), **each} for label, each in zip(labels, about, strict=True)]
     return dict(zip(names, about, strict=True))
@@ -318,7 +352,7 @@ def measure(
         groups = fixed_groups(snapshot)
         with repeated(len(names_of_graphs(chosen, groups))):
             graphs = measured_graphs(snapshot, groups=groups, compute=compute)
-    return measurement_of(graphs, chosen, snapshot.activations.layers)
+    return measurement_of(graphs, chosen, snapshot.activations.layers, _Remake(replace(snapshot)))
 
 
 def measure_options(settings: MeasureSettings | None, options: Mapping[str, Any]) -> tuple[MeasureSettings, Compute]:

@@ -71,7 +71,8 @@ def predict(
         run: The folder of a run, trial0.
         model: What `gap fit` left.
         epoch: Which checkpoint of the run (default: the last).
-        checkpoint: Weights from elsewhere, of a network --net trained on all of --dataset.
+        checkpoint: Weights from elsewhere: one of a run's, whose images and labels are taken, or of a network --net
+            trained on all of --dataset.
         seed: Of the draws of inputs.
         confidence: Share of networks whose gap should lie in the interval.
         out: Write the numbers too, as a table.
@@ -99,7 +100,9 @@ def predict(
     for warning in caught:
         say(f"dnn-topology: warning: {warning.message}")
     if out is not None:
-        about = pd.DataFrame({"run": [str(there.folder) if run else ""], "checkpoint": [str(weights)]})
+        about = pd.DataFrame(
+            {"run": [str(there.folder) if weights.is_relative_to(there.folder) else ""], "checkpoint": [str(weights)]}
+        )
         store.write_table(out, pd.concat([about, row, foretold.to_frame().T.reset_index(drop=True)], axis=1))
         answer(out)
 
@@ -112,6 +115,7 @@ def evaluate(
     by_row: bool = False,
     method: Method = "linear",
     seed: int = 0,
+    form: opt.Form = "text",
 ) -> None:
     """Foretell every network's gap without it, and compare with what is known of it anyway, on the same folds.
 
@@ -121,6 +125,7 @@ def evaluate(
         by_row: The original's protocol: other epochs of a network may be in the fit.
         method: What the gap is of the features.
         seed: Of the halves and the bootstrap.
+        form: Print the table as text, md, latex or csv.
     """
     from dnn_topology import store
     from dnn_topology.analysis.gap import evaluate_gap, pooled
@@ -133,7 +138,7 @@ def evaluate(
     judged = evaluate_gap(pooled(networks) if by_row else networks, by_row=by_row, method=method, seed=seed)
     of = f"{counted(judged.n_networks, 'network')}, {counted(judged.n_rows, 'row')}"
     answer(f"{of}; mean absolute error in points, [95 % interval]")
-    print_table(judged.report())
+    print_table(judged.report(), form)
     folder = table.parent if out is None else out
     stem = f"gap_{table.stem}{'_by_row' if by_row else ''}{'' if method == 'linear' else '_process'}"
     paths = {name: folder / f"{stem}_{name}.csv" for name in ("scores", "differences", "predictions")}
@@ -169,6 +174,10 @@ def _weights(
             f"the model also looks at epoch {model.measured[EARLY_EPOCH]} of a network's training: name its RUN"
         )
     assert checkpoint is not None
+    home = checkpoint.parent.parent
+    if checkpoint.parent.name == "checkpoints" and (home / "settings.json").exists():
+        return named.open(home, machine), checkpoint, None  # which knows its images and their labels
+    say(f"taking {checkpoint} for trained on all of {named.dataset}, with its own labels")
     training = TrainSettings(net=named.net, dataset=named.dataset)
     return Run(named.folder, training, machine.data_dir, machine.place), checkpoint, None
 
@@ -189,8 +198,9 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
 
     from dnn_topology.analysis.features import MAX_EPSILON, with_early
     from dnn_topology.analysis.network_features import network_features
+    from dnn_topology.nets.draws import measured_draws
     from dnn_topology.nets.train import evaluate as accuracy_of
-    from dnn_topology.runs.study.cell import measured_draws, measured_how
+    from dnn_topology.runs.study.cell import measured_how
     from dnn_topology.settings import RunMeasureSettings
 
     how = {"n_inputs": 500, "max_epsilon": MAX_EPSILON, "nodes": "unit", **model.measured}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from dnn_topology._calls import check_argument, checked
-from dnn_topology._checks import DnnTopologyError, check_choice, check_max_epsilon
+from dnn_topology._checks import DnnTopologyError, check_choice, check_max_epsilon, shown
 from dnn_topology.graphs.checks import check_count, check_edges, check_scales, checked_distances, real_array
 from dnn_topology.graphs.correlation import Edges, near_pairs
 from dnn_topology.graphs.distance_correlation import distance_correlation_pairs
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 ROUNDINGS = 4  # within which the values of a neuron are one and the same
 
 
+MOST_NODES = 2**31 - 1  # that int32 counts
 NO_EDGES = Edges(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0))
 
 
@@ -45,6 +47,7 @@ class FunctionalGraph:
         max_epsilon: The largest ε that the graph speaks of; longer edges are absent.
         neurons: Table of the nodes (layer, index), or None for a graph from elsewhere.
         n_constant: Number of constant neurons, which have no correlation, that were dropped or isolated.
+        shapes: Layer → the shape in which its neurons lie, where that is known; see `Activations.layers`.
 
     Raises:
         DnnTopologyError: The edges are no such edges: the message names the first that is not.
@@ -61,10 +64,13 @@ class FunctionalGraph:
     max_epsilon: float
     neurons: pd.DataFrame | None = None
     n_constant: int = 0
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_max_epsilon(self.max_epsilon, bounded=False)
         object.__setattr__(self, "n_nodes", check_count("n_nodes", self.n_nodes, 0))
+        if self.n_nodes > MOST_NODES:
+            raise DnnTopologyError(f"n_nodes must be at most {MOST_NODES}, found {shown(self.n_nodes)}")
         rows, cols = real_array("rows", self.rows), real_array("cols", self.cols)
         distances = real_array("distances", self.distances).astype(np.float64, copy=False)
         check_edges(rows, cols, distances, n_nodes=self.n_nodes, max_epsilon=self.max_epsilon)
@@ -234,7 +240,16 @@ def functional_graph(
         max_epsilon,
         neurons=None if neurons is None else neurons.iloc[nodes].reset_index(drop=True),
         n_constant=n_constant,
+        shapes=_shapes(activations),
     )
+
+
+def _shapes(activations: Activations | ArrayLike) -> dict[str, tuple[int, ...]]:
+    """Return the shape in which the neurons of each layer lie, as far as it is known."""
+    layers = getattr(activations, "layers", None)
+    if layers is None or "shape" not in layers:
+        return {}
+    return dict(zip(layers["layer"], layers["shape"], strict=True))
 
 
 def _signals(activations: Activations | ArrayLike) -> tuple[NDArray[Any], pd.DataFrame | None]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnn_topology.graphs.graph import FunctionalGraph
-    from dnn_topology.homology.engines.morse.lifting import Lifting
 
 
 @overload
@@ -140,20 +137,15 @@ def _paired(
     check_answer(answer, graph, max_dim=max_dim, engine="morse")
     from dnn_topology.homology.engines.morse.lifting import Lifting
 
-    lifting = Lifting(found)
     ends = np.stack([graph.rows, graph.cols], axis=1).astype(np.int64)[found.order.edges]
     ends = np.concatenate([ends, [[-1, -1]]])  # of the edge -1
     return PersistencePairs(
         _diagrams(answer, graph, plan),
         tuple(ends[of_dim.births] for of_dim in bars),
         tuple(ends[of_dim.deaths] for of_dim in bars),
-        partial(_cycle, lifting, tuple(of_dim.rows for of_dim in bars)),
+        Lifting(found),
+        tuple(of_dim.rows for of_dim in bars),
     )
-
-
-def _cycle(lifting: Lifting, rows: Sequence[NDArray[np.intp]], dim: int, point: int) -> NDArray[np.int64]:
-    """Return the cycle of a point of a diagram, whose column of the Morse complex is that of its row."""
-    return lifting.cycle(dim, int(rows[dim][point]))
 
 
 def _diagrams(answer: list[NDArray[np.float64]], graph: FunctionalGraph, plan: Plan) -> Diagrams:

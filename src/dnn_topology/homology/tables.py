@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -28,7 +27,7 @@ def epoch_table(diagrams: Mapping[int, Diagrams], *, graph: str = "") -> pd.Data
     Returns:
         Columns epoch, those of `summarize`, n_nodes, n_edges, n_constant, min_persistence. For one of several graphs
         a column with its number, `part`, `sample` or `class`, or the name of the `layer`, follows the epoch; a sample's
-        label and what the network took it for come last.
+        label and what the network took it for, or the neural persistence of the weights, come last.
     """
     tables = []
     for epoch, of_epoch in diagrams.items():
@@ -37,7 +36,7 @@ def epoch_table(diagrams: Mapping[int, Diagrams], *, graph: str = "") -> pd.Data
         for size in ("n_edges", "n_constant"):
             table[size] = of_epoch.provenance.get(size)
         table["min_persistence"] = of_epoch.min_persistence
-        for about in ("label", "predicted"):
+        for about in ("label", "predicted", "neural_persistence"):
             if about in of_epoch.provenance:
                 table[about] = of_epoch.provenance[about]
         tables.append(table)
@@ -60,19 +59,62 @@ def epoch_lines(table: pd.DataFrame, *, dim: int) -> str:
     lines = [f"H{dim}, cavities that live longer than {rows['min_persistence'].iloc[0]:g}, in ε:"]
     for row in rows.to_dict("records"):
         numbers = cast("dict[str, Any]", row)
-        lines.append(
-            f"  epoch {numbers['epoch']:>4}: life {_or_dash(numbers['life'])}, midlife {_or_dash(numbers['midlife'])}, "
-            f"{numbers['count']} finite and {numbers['essential']} alive at the end, "
-            f"at most {numbers['betti_max']} at once (ε {_or_dash(numbers['peak_epsilon'], '.3f')})"
-            if numbers["count"] or numbers["essential"]
-            else f"  epoch {numbers['epoch']:>4}: no cavity"
-        )
+        parts = []
+        if numbers["count"]:
+            parts.append(f"life {numbers['life']:.4f}, midlife {numbers['midlife']:.4f}")
+        if numbers["count"] or numbers["essential"]:
+            parts.append(f"{numbers['count']} finite and {numbers['essential']} alive at the end")
+        if numbers["betti_max"]:
+            parts.append(f"at most {numbers['betti_max']} at once (ε {numbers['peak_epsilon']:.3f})")
+        lines.append(f"  epoch {numbers['epoch']:>4}: {', '.join(parts) or 'no cavity'}")
     return "\n".join(lines)
 
 
-def _or_dash(number: float, form: str = ".4f") -> str:
-    """Return a number as text, or a dash where it is not defined."""
-    return "–" if math.isnan(number) else f"{number:{form}}"
+def epoch_report(table: pd.DataFrame, *, dim: int) -> pd.DataFrame:
+    """Return life, midlife and the others per epoch as a table of text for a paper; what is not defined is left empty.
+
+    Args:
+        table: What `epoch_table` returned.
+        dim: Which dimension.
+    """
+    columns = {
+        "epoch": ("epoch", "d"),
+        "life": ("life λ (ε)", ".4f"),
+        "midlife": ("midlife μ (ε)", ".4f"),
+        "count": ("finite cavities", "d"),
+        "essential": ("alive at the end", "d"),
+        "betti_max": ("peak (cavities)", "d"),
+        "peak_epsilon": ("peak at (ε)", ".3f"),
+    }
+    rows = table[table["dim"] == dim]
+    return pd.DataFrame(
+        {
+            title: ["" if pd.isna(value) else format(value, form) for value in rows[name]]
+            for name, (title, form) in columns.items()
+        }
+    )
+
+
+def before_and_after(topology: pd.DataFrame, history: pd.DataFrame, last: int) -> tuple[str, str]:
+    """Return two sentences on what a training did to the loops of a network.
+
+    Args:
+        topology: What `epoch_table` returned, with epoch 0 and the last.
+        history: Columns epoch, test_accuracy.
+        last: The last epoch.
+    """
+    loops = topology[topology["dim"] == 1].set_index("epoch")
+    before, after = cast("Any", loops.loc[0]), cast("Any", loops.loc[last])
+    accuracy = 100 * float(history.set_index("epoch")["test_accuracy"][last])
+    now, then = after["peak_epsilon"], before["peak_epsilon"]
+    compared = "smaller" if now < then else "larger" if now > then else "the same"
+    return (
+        f"In the untrained network the number of loops among correlated neurons peaks at ε {then:.2f}; after {last} "
+        f"epochs, at {accuracy:.0f} % test accuracy, it peaks at ε {now:.2f}, that is at {compared} distances.",
+        f"Their midlife went from {before['midlife']:.3f} to {after['midlife']:.3f} and their life from "
+        f"{before['life']:.3f} to {after['life']:.3f} (in ε, cavities that live longer than "
+        f"{after['min_persistence']:g}).",
+    )
 
 
 def threshold_table(

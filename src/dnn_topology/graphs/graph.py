@@ -222,7 +222,6 @@ def functional_graph(
         check_count("block", block, 1)
     values, neurons = _signals(activations)
     varying = varying_neurons(values, neurons)
-    n_constant = values.shape[1] - len(varying)
     if not len(varying):
         raise DnnTopologyError(
             f"all {values.shape[1]} neurons are constant over {len(values)} samples, so none has a "
@@ -239,7 +238,7 @@ def functional_graph(
         len(nodes),
         max_epsilon,
         neurons=None if neurons is None else neurons.iloc[nodes].reset_index(drop=True),
-        n_constant=n_constant,
+        n_constant=values.shape[1] - len(varying),
         shapes=_shapes(activations),
     )
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.settings import TrainSettings
+from dnn_topology.work.expectation import listed as listed
+from dnn_topology.work.expectation import named as named
 from dnn_topology.work.ledger import Manifest
 from dnn_topology.work.stamps import SETTINGS, read_settings
 
@@ -197,16 +199,6 @@ def epochs_in(folder: Path, pattern: str) -> set[int]:
         return set()
     matches = (re.fullmatch(pattern, path.name) for path in folder.iterdir())
     return {int(match[1]) for match in matches if match}
-
-
-def listed(epochs: Sequence[int]) -> str:
-    """Return epochs as text."""
-    return " ".join(map(str, epochs)) or "none"
-
-
-def named(epochs: Sequence[int]) -> str:
-    """Return epochs as text that says what they are: "epoch 3", "epochs 1 2"."""
-    return f"epoch{'s' * (len(epochs) != 1)} {listed(epochs)}"
 
 
 def near_runs(folder: Path) -> str:

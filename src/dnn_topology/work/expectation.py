@@ -93,3 +93,13 @@ def status_lines(outcomes: Outcomes[Task], seconds: Mapping[Task, float], expect
         f"time used {duration(sum(seconds.values()))}, expected for what is left "
         f"{unknown if expected is None else duration(expected)} (of work, on one job)",
     ]
+
+
+def listed(epochs: Sequence[int]) -> str:
+    """Return epochs as text."""
+    return " ".join(map(str, epochs)) or "none"
+
+
+def named(epochs: Sequence[int]) -> str:
+    """Return epochs as text that says what they are: "epoch 3", "epochs 1 2"."""
+    return f"epoch{'s' * (len(epochs) != 1)} {listed(epochs)}"

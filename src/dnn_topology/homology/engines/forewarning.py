@@ -77,7 +77,7 @@ def forewarn(graph: FunctionalGraph, plan: Plan, *, max_dim: int, census: Census
         LongComputationWarning: With the figures of the estimate and what would take less than a minute.
     """
     whole = _whole.get() or _Whole()
-    if is_silenced() or whole.said[0]:
+    if is_silenced() or whole.said[0] or not graph.n_edges:
         return
     least = LONG / max(whole.times, 1)
     if estimate(graph, plan, max_dim=max_dim, census=census or bound(graph, max_dim)).seconds <= least:

@@ -22,6 +22,7 @@ LAYERS = (
     ("recording",),
     ("graphs",),
     ("homology",),
+    ("measurement",),
     ("pipeline",),
     ("estimating", "analysis", "nets"),
     ("show",),
@@ -32,7 +33,7 @@ LAYERS = (
     ("__main__",),
 )
 # The flow, which knows nothing of named networks and data sets.
-FLOW = ("recording", "graphs", "homology", "pipeline", "analysis", "show")
+FLOW = ("recording", "graphs", "homology", "measurement", "pipeline", "analysis", "show")
 # Analyses stand side by side too.
 SIBLINGS = ("analysis.early_stopping", "analysis.gap", "analysis.adversarial", "analysis.comparison")
 # heavy library → the rooms and modules that may import it

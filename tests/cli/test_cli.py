@@ -307,7 +307,7 @@ def test_epochs_that_kept_no_weights_are_trained_again_when_they_are_asked_for(
     assert main([*words, "3", "--save-every", "0", "--epochs-test", "3"]) == 0
     capsys.readouterr()
     assert main([*words, "4", "--save-every", "0", "--epochs-test", "1 4"]) == 0
-    assert "epochs 1 have no weights that are whole: training up to epoch 1 again" in capsys.readouterr().err
+    assert "no whole weights of epoch 1: training up to epoch 1 again" in capsys.readouterr().err
     table = pd.read_csv("results_dnn_topology/lenet_300_100_digits/trial0/eps0.3/topology.csv")
     assert sorted(set(table["epoch"])) == [0, 1, 3, 4]
 

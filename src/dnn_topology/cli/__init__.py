@@ -149,8 +149,10 @@ def _app(command: Sequence[str]) -> App:
     return target
 
 
-def _warn(message: Warning | str, *_: object, **__: object) -> None:
-    """Print a warning on one line."""
+def _warn(message: Warning | str, category: type, *_: object, **__: object) -> None:
+    """Print a warning on one line; that something takes long, commands say in their own words."""
+    if category.__name__ == "LongComputationWarning":
+        return
     print(f"dnn-topology: warning: {' '.join(str(message).split())}", file=sys.stderr)  # noqa: T201
 
 

@@ -15,7 +15,7 @@ from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import write_dipha
 from dnn_topology.pipeline import Snapshot, fixed_groups, graph_named, measured_graphs, names_of_graphs
 from dnn_topology.runs.measurements import RunMeasurement
-from dnn_topology.runs.run import Run, listed
+from dnn_topology.runs.run import Run, named
 from dnn_topology.settings import Resources, RunMeasureSettings, TraceSettings
 from dnn_topology.work.isolate import Failure
 from dnn_topology.work.ledger import Ledger, Work
@@ -44,7 +44,7 @@ class EpochsFailedError(DnnTopologyError):
         self.failures = dict(failures)
         reasons = dict.fromkeys(failure.last_line for failure in failures.values())
         advice = "" if self.mendable else "; what is finished is kept: lower max_epsilon or max_dim and run again"
-        super().__init__(f"not measured: epochs {listed(sorted(failures))}: {'; '.join(reasons)}{advice}")
+        super().__init__(f"not measured: {named(sorted(failures))}: {'; '.join(reasons)}{advice}")
 
     @property
     def mendable(self) -> bool:
@@ -141,11 +141,11 @@ def measured_on_the_spot(there: RunMeasurement, epochs: Sequence[int], say: Call
     measured = {epoch for graph in there.graphs() for epoch in there.epochs(graph)}
     trained = set() if there.is_original else set(there.run.epochs())
     if now := sorted({*epochs} & trained - measured):
-        say(f"measured on the spot: epochs {listed(now)}, which have a checkpoint and had no diagrams")
+        say(f"measured on the spot: {named(now)}, which have a checkpoint and had no diagrams")
         measure_epochs(there.run, there.settings, now)
     drawn = [epoch for epoch in epochs if epoch in measured | trained]
     if drawn and (lost := sorted({*epochs} - {*drawn})):
-        say(f"left out: epochs {listed(lost)}, which have neither diagrams nor a checkpoint")
+        say(f"left out: {named(lost)}, which have neither diagrams nor a checkpoint")
     return drawn or epochs
 
 

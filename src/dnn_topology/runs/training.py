@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_at_least
-from dnn_topology.runs.run import Run, digest_of_data, listed
+from dnn_topology.runs.run import Run, digest_of_data, named
 from dnn_topology.settings import TrainSettings
 from dnn_topology.work import stamps
 from dnn_topology.work.ledger import Manifest
@@ -167,7 +167,7 @@ def _restore(
     if not missing:
         return
     if say and missing != [0]:
-        say(f"epochs {listed(missing)} have no weights that are whole: training up to epoch {max(missing)} again")
+        say(f"no whole weights of {named(missing)}: training up to epoch {max(missing)} again")
 
     def keep(state: TrainingState) -> None:
         if state.epoch in missing:

@@ -12,6 +12,7 @@ from dnn_topology.settings.detecting import DetectSettings
 from dnn_topology.settings.keywords import documented, settings_of, takes_settings
 from dnn_topology.settings.measuring import (
     MIN_PERSISTENCE,
+    By,
     Essential,
     MeasureSettings,
     Nodes,
@@ -26,6 +27,7 @@ from dnn_topology.settings.training import TrainSettings, of_trials, usual_epoch
 
 __all__ = [
     "MIN_PERSISTENCE",
+    "By",
     "CompareSettings",
     "Compute",
     "DetectSettings",

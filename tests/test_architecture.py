@@ -26,6 +26,7 @@ LAYERS = (
     ("show",),
     ("monitors", "work"),
     ("runs",),
+    ("report",),
     ("cli",),
     ("__main__",),
 )
@@ -51,6 +52,7 @@ HOMES = {
     ),
     "torchvision": ("nets",),
     "matplotlib": ("show",),
+    "jinja2": ("report",),
     "cyclopts": ("cli",),
     "rich": ("progress",),
     "gudhi": ("homology.engines",),

@@ -25,6 +25,7 @@ COMMANDS = {
     "train": "run:train",
     "topology": "run:topology",
     "visualise": "visualise:visualise",
+    "report": "report:report",
     "nets": "lists:nets",
     "datasets": "lists:datasets",
     "layers": "lists:layers",

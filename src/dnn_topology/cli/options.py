@@ -15,6 +15,7 @@ from cyclopts import Group, Parameter
 from dnn_topology._checks import DnnTopologyError, check_at_least, nearest
 from dnn_topology.settings import (
     DetectSettings,
+    PageSettings,
     PictureSettings,
     Resources,
     RunMeasureSettings,
@@ -87,6 +88,7 @@ _measure, MEASURE = as_flags(
     RunMeasureSettings, TOPOLOGY, **dict.fromkeys(("max_epsilon", "max_dim", "nodes"), FIRST_FLAGS)
 )
 _pictures, DRAW = as_flags(PictureSettings, PICTURES)
+_page, PAGE = as_flags(PageSettings, PICTURES)
 _resources, SHARED = as_flags(Resources, PLACES, threads=HIDDEN, isolated=HIDDEN)
 _detect, DETECT = as_flags(
     DetectSettings,
@@ -100,10 +102,11 @@ if TYPE_CHECKING:
     TrainFlags: TypeAlias = TrainSettings
     MeasureFlags: TypeAlias = RunMeasureSettings
     PictureFlags: TypeAlias = PictureSettings
+    PageFlags: TypeAlias = PageSettings
     DetectFlags: TypeAlias = DetectSettings
     ResourceFlags: TypeAlias = Resources
 else:
-    TrainFlags, MeasureFlags, PictureFlags = _train, _measure, _pictures
+    TrainFlags, MeasureFlags, PictureFlags, PageFlags = _train, _measure, _pictures, _page
     DetectFlags, ResourceFlags = _detect, _resources
 
 

@@ -48,6 +48,7 @@ def run(
     settings: opt.MeasureFlags = opt.MEASURE,
     thresholds: Thresholds = (),
     pictures: opt.PictureFlags = opt.DRAW,
+    no_report: Annotated[bool, Parameter(group=opt.PICTURES)] = False,
     save_path: opt.SavePath = opt.RESULTS,
     resources: opt.ResourceFlags = opt.SHARED,
     machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
@@ -74,6 +75,7 @@ def run(
         early_stop: 'topology': stop training when the topology of training inputs says so.
         thresholds: Write the Betti numbers of the graph that joins |correlation| ≥ T (with --filtration density: the
             share T of all pairs) to betti_numbers.csv. METIS joins what is above the first T.
+        no_report: Leave out report.html, the page about the run.
         save_path: Where results go.
         verbose: Say how each epoch was computed.
         train: 1: train; 0: use the checkpoints there.
@@ -110,7 +112,11 @@ def run(
         train_with_progress(there, epochs=last, save_epochs=epochs, save_every=save_every, watch=watch)
         epochs = leave(watch, epochs) if watch else epochs
     if build_graph:
-        measure_and_write(there, measured, epochs, pictures, used, thresholds, verbose=verbose)
+        measurement = measure_and_write(there, measured, epochs, pictures, used, thresholds, verbose=verbose)
+        if not no_report:
+            from dnn_topology.report import REPORT, write_report
+
+            answer(write_report([measurement], measurement.folder / REPORT, say=say))
 
 
 def train(

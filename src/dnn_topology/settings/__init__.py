@@ -17,7 +17,7 @@ from dnn_topology.settings.measuring import (
     RunMeasureSettings,
     SampleScale,
 )
-from dnn_topology.settings.pictures import PictureSettings
+from dnn_topology.settings.pictures import PageSettings, PictureSettings
 from dnn_topology.settings.training import TrainSettings
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Essential",
     "MeasureSettings",
     "Nodes",
+    "PageSettings",
     "PictureSettings",
     "Resources",
     "RunMeasureSettings",

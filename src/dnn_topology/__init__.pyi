@@ -33,11 +33,15 @@ from .analysis.gap import GapModel as GapModel
 from .graphs.graph import FunctionalGraph as FunctionalGraph
 from .graphs.graph import functional_graph as functional_graph
 from .graphs.node_sampling import sample_nodes as sample_nodes
+from .graphs.nodes import Neuron as Neuron
 
 # graph → diagrams → numbers
 from .homology.betti_curve import BettiCurve as BettiCurve
 from .homology.bootstrap import bootstrap as bootstrap
 from .homology.bootstrap import intervals as intervals
+from .homology.cavities import cavities as cavities
+from .homology.cavity import Cavities as Cavities
+from .homology.cavity import Cavity as Cavity
 from .homology.diagrams import Diagrams as Diagrams
 from .homology.dipha import read_dipha as read_dipha
 from .homology.dipha import write_dipha as write_dipha

@@ -45,14 +45,20 @@ def stopping_quantities(diagrams: Diagrams) -> dict[str, float]:
 
     Example:
         >>> from dnn_topology.homology.diagrams import Diagrams
-        >>> found = stopping_quantities(Diagrams([[], [(0.1, 0.2)]], max_epsilon=0.4))
-        >>> {name: round(value, 3) for name, value in found.items()}
+        >>> numbers = stopping_quantities(Diagrams([[], [(0.1, 0.2)]], max_epsilon=0.4))
+        >>> {name: round(value, 3) for name, value in numbers.items()}
         {'density': nan, 'epsilon': 0.1, 'midlife': 0.15, 'life': 0.1}
     """
     if diagrams.max_dim < 1:
         raise DnnTopologyError("early stopping reads H1, and there is H0 alone: compute with max_dim=1")
     loops = summarize(diagrams.filtered(essential="clip")).to_dict("records")[1]
     return {quantity: float(loops[column]) for quantity, column in QUANTITIES.items()}
+
+
+def described_quantities(table: pd.DataFrame) -> str:
+    """Return the quantities of an epoch, the first row of a table of its draws, as text."""
+    first = table.iloc[0]
+    return ", ".join(f"{name} {first[name]:.4g}" for name in QUANTITIES)
 
 
 @dataclass(frozen=True, eq=False)

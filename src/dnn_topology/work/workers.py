@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from dnn_topology.settings import Resources
+from dnn_topology.work.computer import use_threads
 from dnn_topology.work.isolate import Failure, isolated
 
 Task = TypeVar("Task")
@@ -45,14 +46,3 @@ def work_through(
     else:
         for task in tasks:
             yield task, work(task)
-
-
-def use_threads(threads: int | None) -> None:
-    """Set the number of threads of torch and of the libraries under NumPy and SciPy; None leaves their choice."""
-    if threads is None:
-        return
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    torch.set_num_threads(threads)
-    threadpool_limits(threads)

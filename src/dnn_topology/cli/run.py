@@ -124,7 +124,7 @@ def run(
         if not no_report:
             from dnn_topology.report import REPORT, write_report
 
-            answer(write_report([measurement], measurement.folder / REPORT, say=say))
+            answer(write_report([measurement], measurement.folder / REPORT))
 
 
 def train(

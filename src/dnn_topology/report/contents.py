@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dnn_topology.settings import PageSettings
 
 MOST_SHOWN, MOST_TRACED = 24, 12  # epochs on a page, and those whose cavities are traced
+MOST_EDGES = 12_000_000  # of all graphs traced for one page, which then takes about as long as measuring them
 MOST_THUMBNAILS = 400
 MOST_LISTED = 12  # neurons of a cavity that are listed
 
@@ -39,6 +40,8 @@ def spread(epochs: Sequence[int], most: int) -> list[int]:
         [0, 3, 6, 9]
     """
     places = np.unique(np.round(np.linspace(0, len(epochs) - 1, most)).astype(int))
+    if most < 2:
+        return list(epochs)[-1:]
     return [int(epochs[place]) for place in places] if len(epochs) > most else list(epochs)
 
 
@@ -104,7 +107,7 @@ class Contents:
         self.graph = graphs[0]
         self.unfiltered: dict[int, Diagrams] = self.measurement.load(graph=self.graph)
         self.counted = counting(self.unfiltered, self.measurement)
-        self.dim = min(self.page.dim, min(one.max_dim for one in self.counted.values()))
+        self.dim = min(self.page.dim, *(one.max_dim for one in self.counted.values()))
         self.shown = spread(list(self.counted), MOST_SHOWN)
         self.table = epoch_table(self.counted)
         path = self.measurement.run.folder / HISTORY
@@ -143,8 +146,15 @@ class Contents:
             )
             return {}
         traced = {}
+        n_edges = max(int(one.provenance.get("n_edges", 1)) for one in self.unfiltered.values())
+        most = min(MOST_TRACED, MOST_EDGES // max(n_edges, 1))
+        if not most:
+            self.warnings.append(
+                f"Cavities are not traced to neurons: the graphs have {n_edges:,} edges, which takes long; "
+                "`cavities` does it for one of them."
+            )
         try:
-            for epoch in spread(self.shown, MOST_TRACED):
+            for epoch in spread(self.shown, most) if most else ():
                 self.say(f"tracing the {self.name} of epoch {epoch}")
                 traced[epoch] = trace(self.measurement, epoch, self.page)
         except DnnTopologyError as error:
@@ -159,7 +169,9 @@ class Contents:
         if not graphs:
             return None
         shapes = {layer: shape for graph in graphs for layer, shape in graph.shapes.items()}
-        tables = [graph.neurons[["layer", "index"]].astype({"layer": str}) for graph in graphs if graph.neurons is not None]
+        tables = [
+            graph.neurons[["layer", "index"]].astype({"layer": str}) for graph in graphs if graph.neurons is not None
+        ]
         return network_map(pd.concat(tables).drop_duplicates(), shapes)
 
     @cached_property
@@ -204,11 +216,11 @@ class Contents:
 
     def left_out(self) -> list[tuple[str, str]]:
         """Return what is not in the numbers."""
-        rows = facts.left_out(
-            self.measurement, self.unfiltered[self.last], self.traced.get(self.last), epoch=self.last
-        )
+        rows = facts.left_out(self.measurement, self.unfiltered[self.last], self.traced.get(self.last), epoch=self.last)
         if len(self.shown) < len(self.counted):
-            rows.append(("Epochs not drawn", f"{len(self.counted) - len(self.shown)}; they are in the table of numbers"))
+            rows.append(
+                ("Epochs not drawn", f"{len(self.counted) - len(self.shown)}; they are in the table of numbers")
+            )
         if self.traced and len(self.traced) < len(self.shown):
             rows.append(("Epochs not traced", f"{len(self.shown) - len(self.traced)} of those drawn"))
         return rows
@@ -224,7 +236,17 @@ class Contents:
     def numbers(self) -> pd.DataFrame:
         """Return the numbers of every epoch, with the accuracy beside them."""
         rows = self.table[self.table["dim"] == self.dim].sort_values("epoch")
-        columns = ["epoch", "count", "essential", "life", "midlife", "betti_max", "peak_epsilon", "n_nodes", "n_constant"]
+        columns = [
+            "epoch",
+            "count",
+            "essential",
+            "life",
+            "midlife",
+            "betti_max",
+            "peak_epsilon",
+            "n_nodes",
+            "n_constant",
+        ]
         if self.history is None:
             return rows[columns]
         return rows[columns].merge(self.history[["epoch", "train_accuracy", "test_accuracy"]], on="epoch", how="left")
@@ -234,7 +256,8 @@ class Contents:
         tables = {"topology": self.table, "history": self.history, "layers": self.layers()}
         frames = [one.cavities.to_frame().assign(epoch=epoch) for epoch, one in self.traced.items()]
         if frames:
-            tables["cavities"] = pd.concat(frames, ignore_index=True).pipe(lambda all: all[["epoch", *all.columns[:-1]]])
+            cavities = pd.concat(frames, ignore_index=True)
+            tables["cavities"] = cavities[["epoch", *cavities.columns[:-1]]]
         stem = "_".join(self.folder.split("/"))
         return [(f"{stem}_{name}.csv", _csv(table)) for name, table in tables.items() if table is not None]
 

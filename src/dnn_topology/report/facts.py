@@ -90,7 +90,7 @@ def _changed(rows: pd.DataFrame, settings: RunMeasureSettings, name: str) -> str
 
 def _highest(row: pd.Series[Any], name: str) -> str:
     """Return the peak of a Betti curve in words."""
-    return f"at most {int(row['betti_max'])} {name} at once, at ε {row['peak_epsilon']:.3f}"
+    return f"at most {int(row['betti_max'])} {name} alive at once, at ε {row['peak_epsilon']:.3f}"
 
 
 def _lying(traced: Traced, name: str) -> str:
@@ -142,17 +142,22 @@ def left_out(
     settings = measurement.settings
     assert unfiltered.n_essential is not None
     dims = range(len(unfiltered))
-    short = [int(len(unfiltered.select(k)) - len(unfiltered.filtered(min_persistence=settings.min_persistence).select(k))) for k in dims]
+    short = [
+        int(len(unfiltered.select(k)) - len(unfiltered.filtered(min_persistence=settings.min_persistence).select(k)))
+        for k in dims
+    ]
     dead = unfiltered.provenance.get("n_constant")
     what_became = {"count": "counted", "drop": "left out", "clip": f"ended at ε {settings.max_epsilon:g}"}
     rows = [
         (
             f"Neurons that never change (dead), epoch {epoch}",
-            f"{dead}: {'left out' if settings.constant == 'drop' else 'isolated nodes'}" if dead is not None else "not known",
+            f"{dead}, {'left out of the graph' if settings.constant == 'drop' else 'nodes without edges'}"
+            if dead is not None
+            else "not known",
         ),
         (
             "Sampled neurons",
-            f"{settings.sample_nodes} nodes stand for all neurons ({settings.sample_method}, {settings.bootstrap} draws)"
+            f"{settings.sample_nodes} nodes stand for all ({settings.sample_method}, {settings.bootstrap} draws)"
             if settings.sample_nodes
             else "none: every neuron that varies is in the graph",
         ),
@@ -194,10 +199,15 @@ def settings_tables(measurement: RunMeasurement, last: Diagrams) -> dict[str, li
         measurement: What was measured.
         last: The diagrams of the last epoch, which say how they were computed.
     """
+    measured = measurement.settings
+    usual = replace(measured, partition=None).parted_by
+    parted = ("partition", measured.parted_by, measured.parted_by != usual)  # as a folder of results always says it
     return {
         "Training": _rows(measurement.run.training, TrainSettings()),
-        "Measurement": _rows(measurement.settings, RunMeasureSettings()),
-        "Computed with": [(name.replace("_", " "), str(value), False) for name, value in sorted(last.provenance.items())],
+        "Measurement": [parted if row[0] == "partition" else row for row in _rows(measured, RunMeasureSettings())],
+        "Computed with": [
+            (name.replace("_", " "), str(value), False) for name, value in sorted(last.provenance.items())
+        ],
         "This page": [
             ("dnn-topology", __version__, False),
             ("Python", platform.python_version(), False),
@@ -208,9 +218,7 @@ def settings_tables(measurement: RunMeasurement, last: Diagrams) -> dict[str, li
 
 def _rows(settings: Any, usual: Any) -> list[tuple[str, str, bool]]:
     """Return the fields of settings with their values."""
-    return [
-        (name, _text(value), value != getattr(usual, name)) for name, value in asdict(settings).items()
-    ]
+    return [(name, _text(value), value != getattr(usual, name)) for name, value in asdict(settings).items()]
 
 
 def _text(value: Any) -> str:
@@ -270,7 +278,9 @@ def layer_table(traced: Traced) -> pd.DataFrame:
     graph, of_epoch = traced.graph, traced.cavities
     assert graph.neurons is not None
     of_node = graph.neurons["layer"].astype(str).to_numpy()
-    known: Mapping[str, Any] = {} if traced.layers is None else {row["layer"]: row for _, row in traced.layers.iterrows()}
+    known: Mapping[str, Any] = (
+        {} if traced.layers is None else {row["layer"]: row for _, row in traced.layers.iterrows()}
+    )
     within = of_node[graph.rows] == of_node[graph.cols]
     rows = []
     for layer in dict.fromkeys([*known, *of_node]):

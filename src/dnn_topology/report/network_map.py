@@ -1,4 +1,4 @@
-"""Where every neuron stands in the map of a network: layers from left to right, a feature map's units at their place."""
+"""Where every neuron stands in the map of a network: layers from left to right, feature maps with their units."""
 
 from __future__ import annotations
 

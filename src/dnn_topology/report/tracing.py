@@ -81,7 +81,7 @@ def trace(measurement: RunMeasurement, epoch: int, page: PageSettings) -> Traced
         top=page.top,
         min_persistence=settings.min_persistence,
         essential="drop" if settings.essential == "drop" else "count",
-        tight=page.tight,
+        tight="bar",
     )
     exciting = exciting_inputs(snapshot.activations, graph, of_epoch, n=page.inputs) if of_epoch else {}
     return Traced(epoch, of_epoch, graph, snapshot.activations.layers, exciting)

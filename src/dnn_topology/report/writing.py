@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -18,7 +19,7 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.report.contents import Contents
 from dnn_topology.runs.measurements import find_measurement
 from dnn_topology.runs.run import Run
-from dnn_topology.settings import PageSettings
+from dnn_topology.settings import Essential, PageSettings, RunMeasureSettings
 from dnn_topology.show.svg import epoch_colours
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def open_measurements(
     *,
     max_epsilon: float | None = None,
     name: str | None = None,
+    min_persistence: float = RunMeasureSettings.min_persistence,
+    essential: Essential = "count",
     data_dir: Path | None = None,
     device: str = "cpu",
 ) -> list[RunMeasurement]:
@@ -76,6 +79,8 @@ def open_measurements(
         folders: The folders of runs.
         max_epsilon: Up to which scale; None for 0.3, or the only one that there is.
         name: Which of several measurements up to that scale: the name of its folder.
+        min_persistence: Only cavities that live longer than this (ε) count.
+        essential: Cavities alive at the end: "count", "drop", or "clip" them there.
         data_dir: The folder of downloaded data sets; None for the user's cache folder.
         device: Where to record.
 
@@ -100,7 +105,9 @@ def open_measurements(
                 f"measurement={folder.name} if it has several"
             )
         run = Run.open(folder, data_dir=data_dir, device=device)
-        measurements.append(find_measurement(run, max_epsilon=max_epsilon, name=name))
+        there = find_measurement(run, max_epsilon=max_epsilon, name=name)
+        counted = replace(there.settings, min_persistence=min_persistence, essential=essential)
+        measurements.append(replace(there, settings=counted))
     return measurements
 
 

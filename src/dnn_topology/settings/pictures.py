@@ -31,6 +31,7 @@ class PictureSettings:
         unusual = {"density": self.filtration == "density", "smooth": self.smooth, "as_original": self.as_original}
         return "".join(f"_{name}" for name, is_so in unusual.items() if is_so)
 
+
 @dataclass(frozen=True)
 class PageSettings:
     """What the page about a run traces to neurons.
@@ -39,13 +40,11 @@ class PageSettings:
         dim: Dimension of the cavities that are traced to their neurons: 1 or 2.
         top: How many of them at each epoch, the longest-lived.
         inputs: How many inputs are shown beside each neuron: those that excite it most.
-        tight: Shorten the cycles of cavities without leaving their class, which takes some seconds at each epoch.
     """
 
     dim: int = 1
     top: int = 20
     inputs: int = 3
-    tight: bool = False
 
     def __post_init__(self) -> None:
         check_types(self)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from dnn_topology.homology.diagrams import Diagrams
 
-WIDE, SQUARE = (3.3, 2.3), (3.5, 3.4)
+NARROW, WIDE, SQUARE = (2.8, 2.0), (3.5, 2.4), (4.0, 3.9)
 FINEST = 300  # scales at which a curve is drawn: finer than a telephone shows
 
 
@@ -39,7 +39,7 @@ def history_figures(table: pd.DataFrame, history: pd.DataFrame | None, *, dim: i
     drawn = []
     if history is not None:
         with page_style():
-            ax = _axes(WIDE, "Accuracy")
+            ax = _axes(NARROW, "Accuracy")
             for (column, label, line), marker, colour in zip(ACCURACIES, MARKERS, (SECOND, FIRST), strict=False):
                 _line(ax, history["epoch"], history[column], colour, line, marker, label)
             ax.legend(loc="lower right")
@@ -48,11 +48,11 @@ def history_figures(table: pd.DataFrame, history: pd.DataFrame | None, *, dim: i
     quantities = {
         "life": f"Life of $H_{dim}$ (mean, ε)",
         "midlife": f"Midlife of $H_{dim}$ (mean, ε)",
-        "peak_epsilon": f"Peak of $β_{dim}$ at (ε)",
+        "peak_epsilon": f"Place of the peak of $β_{dim}$ (ε)",
     }
     for column, title in quantities.items():
         with page_style():
-            ax = _axes(WIDE, title)
+            ax = _axes(NARROW, title)
             _line(ax, rows["epoch"], rows[column], FIRST, "-", "o", column)
             epoch_axis(ax)
             drawn.append(_svg(ax, f"{prefix}-{column}", f"{title.replace('$', '')} over the epochs"))
@@ -74,10 +74,8 @@ def curves_figure(diagrams: Mapping[int, Diagrams], *, dim: int, prefix: str) ->
         for place, (epoch, one) in enumerate(diagrams.items()):
             epsilon, beta = _at_most(one, dim)
             ends = place in {0, len(diagrams) - 1}
-            ax.plot(
-                epsilon, beta, color=epoch_colour(place), linewidth=1.8 if ends else 0.9, gid=f"curve-{epoch}",
-                drawstyle="steps-post",
-            )  # fmt: skip
+            look: dict[str, Any] = {"color": epoch_colour(place), "linewidth": 1.8 if ends else 0.9}
+            ax.step(epsilon, beta, where="post", gid=f"curve-{epoch}", **look)
         ax.set(xlabel="scale ε", ylim=(0, None), xlim=(0, max(one.max_epsilon for one in diagrams.values())))
         label = f"Betti curves of dimension {dim} at epochs {', '.join(map(str, diagrams))}"
         attributes = {f"curve-{epoch}": {"class": "curve", "data-epoch": str(epoch)} for epoch in diagrams}
@@ -108,12 +106,17 @@ def diagram_figure(
         ax.axhline(top, color=MUTED, linewidth=0.6, linestyle=":")
         ax.annotate("alive at the end", (0, top), va="bottom", size=7)
         for number, (birth, death, where) in enumerate(cavities, start=1):
-            # The first is drawn last: it lies on top where points lie close together.
-            look: dict[str, Any] = {"marker": "o", "markersize": 6, "zorder": 10 + len(cavities) - number}
             ax.plot(
-                [birth], [min(death, top)], **look, color="none", markeredgecolor=INK, gid=f"point-{number}",
+                [birth],
+                [min(death, top)],
+                linestyle="none",
+                marker="o",
+                markersize=6,
+                color="none",
+                markeredgecolor=INK,
+                gid=f"point-{number}",
                 url=f"#{where}",
-            )  # fmt: skip
+            )
         ax.set(xlabel="birth ε", ylabel="death ε", xlim=(-0.02 * end, 1.02 * end), ylim=(-0.02 * end, 1.14 * end))
         ax.legend(loc="lower right")
         attributes = {

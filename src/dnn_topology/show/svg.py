@@ -11,10 +11,10 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
-from matplotlib import colormaps, rc_context
+from matplotlib import colormaps, rc_context, style
 from matplotlib.colors import to_hex
 
 if TYPE_CHECKING:
@@ -51,12 +51,12 @@ STYLE: Mapping[str, Any] = {
 
 @contextlib.contextmanager
 def page_style() -> Iterator[None]:
-    """Draw in the variables of a page; matplotlib's own settings are put back afterwards.
+    """Draw in the variables of a page and nobody's own style; matplotlib's settings are put back afterwards.
 
     Yields:
         Nothing.
     """
-    with rc_context(dict(STYLE)):
+    with style.context(["default", dict(STYLE)]):
         yield
 
 
@@ -94,9 +94,9 @@ def svg_text(
     buffer = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    ElementTree.register_namespace("", SVG)
-    ElementTree.register_namespace("xlink", XLINK)
-    root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314  # matplotlib wrote it just now
+    ET.register_namespace("", SVG)
+    ET.register_namespace("xlink", XLINK)
+    root = ET.fromstring(buffer.getvalue())  # noqa: S314  # matplotlib wrote it just now
     for element in list(root):
         # The style of every element would be that of the whole page.
         if element.tag == f"{{{SVG}}}metadata" or element.find(f"{{{SVG}}}style") is not None:
@@ -106,12 +106,13 @@ def svg_text(
     root.attrib.pop("width")
     root.attrib.pop("height")
     root.attrib |= {"role": "img", "aria-label": label, "class": "chart"}
-    return ElementTree.tostring(root, encoding="unicode")
+    return ET.tostring(root, encoding="unicode")
 
 
-def _adapt(element: ElementTree.Element, prefix: str, attributes: Mapping[str, Mapping[str, str]]) -> None:
+def _adapt(element: ET.Element, prefix: str, attributes: Mapping[str, Mapping[str, str]]) -> None:
     """Put the variables of a page and ids of one's own into an element."""
     own = element.get("id")
+    element.attrib.pop("target", None)  # a link of a picture leads to a place on the same page
     for name, value in element.items():
         changed = re.sub(r"#(01f1\d\d|01f2[0-9a-f]{2})", _variable, value)
         if name == "id":
@@ -125,7 +126,7 @@ def _adapt(element: ElementTree.Element, prefix: str, attributes: Mapping[str, M
         if name in {"d", "style", "transform", "x", "y", "width", "height"}:
             changed = LONG_NUMBER.sub(r"\1", changed)
         element.set(name, " ".join(changed.split()) if name == "d" else changed)
-    if own in attributes:
+    if own is not None and own in attributes:
         element.attrib |= attributes[own]
 
 

@@ -21,6 +21,7 @@ for (const run of document.querySelectorAll(".run")) {
     const last = epochs.at(-1);
     slider.value = epochs.length - 1; // a browser that reloads a page puts its old value back
     light("epoch", last);
+    light("cavity", first(last) ?? "");
   }
   const point = (event) => {
     const part = event.target.closest?.("a[data-cavity], .point");

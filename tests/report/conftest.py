@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -21,7 +23,9 @@ RUN += ["--max-dim", "1", "--epochs-test", "0", "1", "2", "--layers", "conv2", "
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run with three epochs and its page, as `run` leaves it."""
     results = tmp_path_factory.mktemp("results")
-    assert main(["run", *RUN, "--save-path", str(results)]) == 0
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert main(["run", *RUN, "--save-path", str(results)]) == 0
+    (results / "printed.txt").write_text(printed.getvalue())
     return results / "lenet_digits" / "trial0"
 
 

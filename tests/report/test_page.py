@@ -21,7 +21,6 @@ from dnn_topology.report import open_measurements, write_report
 from dnn_topology.report.contents import spread
 from dnn_topology.runs.run import Run
 from dnn_topology.settings import PageSettings
-from tests.report.conftest import RUN
 
 
 class Elements(HTMLParser):
@@ -61,17 +60,8 @@ def test_the_same_run_gives_the_same_bytes_wherever_it_lies(run_folder: Path, pa
     assert (copy / "eps0.3" / "report.html").read_bytes() == page.read_bytes()
 
 
-def test_run_names_the_page_in_its_last_line(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    results = run_folder.parents[1]
-    assert main(["run", *RUN, "--save-path", str(results)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == str(run_folder / "eps0.3" / "report.html")
-
-
-def test_run_leaves_the_page_out_where_it_is_told_to(run_folder: Path, tmp_path: Path) -> None:
-    copy = copied(run_folder, tmp_path)
-    (copy / "eps0.3" / "report.html").unlink()
-    assert main(["run", *RUN, "--save-path", str(tmp_path), "--no-report"]) == 0
-    assert not (copy / "eps0.3" / "report.html").exists()
+def test_run_names_the_page_in_its_last_line(run_folder: Path, page: Path) -> None:
+    assert (run_folder.parents[1] / "printed.txt").read_text().splitlines()[-1] == str(page)
 
 
 def test_no_two_elements_of_a_page_have_one_id_and_every_link_leads_to_one(run_folder: Path, tmp_path: Path) -> None:
@@ -137,15 +127,19 @@ def test_the_layers_of_the_page_hold_all_neurons_of_the_graph(run_folder: Path, 
     assert layers["joined_within"].sum() + layers["joined_across"].sum() / 2 == last.provenance["n_edges"]
 
 
-def test_the_command_of_the_page_makes_the_same_run(
-    run_folder: Path, page: Path, capsys: pytest.CaptureFixture[str]
+def test_the_command_of_the_page_makes_the_same_run_without_a_page_where_none_is_wanted(
+    run_folder: Path, page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    copy = copied(run_folder, tmp_path)
+    (copy / "eps0.3" / "report.html").unlink()
     (command,) = re.findall(r"<code>(dnn-topology run [^<]*)</code>", page.read_text("utf-8"))
+    words = [*shlex.split(command)[1:], "--save-path", str(tmp_path), "--nproc", "1", "--no-report"]
     capsys.readouterr()
-    assert main([*shlex.split(command)[1:], "--save-path", str(run_folder.parents[1]), "--nproc", "1"]) == 0
+    assert main(words) == 0
     captured = capsys.readouterr()
     assert "training: epoch" not in captured.err
-    assert str(run_folder / "eps0.3") in captured.out
+    assert str(copy / "eps0.3") in captured.out
+    assert not (copy / "eps0.3" / "report.html").exists()
 
 
 def test_a_run_whose_weights_are_gone_still_has_a_page_that_says_so(run_folder: Path, tmp_path: Path) -> None:

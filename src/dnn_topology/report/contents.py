@@ -17,7 +17,7 @@ from dnn_topology.report import facts
 from dnn_topology.report.network_map import NetworkMap, network_map
 from dnn_topology.report.tracing import Thumbnail, Traced, thumbnails, trace
 from dnn_topology.runs.results import counting
-from dnn_topology.runs.run import HISTORY
+from dnn_topology.runs.run import HISTORY, Run
 from dnn_topology.show.page_figures import curves_figure, diagram_figure, history_figures
 
 if TYPE_CHECKING:
@@ -103,6 +103,10 @@ class Contents:
     warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        run = self.measurement.run
+        # As its folder says it, whoever opened it: the same files give the same page.
+        again = Run.open(run.folder, data_dir=run.data_dir, device=run.device)
+        self.measurement = replace(self.measurement, run=again)
         graphs = self.measurement.graphs()
         self.graph = graphs[0]
         self.unfiltered: dict[int, Diagrams] = self.measurement.load(graph=self.graph)

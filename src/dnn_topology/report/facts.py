@@ -117,7 +117,7 @@ def _together(rows: pd.DataFrame, history: pd.DataFrame | None) -> str:
     usable = both[["midlife", "test_accuracy"]].dropna()
     if len(usable) < 3 or usable.nunique().min() < 2:
         return f"{len(usable)} epochs with both numbers are too few to say how accuracy and midlife change together."
-    rank = usable.rank().corr().iloc[0, 1]
+    rank = float(usable["midlife"].corr(usable["test_accuracy"], method="spearman"))
     return (
         f"Over {len(usable)} measured epochs, test accuracy and mean midlife change together with a rank correlation "
         f"(Spearman) of {rank:.2f}."

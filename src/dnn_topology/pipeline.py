@@ -23,6 +23,7 @@ from dnn_topology.graphs.node_sampling import sample_nodes
 from dnn_topology.homology.cavities import Tight, cavities
 from dnn_topology.homology.cavity import Cavities
 from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.homology.notebook import diagrams_html, table_html
 from dnn_topology.homology.persistence import persistence
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.homology.tables import named_rows
@@ -70,6 +71,10 @@ class Measurement:
     def __getstate__(self) -> dict[str, Any]:
         """Leave the model and its inputs where they are when a measurement is copied or sent elsewhere."""
         return {**vars(self), "_snapshot": None}
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the numbers, and the Betti curves, small."""
+        return table_html(self.summary) + diagrams_html(self.diagrams)
 
     @checked
     def cavities(

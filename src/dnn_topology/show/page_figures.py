@@ -72,7 +72,7 @@ def curves_figure(diagrams: Mapping[int, Diagrams], *, dim: int, prefix: str) ->
     with page_style():
         ax = _axes(WIDE, f"$β_{dim}$")
         for place, (epoch, one) in enumerate(diagrams.items()):
-            epsilon, beta = _at_most(one, dim)
+            epsilon, beta = one.betti_curve(dim).coarse(FINEST)
             ends = place in {0, len(diagrams) - 1}
             look: dict[str, Any] = {"color": epoch_colour(place), "linewidth": 1.8 if ends else 0.9}
             ax.step(epsilon, beta, where="post", gid=f"curve-{epoch}", **look)
@@ -148,18 +148,6 @@ def _dots(ax: Axes, x: NDArray[np.float64], y: NDArray[np.float64], colour: str,
         caps: Any = cap
         (line,) = ax.plot(across, up, color=colour, linewidth=size, solid_capstyle=caps, alpha=0.55)
         line.get_path().should_simplify = False
-
-
-def _at_most(diagrams: Diagrams, dim: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return a Betti curve on a grid of scales: at each, its highest value until the next."""
-    curve = diagrams.betti_curve(dim)
-    grid = np.linspace(0, diagrams.max_epsilon, FINEST + 1)
-    if len(curve.epsilon) <= FINEST:
-        return curve.epsilon, curve.beta
-    scales = np.unique(np.concatenate([grid, curve.epsilon]))
-    values = curve.at(scales)
-    starts = np.searchsorted(scales, grid)
-    return grid, np.maximum.reduceat(values, starts)
 
 
 def _svg(ax: Axes, prefix: str, label: str, attributes: Mapping[str, Mapping[str, str]] | None = None) -> str:

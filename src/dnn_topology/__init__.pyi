@@ -45,6 +45,8 @@ from .homology.cavity import Cavity as Cavity
 from .homology.diagrams import Diagrams as Diagrams
 from .homology.dipha import read_dipha as read_dipha
 from .homology.dipha import write_dipha as write_dipha
+from .homology.participation import Participation as Participation
+from .homology.participation import participation as participation
 from .homology.persistence import persistence as persistence
 from .homology.summaries import summarize as summarize
 from .monitors.plain import TopologyMonitor as TopologyMonitor
@@ -63,12 +65,15 @@ from .pipeline import Measurement as Measurement
 from .pipeline import measure as measure
 from .pipeline import track as track
 
-# any module + inputs → signals
+# any module + inputs → signals, and back: neurons silenced
+from .recording.ablation import ablate as ablate
 from .recording.activations import Activations as Activations
 from .recording.activations import record as record
 from .recording.listing import list_layers as list_layers
 
 # pictures
+from .show.cavities import plot_cavity as plot_cavity
+from .show.cavities import plot_participation as plot_participation
 from .show.early_stopping import plot_early_stopping as plot_early_stopping
 from .show.history import plot_history as plot_history
 from .show.plots import plot_barcode as plot_barcode

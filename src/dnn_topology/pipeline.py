@@ -96,7 +96,7 @@ class Measurement:
             top: How many of the longest-lived; None for all.
             min_persistence: Only cavities that live longer than this, in ε; None for what was measured with.
             max_epsilon: Look no further than this scale; None for what was measured.
-            tight: See `cavities`.
+            tight: Whether to shorten cycles, True within its class at birth, "bar" as far as may be; see `cavities`.
             graph: Which of several graphs: a key of `graphs`.
 
         Returns:
@@ -120,7 +120,6 @@ class Measurement:
             raise DnnTopologyError(
                 f"dim={dim} was not measured, only dimensions up to {settings.max_dim}: measure with max_dim={dim}"
             )
-        check_choice("graph", graph, self.graphs)
         return cavities(
             self._graph(graph),
             dim=dim,
@@ -146,7 +145,7 @@ class Measurement:
                 "a loader"
             )
         snapshot = replace(self._snapshot)
-        made = next(graph for key, graph in graphs_of(snapshot, groups=fixed_groups(snapshot)) if key == name)
+        made = graph_named(snapshot, name, groups=fixed_groups(snapshot))
         if not _is_as_measured(made, self.graphs[name]):
             raise DnnTopologyError(f"the model or its inputs have changed since they were measured: {from_scratch}")
         return made
@@ -275,6 +274,24 @@ def graphs_of(
     for number, name in enumerate(names_of_graphs(settings, groups)):
         nodes = sample_nodes(signals, settings.sample_nodes, method=settings.sample_method, seed=snapshot.seed + number)
         yield name, functional_graph(nodes, max_epsilon=settings.max_epsilon, metric=settings.metric, device=device)
+
+
+def graph_named(snapshot: Snapshot, name: str, *, groups: NDArray[np.intp] | None = None) -> FunctionalGraph:
+    """Return one graph of a snapshot.
+
+    Args:
+        snapshot: The model and its inputs.
+        name: Its name, "" for a single one.
+        groups: The fixed groups, of graphs that have them.
+
+    Raises:
+        DnnTopologyError: There is no graph of that name.
+    """
+    names = names_of_graphs(snapshot.settings, groups)
+    if names == [""] and name:
+        raise DnnTopologyError(f"there is a single graph, without a name, found graph={name!r}: leave it out")
+    check_choice("graph", name, names)
+    return next(graph for key, graph in graphs_of(snapshot, groups=groups) if key == name)
 
 
 def diagrams_of(graph: FunctionalGraph, settings: MeasureSettings, compute: Compute | None = None) -> Diagrams:

@@ -26,6 +26,7 @@ COMMANDS = {
     "topology": "run:topology",
     "visualise": "visualise:visualise",
     "report": "report:report",
+    "cavities": "lists:cavities",
     "nets": "lists:nets",
     "datasets": "lists:datasets",
     "layers": "lists:layers",

@@ -19,6 +19,7 @@ from dnn_topology.settings import (
     PictureSettings,
     Resources,
     RunMeasureSettings,
+    TraceSettings,
     TrainSettings,
     documented,
 )
@@ -87,6 +88,7 @@ _train, TRAIN = as_flags(
 _measure, MEASURE = as_flags(
     RunMeasureSettings, TOPOLOGY, **dict.fromkeys(("max_epsilon", "max_dim", "nodes"), FIRST_FLAGS)
 )
+_trace, TRACE = as_flags(TraceSettings, FIRST)
 _pictures, DRAW = as_flags(PictureSettings, PICTURES)
 _page, PAGE = as_flags(PageSettings, PICTURES)
 _resources, SHARED = as_flags(Resources, PLACES, threads=HIDDEN, isolated=HIDDEN)
@@ -103,10 +105,12 @@ if TYPE_CHECKING:
     MeasureFlags: TypeAlias = RunMeasureSettings
     PictureFlags: TypeAlias = PictureSettings
     PageFlags: TypeAlias = PageSettings
+    TraceFlags: TypeAlias = TraceSettings
     DetectFlags: TypeAlias = DetectSettings
     ResourceFlags: TypeAlias = Resources
 else:
-    TrainFlags, MeasureFlags, PictureFlags, PageFlags = _train, _measure, _pictures, _page
+    TrainFlags, MeasureFlags, PictureFlags = _train, _measure, _pictures
+    PageFlags, TraceFlags = _page, _trace
     DetectFlags, ResourceFlags = _detect, _resources
 
 

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.notebook import table_html
 
@@ -228,3 +230,11 @@ class Cavities(Sequence[Cavity]):
         ]
         names = ["cavity", "birth", "death", "life", self.nodes_are, "simplices", "layers", "where", "tight", "cycle"]
         return pd.DataFrame(rows, columns=names)
+
+    def save(self, path: str | Path) -> None:
+        """Write the table as CSV, in one step.
+
+        Raises:
+            DnnTopologyError: The file cannot be written.
+        """
+        store.write_table(Path(path), self.to_frame())

@@ -18,6 +18,7 @@ from dnn_topology.settings.measuring import (
     SampleScale,
 )
 from dnn_topology.settings.pictures import PageSettings, PictureSettings
+from dnn_topology.settings.tracing import TraceSettings
 from dnn_topology.settings.training import TrainSettings
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Resources",
     "RunMeasureSettings",
     "SampleScale",
+    "TraceSettings",
     "TrainSettings",
     "documented",
     "settings_of",

@@ -24,10 +24,16 @@ from .analysis.adversarial.observation import observe as observe
 from .analysis.adversarial.old_names import separation as separation
 from .analysis.adversarial.old_names import separations as separations
 from .analysis.adversarial.old_names import watch as watch
+from .analysis.comparison import Comparison as Comparison
+from .analysis.comparison import compare as compare
 from .analysis.early_stopping import StoppingRule as StoppingRule
 from .analysis.early_stopping import stopping_quantities as stopping_quantities
 from .analysis.features import gap_features as gap_features
 from .analysis.gap import GapModel as GapModel
+
+# what measuring would take
+from .estimating import MeasureEstimate as MeasureEstimate
+from .estimating import estimate as estimate
 
 # signals → functional graphs
 from .graphs.graph import FunctionalGraph as FunctionalGraph
@@ -45,6 +51,8 @@ from .homology.cavity import Cavity as Cavity
 from .homology.diagrams import Diagrams as Diagrams
 from .homology.dipha import read_dipha as read_dipha
 from .homology.dipha import write_dipha as write_dipha
+from .homology.distances import distance as distance
+from .homology.distances import distances as distances
 from .homology.participation import Participation as Participation
 from .homology.participation import participation as participation
 from .homology.persistence import persistence as persistence
@@ -79,3 +87,4 @@ from .show.history import plot_history as plot_history
 from .show.plots import plot_barcode as plot_barcode
 from .show.plots import plot_betti_curves as plot_betti_curves
 from .show.plots import plot_diagram as plot_diagram
+from .show.trajectory import plot_trajectory as plot_trajectory

@@ -96,7 +96,7 @@ class Measurement:
             top: How many of the longest-lived; None for all.
             min_persistence: Only cavities that live longer than this, in ε; None for what was measured with.
             max_epsilon: Look no further than this scale; None for what was measured.
-            tight: Whether to shorten cycles, True within its class at birth, "bar" as far as may be; see `cavities`.
+            tight: Whether to shorten each cycle: True, within its class at birth; "bar", among all that share its bar.
             graph: Which of several graphs: a key of `graphs`.
 
         Returns:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, say
-from dnn_topology.settings import Nodes
+from dnn_topology.settings import Nodes, Rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,32 +22,6 @@ if TYPE_CHECKING:
     from dnn_topology.runs.run import Run
     from dnn_topology.runs.stopping import StoppingEpochs, TrainingWatch
     from dnn_topology.settings import Resources, RunMeasureSettings
-
-Quantity = Literal["midlife", "life", "density", "epsilon"]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Which epoch a training should end at.
-
-    Attributes:
-        quantity: What of H1 is looked at: its midlife, life, or the density or epsilon of its peak.
-        patience: Epochs without a good value before the stop (default: 3).
-        min_delta: Share of the lowest value so far by which it must fall; negative: by which it may rise (default:
-            -0.15).
-    """
-
-    quantity: Quantity = "midlife"
-    patience: int | None = None
-    min_delta: float | None = None
-
-    @property
-    def plain(self) -> StoppingRule:
-        """The rule as the library knows it."""
-        from dnn_topology.analysis.early_stopping import StoppingRule
-
-        given: dict[str, Any] = {name: value for name, value in vars(self).items() if value is not None}
-        return StoppingRule(**given)
 
 
 USUAL = Rule()
@@ -87,7 +61,7 @@ def early_stop(
         nodes: What a node is (default: as before, else unit).
         layers: Layers whose outputs are nodes (default: as before, else the network's own).
         metric: Of two signals (default: as before, else pearson).
-        out: Where results go (default: RUN/early_stopping).
+        out: Where results go, and measurements that RUN lacks (default: RUN/early_stopping).
     """
     from dnn_topology.analysis.early_stopping import how_sure
     from dnn_topology.runs.measuring import EpochsFailedError
@@ -104,6 +78,8 @@ def early_stop(
         raise DnnTopologyError(
             f"{run} has the weights of one epoch, and early stopping compares epochs: train with --save-every 1"
         )
+    if out is not None and looked_at.unfinished(epochs, draws=draws):
+        looked_at = replace(looked_at, place=out)
     failed = None
     try:
         tables = _measured(looked_at, epochs)
@@ -112,12 +88,13 @@ def early_stop(
         if len(epochs) < 2:
             raise
         tables = looked_at.quantities(epochs)
-    decision = rule.plain.decide(values_of(tables, rule.quantity))
+    stopping_rule = _plain(rule)
+    decision = stopping_rule.decide(values_of(tables, rule.quantity))
     _say_which(decision, there)
     sureness = None
     if draws:
         values = {draw: values_of(tables, rule.quantity, draw=draw) for draw in range(draws + 1)}
-        sureness = rule.plain.sureness({draw: values[draw] for draw in range(1, draws + 1)}, values=values[0])
+        sureness = stopping_rule.sureness({draw: values[draw] for draw in range(1, draws + 1)}, values=values[0])
         answer(how_sure(decision, sureness, draws))
     answer(*write_decision(decision, tables, looked_at, looked_at.folder if out is None else out, sureness=sureness))
     if failed:
@@ -134,7 +111,7 @@ def watch_of(
     save_every: int,
 ) -> TrainingWatch | None:
     """Return what the flags of a training ask for, or None."""
-    checked = rule.plain
+    checked = _plain(rule)
     if early_stop is None:
         return None
     from dnn_topology.runs.stopping import USUAL as WATCHED
@@ -193,3 +170,10 @@ def _say_which(decision: Decision, run: Run) -> None:
     stopped = "" if decision.stop_epoch is None else f", training stopped at epoch {decision.stop_epoch}"
     answer(f"epoch {decision.chosen_epoch}{stopped}: {decision.reason}")
     answer(f"its weights: {run.checkpoint(decision.chosen_epoch)}")
+
+
+def _plain(rule: Rule) -> StoppingRule:
+    """Return a rule as the library knows it."""
+    from dnn_topology.analysis.early_stopping import StoppingRule
+
+    return StoppingRule(**{name: value for name, value in vars(rule).items() if value is not None})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,6 +130,23 @@ def measure_epochs(
     if outcomes.failed:
         raise EpochsFailedError(outcomes.failed)
     return measurement
+
+
+def measured_on_the_spot(there: RunMeasurement, epochs: Sequence[int], say: Callable[[str], None]) -> Sequence[int]:
+    """Measure those of some epochs that have a checkpoint and no diagrams, and say which have neither.
+
+    Returns:
+        Those that have diagrams now; all if none has, for `load` to complain.
+    """
+    measured = {epoch for graph in there.graphs() for epoch in there.epochs(graph)}
+    trained = set() if there.is_original else set(there.run.epochs())
+    if now := sorted({*epochs} & trained - measured):
+        say(f"measured on the spot: epochs {listed(now)}, which have a checkpoint and had no diagrams")
+        measure_epochs(there.run, there.settings, now)
+    drawn = [epoch for epoch in epochs if epoch in measured | trained]
+    if drawn and (lost := sorted({*epochs} - {*drawn})):
+        say(f"left out: epochs {listed(lost)}, which have neither diagrams nor a checkpoint")
+    return drawn or epochs
 
 
 def snapshot_of(run: Run, settings: RunMeasureSettings, epoch: int) -> Snapshot:

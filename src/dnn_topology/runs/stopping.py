@@ -47,12 +47,14 @@ class StoppingEpochs(Work[int, pd.DataFrame]):
         settings: What is measured, up to H1.
         draws: Number of bootstrap draws of the inputs, besides the inputs themselves.
         resources: What it may use.
+        place: Where the quantities lie; None for the folder of the run.
     """
 
     run: Run
     settings: RunMeasureSettings
     draws: int = 0
     resources: Resources = Resources()  # noqa: RUF009  # frozen, and a constant
+    place: Path | None = None
 
     def __post_init__(self) -> None:
         if self.settings.graph_split != "train":
@@ -66,7 +68,8 @@ class StoppingEpochs(Work[int, pd.DataFrame]):
     @property
     def folder(self) -> Path:
         """Where the quantities lie."""
-        return stamps.home(self.run.folder, STEM, self.settings.results, results=RESULTS, defaults=USUAL.results)
+        place = self.place or self.run.folder
+        return stamps.home(place, STEM, self.settings.results, results=RESULTS, defaults=USUAL.results)
 
     def quantities(
         self,
@@ -97,9 +100,9 @@ class StoppingEpochs(Work[int, pd.DataFrame]):
             raise EpochsFailedError(outcomes.failed)
         return {epoch: tables[epoch].head(self.draws + 1) for epoch in epochs}
 
-    def unfinished(self, epochs: Sequence[int]) -> list[int]:
-        """Return the epochs whose quantities are still to be measured."""
-        ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, replace(self, draws=0))
+    def unfinished(self, epochs: Sequence[int], *, draws: int = 0) -> list[int]:
+        """Return the epochs whose quantities, of so many draws, are still to be measured."""
+        ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, replace(self, draws=draws))
         return [*ledger.outcomes(epochs).left]
 
     def name(self, epoch: int) -> str:

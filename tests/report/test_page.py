@@ -20,7 +20,7 @@ from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.report import open_measurements, write_report
 from dnn_topology.report.contents import spread
 from dnn_topology.runs.run import Run
-from dnn_topology.settings import PageSettings
+from dnn_topology.settings import TraceSettings
 
 
 class Elements(HTMLParser):
@@ -152,7 +152,9 @@ def test_a_run_whose_weights_are_gone_still_has_a_page_that_says_so(run_folder: 
 
 def test_voids_are_not_traced_where_only_loops_were_measured(run_folder: Path, tmp_path: Path) -> None:
     there = open_measurements([run_folder])
-    written = Elements(write_report(there, tmp_path / "page.html", page=PageSettings(dim=2, top=3)).read_text("utf-8"))
+    written = Elements(
+        write_report(there, tmp_path / "page.html", trace=TraceSettings(dim=2, top=3)).read_text("utf-8")
+    )
     assert "3 longest-lived loops" in written.text
 
 

@@ -16,7 +16,6 @@ from dnn_topology._checks import DnnTopologyError, check_at_least, nearest
 from dnn_topology.settings import (
     CompareSettings,
     DetectSettings,
-    PageSettings,
     PictureSettings,
     Resources,
     RunMeasureSettings,
@@ -93,7 +92,6 @@ _measure, MEASURE = as_flags(
 _trace, TRACE = as_flags(TraceSettings, FIRST)
 _compare, COMPARE = as_flags(CompareSettings, FIRST)
 _pictures, DRAW = as_flags(PictureSettings, PICTURES)
-_page, PAGE = as_flags(PageSettings, PICTURES)
 _resources, SHARED = as_flags(Resources, PLACES, threads=HIDDEN, isolated=HIDDEN)
 _detect, DETECT = as_flags(
     DetectSettings,
@@ -107,15 +105,13 @@ if TYPE_CHECKING:
     TrainFlags: TypeAlias = TrainSettings
     MeasureFlags: TypeAlias = RunMeasureSettings
     PictureFlags: TypeAlias = PictureSettings
-    PageFlags: TypeAlias = PageSettings
     TraceFlags: TypeAlias = TraceSettings
     CompareFlags: TypeAlias = CompareSettings
     DetectFlags: TypeAlias = DetectSettings
     ResourceFlags: TypeAlias = Resources
 else:
-    TrainFlags, MeasureFlags, PictureFlags = _train, _measure, _pictures
-    PageFlags, TraceFlags, CompareFlags = _page, _trace, _compare
-    DetectFlags, ResourceFlags = _detect, _resources
+    TrainFlags, MeasureFlags, PictureFlags, TraceFlags = _train, _measure, _pictures, _trace
+    CompareFlags, DetectFlags, ResourceFlags = _compare, _detect, _resources
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dnn_topology.homology.cavity import Cavity
     from dnn_topology.homology.diagrams import Diagrams
     from dnn_topology.runs.measurements import RunMeasurement
-    from dnn_topology.settings import PageSettings
+    from dnn_topology.settings import TraceSettings
 
 MOST_SHOWN, MOST_TRACED = 24, 12  # epochs on a page, and those whose cavities are traced
 MOST_EDGES = 12_000_000  # of all graphs traced for one page, which then takes about as long as measuring them
@@ -91,14 +91,14 @@ class Contents:
     Attributes:
         measurement: What was measured.
         key: What ids of its part of the page begin with.
-        page: What is traced.
+        trace: Which cavities are traced to their neurons.
         say: Called with what is being done.
         warnings: What the reader should know before believing anything; it grows as parts are made.
     """
 
     measurement: RunMeasurement
     key: str
-    page: PageSettings
+    trace: TraceSettings
     say: Callable[[str], None] = lambda _: None
     warnings: list[str] = field(default_factory=list)
 
@@ -111,7 +111,7 @@ class Contents:
         self.graph = graphs[0]
         self.unfiltered: dict[int, Diagrams] = self.measurement.load(graph=self.graph)
         self.counted = counting(self.unfiltered, self.measurement)
-        self.dim = min(self.page.dim, *(one.max_dim for one in self.counted.values()))
+        self.dim = min(self.trace.dim, *(one.max_dim for one in self.counted.values()))
         self.shown = spread(list(self.counted), MOST_SHOWN)
         self.table = epoch_table(self.counted)
         path = self.measurement.run.folder / HISTORY
@@ -160,7 +160,7 @@ class Contents:
         try:
             for epoch in spread(self.shown, most) if most else ():
                 self.say(f"tracing the {self.name} of epoch {epoch}")
-                traced[epoch] = trace(self.measurement, epoch, self.page)
+                traced[epoch] = trace(self.measurement, epoch, replace(self.trace, dim=self.dim))
         except DnnTopologyError as error:
             self.warnings.append(f"Cavities are not traced to neurons: {error}")
             return {}

@@ -6,7 +6,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from dnn_topology.homology.cavity import Cavities, Cavity
     from dnn_topology.recording.activations import Activations
     from dnn_topology.runs.measurements import RunMeasurement
-    from dnn_topology.settings import PageSettings
+    from dnn_topology.settings import TraceSettings
 
 SIDE = 28  # pixels of a thumbnail's longer side
+SHOWN = 3  # inputs beside each neuron
 LARGEST = 40  # pixels up to which an image is shown as it is
 
 
@@ -65,8 +66,13 @@ class Thumbnail:
     label: str
 
 
-def trace(measurement: RunMeasurement, epoch: int, page: PageSettings) -> Traced:
+def trace(measurement: RunMeasurement, epoch: int, chosen: TraceSettings) -> Traced:
     """Trace the longest-lived cavities of an epoch, in its first graph where it has several.
+
+    Args:
+        measurement: What was measured; it says which cavities live long enough to count.
+        epoch: The epoch.
+        chosen: Which of those are traced, and how.
 
     Raises:
         DnnTopologyError: The data or the checkpoint are not there any more, or not those that were measured.
@@ -75,15 +81,10 @@ def trace(measurement: RunMeasurement, epoch: int, page: PageSettings) -> Traced
     run.trained([epoch])
     snapshot = snapshot_of(run, settings, epoch)
     _, graph = next(iter(graphs_of(snapshot)))
-    of_epoch = cavities(
-        graph,
-        dim=page.dim,
-        top=page.top,
-        min_persistence=settings.min_persistence,
-        essential="drop" if settings.essential == "drop" else "count",
-        tight="bar",
-    )
-    exciting = exciting_inputs(snapshot.activations, graph, of_epoch, n=page.inputs) if of_epoch else {}
+    essential: Literal["drop", "count"] = "drop" if settings.essential == "drop" else "count"
+    counted = {**chosen.keywords, "min_persistence": settings.min_persistence}
+    of_epoch = cavities(graph, essential=essential, **counted)
+    exciting = exciting_inputs(snapshot.activations, graph, of_epoch, n=SHOWN) if of_epoch else {}
     return Traced(epoch, of_epoch, graph, snapshot.activations.layers, exciting)
 
 

@@ -17,9 +17,10 @@ from markupsafe import Markup
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.report.contents import Contents
+from dnn_topology.report.tracing import SHOWN
 from dnn_topology.runs.measurements import find_measurement
 from dnn_topology.runs.run import Run
-from dnn_topology.settings import Essential, PageSettings, RunMeasureSettings
+from dnn_topology.settings import Essential, RunMeasureSettings, TraceSettings
 from dnn_topology.show.svg import epoch_colours
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def write_report(
     measurements: Sequence[RunMeasurement],
     out: Path,
     *,
-    page: PageSettings | None = None,
+    trace: TraceSettings | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Path:
     """Write one page about what was measured of one run or several.
@@ -43,18 +44,22 @@ def write_report(
     Args:
         measurements: What was measured; each has its section, and several a table above them.
         out: The file.
-        page: What is traced; None for the usual.
+        trace: Which cavities are traced to their neurons; None for the usual. Which are so long-lived that they count
+            is said by each measurement.
         say: Called with what is being done.
 
     Returns:
         The path of the page.
 
     Raises:
-        DnnTopologyError: There is no measurement, one has no diagrams, or a file is damaged or cannot be written.
+        DnnTopologyError: There is no measurement, one has no diagrams, `trace` asks for another dimension than 1 or 2,
+            or a file is damaged or cannot be written.
     """
     if not measurements:
         raise DnnTopologyError("measurements must be at least one, found none: name the folder of a run")
-    chosen = page or PageSettings()
+    chosen = trace or TraceSettings()
+    if chosen.dim not in {1, 2}:
+        raise DnnTopologyError(f"dim must be 1 (loops) or 2 (voids), found {chosen.dim}: others are not traced")
     contents = [
         Contents(measurement, f"r{place}", chosen, say or (lambda _: None))
         for place, measurement in enumerate(measurements)
@@ -124,6 +129,7 @@ def html(contents: Sequence[Contents]) -> str:
             style=Markup(_file("page.css")),  # noqa: S704  # our own file
             script=Markup(script),  # noqa: S704  # our own file
             script_digest=digest,
+            shown_inputs=SHOWN,
             light=epoch_colours(most, dark=False),
             dark=epoch_colours(most, dark=True),
         )

@@ -19,7 +19,7 @@ from dnn_topology.settings.measuring import (
     SampleScale,
 )
 from dnn_topology.settings.original import Original
-from dnn_topology.settings.pictures import PageSettings, PictureSettings
+from dnn_topology.settings.pictures import PictureSettings
 from dnn_topology.settings.stopping import Rule
 from dnn_topology.settings.tracing import TraceSettings
 from dnn_topology.settings.training import TrainSettings, of_trials, usual_epochs
@@ -33,7 +33,6 @@ __all__ = [
     "MeasureSettings",
     "Nodes",
     "Original",
-    "PageSettings",
     "PictureSettings",
     "Resources",
     "Rule",

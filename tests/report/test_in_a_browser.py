@@ -80,6 +80,8 @@ def test_pointing_at_a_cavity_lights_its_loop_and_shows_its_neurons_and_their_in
     pointed = lit(tab, ".point")[0]  # another ring may lie above it
     assert pointed != "r0-e2-c1"
     assert lit(tab, ".loop") == [pointed]
+    style = "const s = getComputedStyle(document.querySelector('.point.on use')); return [s.fill, s.fillOpacity]"
+    assert tab.execute_script(style) == ["rgb(194, 24, 91)", "1"]
     (card,) = [each for each in tab.find_elements("css selector", ".card") if each.is_displayed()]
     assert card.get_attribute("id") == pointed
     assert "conv" in card.find_element("css selector", "code").text

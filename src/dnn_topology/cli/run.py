@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.cli import options as opt
+from dnn_topology.cli.report import page_beside
 from dnn_topology.cli.stopping import IN_TRAINING, EarlyStop, TrainingRuleFlags, leave, watch_of
 from dnn_topology.progress import answer, print_table, progress, say
 from dnn_topology.settings import Original, PictureSettings, RunMeasureSettings, TrainSettings, of_trials, usual_epochs
@@ -109,11 +110,8 @@ def run(
         train_with_progress(there, epochs=last, save_epochs=epochs, save_every=save_every, watch=watch)
         epochs = leave(watch, epochs) if watch else epochs
     if original.build_graph:
-        measurement = measure_and_write(there, measured, epochs, pictures, used, thresholds, verbose=verbose)
-        if not no_report:
-            from dnn_topology.report import REPORT, write_report
-
-            answer(write_report([measurement], measurement.folder / REPORT))
+        done = measure_and_write(there, measured, epochs, pictures, used, thresholds, verbose=verbose)
+        answer(*([] if no_report else [page_beside(done)]))
 
 
 def _several(given: Mapping[str, Any], trials: int) -> None:

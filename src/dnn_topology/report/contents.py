@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 MOST_SHOWN, MOST_TRACED = 24, 12  # epochs on a page, and those whose cavities are traced
 MOST_EDGES = 12_000_000  # of all graphs traced for one page, which then takes about as long as measuring them
-MOST_THUMBNAILS = 400
 MOST_LISTED = 12  # neurons of a cavity that are listed
 
 
@@ -192,13 +191,13 @@ class Contents:
 
     @cached_property
     def thumbnails(self) -> Mapping[int, Thumbnail]:
-        """Input → its picture: of the last epoch's and the longest-lived cavities' first, and no more than 400."""
+        """Input → its picture; those of the longest-lived cavities first, should they be too many."""
         if not self.traced:
             return {}
         cards = [one for part in reversed(self.epochs) for one in part.cards or ()]
         ordered = sorted(cards, key=lambda one: one.cavity.number)
         wanted = dict.fromkeys(place for one in ordered for _, places in one.listed for place in places)
-        return thumbnails(self.measurement, max(self.traced), sorted(list(wanted)[:MOST_THUMBNAILS]))
+        return thumbnails(self.measurement, max(self.traced), list(wanted))
 
     def history_pictures(self) -> list[str]:
         """Return accuracy and topology over the epochs."""

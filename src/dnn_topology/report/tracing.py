@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dnn_topology.settings import TraceSettings
 
 SIDE = 28  # pixels of a thumbnail's longer side
+MOST_BYTES = 600_000  # of all thumbnails of a run
 SHOWN = 3  # inputs beside each neuron
 LARGEST = 40  # pixels up to which an image is shown as it is
 
@@ -121,18 +122,21 @@ def thumbnails(measurement: RunMeasurement, epoch: int, places: Sequence[int]) -
     Args:
         measurement: What was measured.
         epoch: Any of its epochs: all look at the same inputs.
-        places: Which inputs.
+        places: Which inputs, the most important first: what makes the page too large is left out.
     """
     snapshot: Any = snapshot_of(measurement.run, measurement.settings, epoch)
     images, labels = snapshot.batches.dataset.tensors[:2]
-    if not places or images.ndim != 4 or images.shape[1] not in {1, 3} or min(images.shape[2:]) < 4:
+    if images.ndim != 4 or images.shape[1] not in {1, 3} or min(images.shape[2:]) < 4:
         return {}
-    data = measurement.run.load_data()
-    mean, std = data.normalisation or ((0.0,), (1.0,))
-    return {
-        place: _thumbnail(images[place].numpy(), mean, std, f"input {place}, label {int(labels[place])}")
-        for place in places
-    }
+    mean, std = measurement.run.load_data().normalisation or ((0.0,), (1.0,))
+    small: dict[int, Thumbnail] = {}
+    left = MOST_BYTES
+    for place in places:
+        small[place] = _thumbnail(images[place].numpy(), mean, std, f"input {place}, label {int(labels[place])}")
+        left -= len(small[place].uri)
+        if left < 0:
+            break
+    return small
 
 
 def _thumbnail(image: NDArray[Any], mean: Sequence[float], std: Sequence[float], label: str) -> Thumbnail:

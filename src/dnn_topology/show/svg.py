@@ -101,6 +101,8 @@ def svg_text(
         # The style of every element would be that of the whole page.
         if element.tag == f"{{{SVG}}}metadata" or element.find(f"{{{SVG}}}style") is not None:
             root.remove(element)
+    for path in root.findall(f".//{{{SVG}}}defs/{{{SVG}}}path"):
+        path.attrib.pop("style", None)  # every use of a marker says it too, and the page can change it there
     for element in root.iter():
         _adapt(element, prefix, attributes or {})
     root.attrib.pop("width")

@@ -33,6 +33,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
         max_samples: The first so many samples are used; None for all.
         seed: Of every random state that can be reached while inputs are drawn and the model runs.
         on_measure: Called with each measured epoch and its measurement, such as `to_tensorboard` gives.
+        log: Called with the numbers of each measured epoch and the epoch as the step, such as `wandb.log`.
         **options: The others of `measure`; `max_dim` is 1 and `max_epsilon` 0.4 unless given.
 
     Attributes:
@@ -69,6 +70,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
         max_samples: int | None = 1000,
         seed: int = 0,
         on_measure: Callable[[int, Measurement], None] | None = None,
+        log: Callable[..., Any] | None = None,
         **options: Any,
     ) -> None:
         self.rule = StoppingRule(quantity, patience, min_delta)
@@ -78,7 +80,9 @@ class TopologicalEarlyStopping(TopologyMonitor):
             raise DnnTopologyError("early stopping reads H1: leave max_dim at 1 or raise it")
         self._keep_weights = keep_weights
         self._readings: dict[int, dict[str, float]] = {}
-        super().__init__(batches, every=every, max_samples=max_samples, seed=seed, on_measure=on_measure, **options)
+        super().__init__(
+            batches, every=every, max_samples=max_samples, seed=seed, on_measure=on_measure, log=log, **options
+        )
 
     def __call__(self, model: nn.Module, epoch: int) -> Measurement | None:
         """Measure a model, if the epoch is one to measure, and decide anew; see `TopologyMonitor`.

@@ -40,6 +40,12 @@ def plot_early_stopping(
 
     Raises:
         DnnTopologyError: No epoch has a value.
+
+    Example:
+        >>> from dnn_topology.analysis.early_stopping import StoppingRule
+        >>> decision = StoppingRule(patience=2, min_delta=0).decide({0: 0.24, 1: 0.18, 2: 0.2, 3: 0.22})
+        >>> plot_early_stopping(decision).get_lines()[0].get_ydata().tolist()
+        [0.24, 0.18, 0.2, 0.22]
     """
     table = (decision.table if values is None else values).sort_values("epoch")
     if table["value"].isna().all():

@@ -58,9 +58,10 @@ def test_a_loop_is_drawn_through_its_neurons_with_the_edge_of_birth_dashed() -> 
     ax = dt.plot_cavity(loop, graph)
     (lines,) = [each for each in ax.collections if isinstance(each, LineCollection)]
     network = NetworkMap(TABLE, SHAPES, are_groups=False)
-    expected = [[network.centre(a), network.centre(b)] for a, b in loop.edges.tolist()]
-    np.testing.assert_allclose([path.vertices for path in lines.get_paths()], expected)
-    dashed = [style[1] is not None for style in lines.get_linestyles()]
+    expected = np.array([[network.centre(a), network.centre(b)] for a, b in loop.edges.tolist()])
+    drawn = np.array([np.asarray(path.vertices) for path in lines.get_paths()])
+    np.testing.assert_allclose(drawn, expected)
+    dashed = [style[1] is not None for style in lines.get_linestyle()]
     assert dashed == [edge == list(loop.birth_edge) for edge in loop.edges.tolist()]
     assert {"conv", "fc"} <= {text.get_text() for text in ax.texts}
 
@@ -114,8 +115,7 @@ def test_a_cavity_of_another_graph_is_refused() -> None:
 def test_participation_colours_every_unit_at_its_place() -> None:
     part = dt.participation(dt.functional_graph(recorded()))
     ax = dt.plot_participation(part)
-    tiles = [np.ma.filled(image.get_array(), np.nan) for image in ax.images]
-    painted = np.concatenate([tile.ravel() for tile in tiles])
+    painted = np.concatenate([np.ma.filled(np.ma.asarray(image.get_array()), np.nan).ravel() for image in ax.images])
     np.testing.assert_allclose(painted, part.neurons["life_H1"])
     with pytest.raises(dt.DnnTopologyError, match=r"dim must be one of \(1,\), found 2"):
         dt.plot_participation(part, dim=2)

@@ -173,7 +173,7 @@ def left_out(
         ),
         (f"Dimensions above H{settings.max_dim}", "not computed"),
     ]
-    if settings.metric == "pearson" and unfiltered.density is not None:
+    if settings.metric == "pearson" and settings.graph_type != "structural" and unfiltered.density is not None:
         share = float(unfiltered.density[-1, 1])
         rows.append(
             (

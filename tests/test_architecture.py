@@ -28,7 +28,7 @@ LAYERS = (
     ("show",),
     ("monitors", "work"),
     ("runs",),
-    ("trials",),
+    ("report", "trials"),
     ("cli",),
     ("__main__",),
 )
@@ -55,6 +55,7 @@ HOMES = {
     ),
     "torchvision": ("nets",),
     "matplotlib": ("show",),
+    "jinja2": ("report",),
     "cyclopts": ("cli",),
     "rich": ("progress",),
     "gudhi": ("homology.engines", "homology.distances"),

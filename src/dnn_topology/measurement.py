@@ -19,6 +19,7 @@ from dnn_topology._records import record_of
 from dnn_topology.homology.cavities import Tight, cavities
 from dnn_topology.homology.cavity import Cavities
 from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.homology.notebook import diagrams_html, table_html
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.homology.tables import WHOLE, described_graphs, named_rows
 from dnn_topology.settings import By, MeasureSettings
@@ -78,6 +79,10 @@ class Measurement:
         about = described_graphs(several or {"": self.diagrams}, edges=True)
         drawn = f"{len(self.draws)} draw{'s' * (len(self.draws) > 1)}, the first of " if self.draws else ""
         return f"{type(self).__name__}({drawn}{about}; max_epsilon={self.diagrams.max_epsilon:g})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the numbers, and the Betti curves, small."""
+        return table_html(self.table) + diagrams_html(self.diagrams)
 
     @property
     def table(self) -> pd.DataFrame:

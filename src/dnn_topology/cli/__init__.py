@@ -29,6 +29,7 @@ COMMANDS = {
     "train": "run:train",
     "topology": "run:topology",
     "visualise": "visualise:visualise",
+    "report": "report:report",
     "cavities": "lists:cavities",
     "nets": "lists:nets",
     "datasets": "lists:datasets",

@@ -14,6 +14,7 @@ import numpy as np
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.homology.notebook import table_html
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,6 +175,10 @@ class Cavities(Sequence[Cavity]):
             f"Cavities({len(self)} of {self.n_cavities} of H{self.dim} among {self.nodes_are}, "
             f"max_epsilon={self.max_epsilon:g})"
         )
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the table, with the layers in place of the way around."""
+        return table_html(self.to_frame().drop(columns=["simplices", "cycle"]))
 
     def __len__(self) -> int:
         """Return the number of cavities."""

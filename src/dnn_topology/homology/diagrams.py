@@ -16,6 +16,7 @@ from dnn_topology._checks import DnnTopologyError, check_max_epsilon, shown
 from dnn_topology.graphs.checks import check_count, check_scales
 from dnn_topology.homology.betti_curve import BettiCurve
 from dnn_topology.homology.filter_keywords import filter_keywords
+from dnn_topology.homology.notebook import diagrams_html
 from dnn_topology.homology.points import canonical_points, check_filter, density_table
 from dnn_topology.settings import MIN_PERSISTENCE, Essential
 
@@ -148,6 +149,10 @@ class Diagrams:
         )
 
     __hash__ = None  # type: ignore[assignment]  # arrays inside
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the Betti curves, small."""
+        return diagrams_html(self)
 
     def __repr__(self) -> str:
         """Return how many points each dimension has, and the filter that they went through."""

@@ -157,6 +157,13 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         "DataSet": (dt.DataSet, {one.name: getattr(digits, one.name) for one in fields(digits) if one.init}),
         "build_net": (dt.build_net, {"name": "mlp", "n_classes": 3, "shape": (1, 4, 4), "width": 1.0, "depth": 2}),
         "load_data": (dt.load_data, {"name": "digits", "data_subset": 0.5, "train_size": 0, "seed": 0}),
+        "compare": (
+            dt.compare,
+            {"groups": {"a": [diagrams, diagrams]}, "resamples": 99, "confidence": 0.9, "n_scales": 5, "seed": 0},
+        ),
+        "distance": (dt.distance, {"a": diagrams, "b": diagrams, "dim": 1, "metric": "bottleneck", "order": 1.0}),
+        "distances": (dt.distances, {"diagrams": {0: diagrams, 1: diagrams}, "dim": 1, "essential": "clip"}),
+        "plot_trajectory": (dt.plot_trajectory, {"runs": {0: diagrams, 1: diagrams}, "dim": 1, "metric": "bottleneck"}),
         "plot_barcode": (dt.plot_barcode, {"source": diagrams, "dim": 1}),
         "plot_betti_curves": (dt.plot_betti_curves, {"source": diagrams, "dim": 1, "smooth": False}),
         "plot_layers": (dt.plot_layers, {"measured": by_layer, "summary": "life", "dim": 1}),
@@ -181,6 +188,7 @@ ELSEWHERE = {
     *(
         "Attacked",
         "BettiCurve",
+        "Comparison",
         "FittedDetectors",
         "GapModel",
         "Measurement",

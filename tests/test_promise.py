@@ -17,12 +17,11 @@ from dnn_topology.analysis.early_stopping import StoppingRule
 from dnn_topology.analysis.gap import GapModel
 from dnn_topology.cli import main
 from dnn_topology.homology.bootstrap import resampled
-from dnn_topology.nets import data as data_sets
+from dnn_topology.nets import from_settings
 from dnn_topology.nets import train as trainings
 from dnn_topology.nets.data import DataSet, load_data
 from dnn_topology.nets.zoo import build_net
 from dnn_topology.recording.activations import Activations
-from dnn_topology.runs import run as runs
 from dnn_topology.runs.detecting import Detection
 from dnn_topology.runs.measuring import measure_epochs, snapshot_of
 from dnn_topology.runs.run import Run
@@ -68,7 +67,7 @@ def _poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     The one exception is the accuracy for the history, which is not computed.
     """
-    load, evaluate = data_sets.load_data, trainings.evaluate
+    load, evaluate = load_data, trainings.evaluate
 
     def poisoned(*names: Any, **options: Any) -> DataSet:
         whole = load(*names, **options)
@@ -77,17 +76,17 @@ def _poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def of_history(model: torch.nn.Module, part: Any, **options: Any) -> tuple[float, float]:
         return (float("nan"), float("nan")) if isinstance(part, Poison) else evaluate(model, part, **options)
 
-    monkeypatch.setattr(data_sets, "load_data", poisoned)
+    monkeypatch.setattr(from_settings, "load_data", poisoned)
     monkeypatch.setattr(trainings, "evaluate", of_history)
-    runs._load_data.cache_clear()
+    from_settings.data_of.cache_clear()
     yield
-    runs._load_data.cache_clear()
+    from_settings.data_of.cache_clear()
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run that was trained on whole data."""
-    runs._load_data.cache_clear()
+    from_settings.data_of.cache_clear()
     run = Run.named(TRAINING, tmp_path_factory.mktemp("run"))
     run_training(run, epochs=EPOCHS)
     return run
@@ -189,10 +188,10 @@ def test_fitting_detectors_reads_no_test_data(trained: Run, tmp_path: Path) -> N
     net = trained.load_net(data, trained.checkpoint(EPOCHS))
     settings = DetectSettings(n_inputs=20, n_fit=40, batch_sizes=(10,), detectors=tuple(NAMES))
     detection = Detection(net, data, settings, tmp_path / "detection", about={})
-    assert {*detection.detectors.detectors} == {*NAMES}
-    assert [*detection.detectors.batch_detectors] == [10]
+    assert {*detection.experiment.detectors.detectors} == {*NAMES}
+    assert [*detection.experiment.detectors.batch_detectors] == [10]
     with pytest.raises(TestDataReadError):
-        detection.judged  # noqa: B018  # which are test images by intention
+        detection.experiment.judged  # noqa: B018  # which are test images by intention
 
 
 def cell_result() -> CellResult:

@@ -25,6 +25,7 @@ from dnn_topology.runs.results import counting, interval_table
 from dnn_topology.runs.run import Run
 from dnn_topology.runs.training import run_training
 from dnn_topology.settings import Resources, RunMeasureSettings, TrainSettings
+from dnn_topology.work.reports import Reports
 
 TRAINING = TrainSettings(net="lenet_300_100", dataset="digits", lr=0.05, data_subset=0.2)
 SETTINGS = RunMeasureSettings(n_inputs=100, max_dim=1)
@@ -221,7 +222,7 @@ def test_a_damaged_or_lost_file_is_seen_and_made_again_as_it_was(finished: Run, 
             change(path)
             said: list[str] = []
             run_training(made, epochs=2, say=said.append)
-            measure_epochs(made, SETTINGS, [0, 1, 2], resources=Resources(threads=1), say=said.append)
+            measure_epochs(made, SETTINGS, [0, 1, 2], resources=Resources(threads=1), reports=Reports(say=said.append))
             assert results(tmp_path) == whole, path
             if path.suffix == ".pt":
                 assert path.read_bytes() == content

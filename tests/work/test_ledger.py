@@ -16,6 +16,7 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.settings import Resources
 from dnn_topology.work.isolate import Failure
 from dnn_topology.work.ledger import Ledger, Manifest, Outcomes, Work
+from dnn_topology.work.reports import Reports
 
 TASKS = ["a", "b", "c"]
 ISOLATED = Resources(isolated=True)
@@ -105,7 +106,7 @@ DAMAGES = [cut, change, empty, Path.unlink]
 def test_what_is_finished_is_handed_over_and_not_done_again(folder: Path) -> None:
     work, ledger = shouts(folder)
     handed: dict[str, str] = {}
-    outcomes = ledger.finish(TASKS, on_result=lambda task, result: handed.update({task: result}))
+    outcomes = ledger.finish(TASKS, reports=Reports(lambda task, result: handed.update({task: result})))
     assert work.done == []
     assert handed == {task: f"whole {task}" for task in TASKS}
     assert outcomes == Outcomes(finished=tuple(TASKS))
@@ -126,7 +127,7 @@ def test_a_file_that_is_no_longer_as_it_was_is_seen_said_and_made_again(
     damage(work.files("b")[place])
     assert ledger.outcomes(TASKS) == Outcomes(finished=("a", "c"), left=("b",), damaged=("b",))
     said: list[str] = []
-    ledger.finish(TASKS, say=said.append)
+    ledger.finish(TASKS, reports=Reports(say=said.append))
     assert said == [f"not as they were written, so done again: task-b in {work.folder}"]
     assert work.done == ["b"]
     assert again(folder) == []
@@ -186,7 +187,7 @@ def test_whole_files_that_do_not_hold_enough_are_made_again_and_are_not_called_d
     work, ledger = shouts(folder, enough=False)
     assert ledger.outcomes(TASKS) == Outcomes(left=tuple(TASKS))
     said: list[str] = []
-    ledger.finish(TASKS, say=said.append)
+    ledger.finish(TASKS, reports=Reports(say=said.append))
     assert work.done == TASKS
     assert not said
 
@@ -194,7 +195,7 @@ def test_whole_files_that_do_not_hold_enough_are_made_again_and_are_not_called_d
 def test_a_failure_in_another_process_is_noted_with_its_reason_and_the_others_are_finished(tmp_path: Path) -> None:
     _, ledger = shouts(tmp_path, refused=["b"])
     told: list[tuple[str, Failure]] = []
-    outcomes = ledger.finish(TASKS, ISOLATED, on_failure=lambda task, why: told.append((task, why)))
+    outcomes = ledger.finish(TASKS, ISOLATED, reports=Reports(on_failure=lambda task, why: told.append((task, why))))
     why = Failure("refused", "no b today")
     assert outcomes == Outcomes(finished=("a", "c"), failed={"b": why})
     assert told == [("b", why)]
@@ -271,7 +272,7 @@ def test_what_another_finishes_meanwhile_is_finished(tmp_path: Path) -> None:
         if task == "a":
             other.finish(["c"])
 
-    ledger.finish(TASKS[:2], on_result=meanwhile)
+    ledger.finish(TASKS[:2], reports=Reports(meanwhile))
     assert ledger.outcomes(TASKS).finished == tuple(TASKS)
     assert work.done == ["a", "b"]
     assert again(tmp_path) == []

@@ -59,6 +59,12 @@ def stopping_quantities(diagrams: Diagrams) -> dict[str, float]:
     return {quantity: float(loops[column]) for quantity, column in OF_LOOPS.items()}
 
 
+def described_quantities(table: pd.DataFrame) -> str:
+    """Return the quantities of an epoch, the first row of a table of its draws, as text."""
+    first = table.iloc[0]
+    return ", ".join(f"{name} {first[name]:.4g}" for name in QUANTITIES)
+
+
 @dataclass(frozen=True, eq=False)
 class Decision:
     """What a rule makes of the epochs so far.

@@ -63,7 +63,8 @@ def detect(
     detection.check_possible()
     missing = detection.missing
     if missing:
-        say(f"{len(missing)} attacks on {len(detection.judged[0])} test images: about {_long(detection.estimate())}")
+        n_judged, time = len(detection.experiment.judged[0]), _long(detection.estimate())
+        say(f"{len(missing)} attacks on {n_judged} test images: about {time}")
     total = len(asked.all_attacks)
     with progress("detect", total=total, done=total - len(missing)) as step:
         results = detection.run(step)

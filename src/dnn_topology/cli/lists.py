@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -52,26 +52,15 @@ def layers(
         layers: Only these, by name or glob.
         binarize_labels: Of a network that tells one class from the rest: that class.
     """
-    import pandas as pd
-
-    from dnn_topology.recording.layers import default_layers
-    from dnn_topology.recording.listing import EVERYTHING, list_layers
+    from dnn_topology.recording.listing import EVERYTHING, described_layers
     from dnn_topology.runs.run import Run
 
     training = TrainSettings(net=named.net, dataset=named.dataset, binarize_labels=binarize_labels)
     run = Run.named(training, named.save_path, data_dir=machine.data_dir)
     data = run.load_data()
-    model = run.build_net(data) if checkpoint is None else run.load_net(data, checkpoint)
-    taken = {nodes: set(default_layers(model, nodes)) for nodes in ("unit", "channel")}
-    rows = []
+    model = run.load_net(data, checkpoint)
     wanted = [EVERYTHING] if layers is None else layers
-    for row in list_layers(model, data.train[[0, 1]][0], layers=wanted).to_dict("records"):
-        default = ", ".join(nodes for nodes, names in taken.items() if str(row["layer"]).split("@")[0] in names)
-        shape = "×".join(map(str, cast("tuple[int, ...]", row["shape"]))) or "1"
-        counts = (str(row[nodes]) for nodes in ("unit", "channel", "feature") if nodes in row)
-        rows.append((str(row["layer"]), str(row["kind"]), shape, *counts, default))
-    counted = ("units", "channels", "features")[: len(rows[0]) - 4] if rows else ()
-    print_table(pd.DataFrame(rows, columns=["layer", "what it is", "output", *counted, "taken by default as"]))
+    print_table(described_layers(model, data.train[[0, 1]][0], layers=wanted))
 
 
 def engines() -> None:

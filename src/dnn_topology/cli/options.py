@@ -167,19 +167,10 @@ class Machine:
     @property
     def place(self) -> str:
         """A device that exists, "auto" being the GPU where there is one."""
-        import torch
-
-        from dnn_topology.work.workers import use_threads
+        from dnn_topology.work.workers import device_named, use_threads
 
         use_threads(self.nproc)
-        if self.device == "auto":
-            return "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            torch.empty(0, device=self.device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise DnnTopologyError(f"device={self.device} cannot be used here ({reason}): use device=cpu") from error
-        return self.device
+        return device_named(self.device)
 
 
 NamedFlags = Annotated[Named, Parameter(name="*", group=WHAT)]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -17,13 +18,11 @@ from dnn_topology.settings import PictureSettings, RunMeasureSettings, TrainSett
 from dnn_topology.store import digest_of
 
 if TYPE_CHECKING:
-    from dnn_topology.homology.diagrams import Diagrams
     from dnn_topology.nets.train import TrainingState
     from dnn_topology.runs.measurements import RunMeasurement
     from dnn_topology.runs.run import Run
     from dnn_topology.runs.stopping import TrainingWatch
     from dnn_topology.settings import Resources
-    from dnn_topology.work.isolate import Failure
 
 DEMO_EPOCHS = (0, 1, 2, 5, 10, 20, 30)
 Epochs = Annotated[int, Parameter(alias="--epochs", group=opt.FIRST)]
@@ -32,6 +31,25 @@ Seed = Annotated[int | None, Parameter(group=opt.TRAINING)]
 Thresholds = Annotated[tuple[float, ...], Parameter(group=opt.PICTURES)]
 Verbose = Annotated[bool, Parameter(group=opt.PLACES)]
 Theirs = Parameter(group=opt.ORIGINAL)
+
+
+@dataclass(frozen=True)
+class Original:
+    """Flags of the original that say what else to do, or nothing.
+
+    Attributes:
+        train: 1: train; 0: use the checkpoints there.
+        build_graph: 1: measure topology; 0: only train.
+        resume: Go on from what is there; always so.
+        kl: Read by no program of the original.
+        scale: Read by no program of the original.
+    """
+
+    train: Literal[0, 1] | None = None
+    build_graph: Literal[0, 1] = 1
+    resume: bool = True
+    kl: int = 0
+    scale: str = "linear"
 
 
 def run(
@@ -52,11 +70,7 @@ def run(
     resources: opt.ResourceFlags = opt.SHARED,
     machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
     verbose: Verbose = False,
-    train: Annotated[Literal[0, 1] | None, Theirs] = None,
-    build_graph: Annotated[Literal[0, 1], Theirs] = 1,
-    resume: Annotated[bool, Theirs] = True,
-    kl: Annotated[int, Theirs] = 0,
-    scale: Annotated[str, Theirs] = "linear",
+    original: Annotated[Original, Parameter(name="*", group=opt.ORIGINAL)] = Original(),  # frozen
 ) -> None:
     """Train a network, measure the topology of several epochs, and leave tables and pictures.
 
@@ -76,24 +90,18 @@ def run(
             share T of all pairs) to betti_numbers.csv. METIS joins what is above the first T.
         save_path: Where results go.
         verbose: Say how each epoch was computed.
-        train: 1: train; 0: use the checkpoints there.
-        build_graph: 1: measure topology; 0: only train.
-        resume: Go on from what is there; always so.
-        kl: Read by no program of the original.
-        scale: Read by no program of the original.
     """
-    del resume, kl, scale
-    if no_train and train is not None:
-        theirs = "trains" if train else "measures the checkpoints of a training that is there"
+    if no_train and original.train is not None:
+        theirs = "trains" if original.train else "measures the checkpoints of a training that is there"
         raise DnnTopologyError(
-            f"--train {train} {theirs}, and --no-train measures a network as it is: give one of the two"
+            f"--train {original.train} {theirs}, and --no-train measures a network as it is: give one of the two"
         )
     last = 0 if no_train else n_epochs_train
     used = machine.using(resources)
     measured = opt.plain(settings).with_thresholds(thresholds, filtration=pictures.filtration)
     epochs = sorted({0, *(epochs_test if epochs_test is not None else _usual_epochs(last))})
     check_epochs(epochs)
-    if train == 0:
+    if original.train == 0:
         if early_stop is not None:
             raise DnnTopologyError(
                 "--early-stop stops a training and --train 0 has none: see `dnn-topology early-stop`"
@@ -109,7 +117,7 @@ def run(
         watch = watch_of(there, early_stop, opt.plain(rule), measured, used, save_every=save_every)
         train_with_progress(there, epochs=last, save_epochs=epochs, save_every=save_every, watch=watch)
         epochs = leave(watch, epochs) if watch else epochs
-    if build_graph:
+    if original.build_graph:
         measure_and_write(there, measured, epochs, pictures, used, thresholds, verbose=verbose)
 
 
@@ -286,22 +294,17 @@ def measure_and_write(
     all_drawn: bool = False,
 ) -> RunMeasurement:
     """Measure epochs, write the table and the pictures of all that is measured, and say where they are."""
+    from dnn_topology.homology.tables import described_graphs
     from dnn_topology.runs.measurements import RunMeasurement
     from dnn_topology.runs.measuring import EpochsFailedError, measure_epochs
     from dnn_topology.runs.results import write_results
+    from dnn_topology.work.reports import reported
 
     failed = None
-    with progress("topology", total=len(epochs)) as step:
-
-        def told(epoch: int, diagrams: Mapping[str, Diagrams]) -> None:
-            step(f"epoch {epoch}: {_described(list(diagrams.values()), verbose=verbose)}")
-
-        def failure(epoch: int, why: Failure) -> None:
-            step(f"epoch {epoch} failed: {why.reason.strip().splitlines()[-1]}")
-
+    described = partial(described_graphs, verbose=verbose)
+    with reported("topology", len(epochs), title="epoch {}".format, described=described) as reports:
         try:
-            reports: dict[str, Any] = {"on_epoch": told, "on_failure": failure, "say": say}
-            measurement = measure_epochs(run, settings, epochs, resources=resources, **reports)
+            measurement = measure_epochs(run, settings, epochs, resources=resources, reports=reports)
         except EpochsFailedError as error:
             measurement, failed = RunMeasurement.of(run, settings), error
             if not any(measurement.epochs(graph) for graph in measurement.graphs()):
@@ -311,16 +314,6 @@ def measure_and_write(
     if failed:
         raise failed
     return measurement
-
-
-def _described(diagrams: Sequence[Diagrams], *, verbose: bool) -> str:
-    """Return how many nodes and cavities an epoch has, and how that was computed."""
-    dims = range(diagrams[0].max_dim + 1)
-    counts = ", ".join(f"{sum(len(one[dim]) for one in diagrams)} in H{dim}" for dim in dims)
-    among = f" in {len(diagrams)} graphs" if len(diagrams) > 1 else ""
-    plans = dict.fromkeys(str(one.provenance["plan"]) for one in diagrams if "plan" in one.provenance)
-    how = f" ({'; '.join(plans)})" if verbose and plans else ""
-    return f"{sum(one.n_nodes or 0 for one in diagrams)} nodes{among}, cavities: {counts}{how}"
 
 
 def _usual_epochs(last: int) -> list[int]:

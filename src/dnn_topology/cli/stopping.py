@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
-from dnn_topology.progress import answer, progress, say
+from dnn_topology.progress import answer, say
 from dnn_topology.settings import Nodes
 
 if TYPE_CHECKING:
@@ -168,9 +168,9 @@ def leave(watch: TrainingWatch, wanted: Sequence[int]) -> list[int]:
 
 def _measured(looked_at: StoppingEpochs, epochs: list[int]) -> dict[int, pd.DataFrame]:
     """Measure epochs and say how long that takes and how far it is."""
-    from dnn_topology.analysis.early_stopping import QUANTITIES
+    from dnn_topology.analysis.early_stopping import described_quantities
     from dnn_topology.homology.engines.estimate import duration
-    from dnn_topology.work.isolate import Failure
+    from dnn_topology.work.reports import reported
 
     missing = looked_at.unfinished(epochs)
     if missing:
@@ -181,16 +181,8 @@ def _measured(looked_at: StoppingEpochs, epochs: list[int]) -> dict[int, pd.Data
         again = f" and {looked_at.draws} draws of them" if looked_at.draws else ""
         inputs = f"{looked_at.settings.n_inputs} training inputs{again}"
         say(f"measuring {len(missing)} epochs on {inputs}: at most about {duration(seconds)}")
-    with progress("early stopping", total=len(epochs)) as step:
-
-        def told(epoch: int, table: pd.DataFrame) -> None:
-            first = table.iloc[0]
-            step(f"epoch {epoch}: " + ", ".join(f"{name} {first[name]:.4g}" for name in QUANTITIES))
-
-        def failure(epoch: int, why: Failure) -> None:
-            step(f"epoch {epoch} failed: {why.reason.strip().splitlines()[-1]}")
-
-        return looked_at.quantities(epochs, on_epoch=told, on_failure=failure, say=say)
+    with reported("early stopping", len(epochs), title="epoch {}".format, described=described_quantities) as reports:
+        return looked_at.quantities(epochs, reports=reports)
 
 
 def _say_which(decision: Decision, run: Run) -> None:

@@ -74,16 +74,7 @@ def visualise(
         curves = epoch_labels(loaded if pictures.as_original else counted)
         lines = epoch_lines(epoch_table(counted), dim=k)
         ax = plot_betti_curves(curves, **drawn)
-        suffix = "".join(
-            f"_{name}"
-            for name, drawn_so in (
-                ("density", pictures.filtration == "density"),
-                ("smooth", pictures.smooth),
-                ("as_original", pictures.as_original),
-            )
-            if drawn_so
-        )
-        paths = save_figure(ax, folder / graph / f"betti_curves_H{k}{suffix}", formats=formats)
+        paths = save_figure(ax, folder / graph / f"betti_curves_H{k}{pictures.suffix}", formats=formats)
         answer(f"{graph}{', ' if graph else ''}{lines}", *paths)
         if show and not show_window(partial(plot_betti_curves, curves, **drawn)):
             say("there is no screen here; the picture is in the files above")

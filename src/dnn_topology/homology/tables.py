@@ -94,3 +94,19 @@ def _named(table: pd.DataFrame, epoch: int, graph: str) -> pd.DataFrame:
     table = named_rows(table, graph)
     table.insert(0, "epoch", epoch)
     return table
+
+
+def described_graphs(diagrams: Mapping[str, Diagrams], *, verbose: bool = False) -> str:
+    """Return how many nodes and cavities the graphs of an epoch have, and how that was computed if it is asked for.
+
+    Example:
+        >>> from dnn_topology.homology.diagrams import Diagrams
+        >>> described_graphs({"": Diagrams([[(0, 0.1), (0, 0.3)], [(0.1, 0.2)]], max_epsilon=0.4, n_nodes=2)})
+        '2 nodes, cavities: 2 in H0, 1 in H1'
+    """
+    graphs = [*diagrams.values()]
+    counts = ", ".join(f"{sum(len(one[dim]) for one in graphs)} in H{dim}" for dim in range(graphs[0].max_dim + 1))
+    among = f" in {len(graphs)} graphs" if len(graphs) > 1 else ""
+    plans = dict.fromkeys(str(one.provenance["plan"]) for one in graphs if "plan" in one.provenance)
+    how = f" ({'; '.join(plans)})" if verbose and plans else ""
+    return f"{sum(one.n_nodes or 0 for one in graphs)} nodes{among}, cavities: {counts}{how}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,6 +122,24 @@ def record(
         >>> acts.neurons["layer"].tolist()
         ['1', '1', '1', 'output', 'output']
     """
+    _check_options(nodes, max_samples, seed, out)
+    names = None if layers is None else check_names(layers)
+    parts: list[NDArray[np.float32]] = []
+    rows = contextlib.nullcontext(parts.append) if out is None else store.growing_array(Path(out))
+    with rows as keep:
+        neurons, table, n_samples = _recorded(
+            unwrapped(model), as_batches(batches), names, nodes, keep, max_samples, seed, device
+        )
+    values = _stacked(parts, n_samples) if out is None else np.load(out, mmap_mode="r")
+    return Activations(values, neurons, table)
+
+
+def _check_options(nodes: object, max_samples: object, seed: int, out: object) -> None:
+    """Check the options of `record`.
+
+    Raises:
+        DnnTopologyError: One is of a wrong type or out of range.
+    """
     if not isinstance(nodes, str):
         raise DnnTopologyError(f"nodes must be one of {', '.join(NODES)}, found {nodes!r}")
     check_choice("nodes", nodes, NODES)
@@ -130,17 +148,32 @@ def record(
     check_seed(seed)
     if out is not None and not isinstance(out, (str, Path)):
         raise DnnTopologyError(f"out must be a path of a .npy file, found {type(out).__name__}")
-    model = unwrapped(model)
-    names = None if layers is None else check_names(layers)
-    batches = as_batches(batches)
+
+
+def _recorded(
+    model: nn.Module,
+    batches: Iterable[Any],
+    names: Sequence[str] | None,
+    nodes: Nodes,
+    keep: Callable[[NDArray[np.float32]], object],
+    max_samples: int | None,
+    seed: int,
+    device: torch.device | str | None,
+) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """Run a model over batches and hand over the signals of each.
+
+    Returns:
+        The tables of neurons and of layers, and the number of samples.
+
+    Raises:
+        DnnTopologyError: As for `record`.
+    """
     tape = Tape(nodes, by_default=names is None and declared_layers(model, nodes) is None)
     chosen: dict[str, Layer] = {}
-    chunks: list[NDArray[np.float32]] = []
     widths: dict[str, int] = {}
     n_samples = 0
-    rows = contextlib.nullcontext(chunks.append) if out is None else store.growing_array(Path(out))
     listening = contextlib.ExitStack()
-    with borrowed(model, device) as (home, dtype), seeded(seed, (batches, model), home), listening, rows as keep:
+    with borrowed(model, device) as (home, dtype), seeded(seed, (batches, model), home), listening:
         for batch in batches:
             args, kwargs = forward_arguments(batch, home, dtype, model)
             size = batch_size(args, kwargs)
@@ -165,8 +198,7 @@ def record(
     if not n_samples:
         raise DnnTopologyError("there is no input to record: `batches` is empty")
     _report_idle([name for name in chosen if name not in tape.called])
-    values = _stacked(chunks, n_samples) if out is None else np.load(out, mmap_mode="r")
-    return Activations(values, _neuron_table(widths), _layer_table(widths, tape))
+    return _neuron_table(widths), _layer_table(widths, tape), n_samples
 
 
 def _chosen(model: nn.Module, names: Sequence[str] | None, nodes: Nodes, calls: Probe) -> dict[str, Layer]:

@@ -66,6 +66,26 @@ def list_layers(model: nn.Module, inputs: Any, *, layers: Sequence[str] = (EVERY
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def described_layers(model: nn.Module, inputs: Any, *, layers: Sequence[str] = (EVERYTHING,)) -> pd.DataFrame:
+    """Return `list_layers` as a table to be read: shapes as text, and for which nodes a layer is taken by default.
+
+    Args:
+        model: Any module.
+        inputs: One batch.
+        layers: Names and globs.
+
+    Raises:
+        DnnTopologyError: A name means nothing in the model.
+    """
+    table = list_layers(model, inputs, layers=layers)
+    names = table["layer"].str.split("@").str[0]
+    taken = {nodes: names.isin(default_layers(model, nodes)) for nodes in ("unit", "channel")}
+    by_default = [", ".join(nodes for nodes in taken if taken[nodes][row]) for row in table.index]
+    shapes = ["×".join(map(str, shape)) or "1" for shape in table["shape"]]
+    columns = {"kind": "what it is", "shape": "output", "unit": "units", "channel": "channels", "feature": "features"}
+    return table.assign(shape=shapes).rename(columns=columns).assign(**{"taken by default as": by_default})
+
+
 def default_names(model: nn.Module, nodes: str, calls: Probe) -> list[str]:
     """Return the layers that `record` takes by default in a model of which it is known what it calls.
 

@@ -9,33 +9,27 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.adversarial.detection import DEFAULT, FittedDetectors, fit_detectors
-from dnn_topology.analysis.adversarial.judging import check_names, expected_seconds, rightly_judged
+from dnn_topology.analysis.adversarial.experiment import Arrays, Experiment
 from dnn_topology.analysis.adversarial.results import Attack, DetectResults
 from dnn_topology.analysis.adversarial.score_files import check_score_arrays
 from dnn_topology.settings import DetectSettings
 from dnn_topology.work import stamps
 from dnn_topology.work.ledger import Ledger, Work
+from dnn_topology.work.reports import Reports
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
-    from numpy.typing import NDArray
     from torch import nn
 
     from dnn_topology.nets.data import DataSet
 
-Arrays = Mapping[str, "NDArray[Any]"]
 CLEAN: Attack = ("clean", None)
-TRIED = 8  # inputs that are timed for the estimate
+TELLING = ("batch_sizes", "n_inputs", "n_fit", "noise", "seed", "layers")  # every attack has a file: more may come
 
 
 class Detection(Work[Attack, Arrays]):
@@ -61,43 +55,17 @@ class Detection(Work[Attack, Arrays]):
         about: Mapping[str, Any],
         device: str = "cpu",
     ) -> None:
-        check_names(settings.attacks, settings.detectors or ())
-        self.net, self.data, self.settings, self.device = net.to(device), data, settings, device
-        self.names = DEFAULT if settings.detectors is None else tuple(dict.fromkeys(settings.detectors))
-        of_all = {
-            name: getattr(settings, name) for name in ("batch_sizes", "n_inputs", "n_fit", "noise", "seed", "layers")
-        }
-        self._stamp = {**about, "detectors": self.names, **of_all}  # every attack has a file, so that more may come
-        self.folder = stamps.home(folder.parent, folder.name, self._stamp, results="*.npz", defaults=self._stamp)
-
-    @cached_property
-    def detectors(self) -> FittedDetectors:
-        """The fitted detectors."""
         from dnn_topology.nets.data import sample
 
-        settings = self.settings
-        return fit_detectors(
-            self.net,
-            sample(self.data.train, settings.n_fit, seed=settings.seed).tensors[0],
-            detectors=self.names,
-            batch_sizes=[size for size in settings.batch_sizes if size],
-            noise=settings.noise,
-            data=self.data,
-            layers=settings.layers,
-            seed=settings.seed,
-            device=self.device,
-        )
-
-    @cached_property
-    def judged(self) -> tuple[NDArray[np.intp], torch.Tensor, torch.Tensor]:
-        """Places, images and labels of the test inputs that are judged: the net is right about each.
-
-        Raises:
-            DnnTopologyError: There are too few of them.
-        """
-        settings = self.settings
-        at_least = max(2, *settings.batch_sizes, 2)
-        return rightly_judged(self.net, self.data.test, settings.n_inputs, seed=settings.seed, at_least=at_least)
+        fitted_on = sample(data.train, settings.n_fit, seed=settings.seed).tensors[0]
+        self.experiment = Experiment(net, fitted_on, data.test, settings, data=data, device=device)
+        self.settings = settings
+        self._stamp = {
+            **about,
+            "detectors": self.experiment.names,
+            **{name: getattr(settings, name) for name in TELLING},
+        }
+        self.folder = stamps.home(folder.parent, folder.name, self._stamp, results="*.npz", defaults=self._stamp)
 
     @property
     def missing(self) -> list[Attack]:
@@ -107,13 +75,7 @@ class Detection(Work[Attack, Arrays]):
 
     def estimate(self) -> float:
         """Return roughly how many seconds the missing attacks will take, from a few inputs."""
-        settings, attacks = self.settings, self.missing
-        if not attacks:
-            return 0.0
-        n_judged = len(self.judged[0]) * (1 + 2 * len(attacks))
-        few = self.judged[1][:TRIED]
-        options = {"layers": settings.layers, "device": self.device}
-        return expected_seconds(self.net, few, self.names, n_fit=settings.n_fit, n_judged=n_judged, **options)
+        return self.experiment.estimate(self.missing)
 
     def run(self, say: Callable[[str], None] = lambda _: None) -> DetectResults:
         """Make the attacks that are missing and return everything.
@@ -136,7 +98,7 @@ class Detection(Work[Attack, Arrays]):
         self.check_possible()
         stamps.claim(self.folder, self._stamp, results="*.npz", defaults=self._stamp)
         ledger: Ledger[Attack, Arrays] = Ledger(self.folder, self)
-        ledger.finish(attacks, on_result=take, say=say)
+        ledger.finish(attacks, reports=Reports(take, say=say))
         return DetectResults(everything[CLEAN], {attack: everything[attack] for attack in attacks[1:]})
 
     def check_possible(self) -> None:
@@ -158,7 +120,7 @@ class Detection(Work[Attack, Arrays]):
 
     def do(self, attack: Attack) -> Arrays:
         """Make one attack and judge what it gives, or judge the clean inputs."""
-        return self._judged_clean() if attack == CLEAN else self._attacked(attack)
+        return self.experiment.clean() if attack == CLEAN else self.experiment.attacked(attack)
 
     def keep(self, attack: Attack, result: Arrays) -> None:
         """Write the scores of an attack."""
@@ -172,9 +134,9 @@ class Detection(Work[Attack, Arrays]):
         """
         (path,) = self.files(attack)
         arrays = store.read_arrays(path)
-        sizes = [size for size in self.settings.batch_sizes if size]
+        names, sizes = self.experiment.names, self.experiment.batch_sizes
         try:
-            check_score_arrays(arrays, clean=attack == CLEAN, detectors=self.names, batch_sizes=sizes)
+            check_score_arrays(arrays, clean=attack == CLEAN, detectors=names, batch_sizes=sizes)
         except DnnTopologyError as error:
             raise DnnTopologyError(f"{path} is damaged: {error}; {store.AGAIN}") from error
         return arrays
@@ -186,46 +148,7 @@ class Detection(Work[Attack, Arrays]):
             images: (n, channels, height, width), as the network takes them.
             path: Of the table.
         """
-        seen = self.detectors.observe(images)
-        scores = {name: one.score(seen) for name, one in self.detectors.detectors.items()}
-        store.write_table(path, pd.DataFrame({"place": range(len(seen)), "predicted": seen.predicted, **scores}))
-
-    def _judged_clean(self) -> Arrays:
-        """Return the scores of the clean inputs."""
-        places, images, labels = self.judged
-        about = {"place": places, "label": labels.numpy()}
-        curves = {f"scales/{size}": one.scales for size, one in self.detectors.batch_detectors.items()}
-        usual = {f"usual/{size}": one.mean_curve for size, one in self.detectors.batch_detectors.items()}
-        return {**self.detectors.score(images).arrays(), **about, **curves, **usual}
-
-    def _attacked(self, attack: Attack) -> Arrays:
-        """Attack the judged inputs and return the scores and sizes of the attack and its noise."""
-        from dnn_topology.analysis.adversarial.attacks import attack as make
-
-        _, images, labels = self.judged
-        method, strength = attack
-        made = make(
-            self.net,
-            images,
-            labels,
-            method=method,
-            strength=strength,
-            data=self.data,
-            seed=self.settings.seed,
-            device=self.device,
-        )
-        scores = {"noise": self.detectors.score(made.noise), "adversarial": self.detectors.score(made.adversarial)}
-        return {
-            **{
-                f"{kind}/{name}": values
-                for kind, of_kind in scores.items()
-                for name, values in of_kind.arrays().items()
-            },
-            "fooled": made.fooled,
-            "predicted_adversarial": made.predicted_adversarial,
-            "predicted_noise": made.predicted_noise,
-            **{f"size/{name}": made.sizes[name].to_numpy() for name in made.sizes},
-        }
+        store.write_table(path, self.experiment.scores(images))
 
 
 def write_detection(results: DetectResults, folder: Path) -> list[Path]:

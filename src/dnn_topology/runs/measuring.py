@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from dnn_topology.runs.run import Run, listed
 from dnn_topology.settings import Resources, RunMeasureSettings
 from dnn_topology.work.isolate import Failure
 from dnn_topology.work.ledger import Ledger, Work
+from dnn_topology.work.reports import Reports
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +39,7 @@ class EpochsFailedError(DnnTopologyError):
 
     def __init__(self, failures: Mapping[int, Failure]) -> None:
         self.failures = dict(failures)
-        reasons = dict.fromkeys(failure.reason.strip().splitlines()[-1] for failure in failures.values())
+        reasons = dict.fromkeys(failure.last_line for failure in failures.values())
         advice = "" if self.mendable else "; what is finished is kept: lower max_epsilon or max_dim and run again"
         super().__init__(f"not measured: epochs {listed(sorted(failures))}: {'; '.join(reasons)}{advice}")
 
@@ -95,9 +96,7 @@ def measure_epochs(
     epochs: Sequence[int],
     *,
     resources: Resources | None = None,
-    on_epoch: Callable[[int, Mapping[str, Diagrams]], None] | None = None,
-    on_failure: Callable[[int, Failure], None] | None = None,
-    say: Callable[[str], None] | None = None,
+    reports: Reports[int, Mapping[str, Diagrams]] | None = None,
 ) -> RunMeasurement:
     """Compute and store the diagrams of some epochs from their checkpoints; finished ones are not redone.
 
@@ -106,9 +105,7 @@ def measure_epochs(
         settings: What to measure.
         epochs: Which epochs.
         resources: Where, how many at a time, and so on; None for here, one by one.
-        on_epoch: Called with each epoch and its diagrams, by the names of its graphs, as they are finished or found.
-        on_failure: Called with each epoch that failed in a process of its own, and why.
-        say: Called with what else there is to know.
+        reports: Who is told of each epoch and its diagrams, by the names of its graphs; None for nobody.
 
     Returns:
         What was measured, and where it lies.
@@ -126,7 +123,7 @@ def measure_epochs(
     names = names_of_graphs(settings, groups)
     work = EpochWork(measurement, resources.of_each_job(len(epochs)), names, groups)
     ledger: Ledger[int, Mapping[str, Diagrams]] = Ledger(measurement.folder, work)
-    outcomes = ledger.finish(epochs, resources, on_result=on_epoch, on_failure=on_failure, say=say)
+    outcomes = ledger.finish(epochs, resources, reports=reports)
     if outcomes.failed:
         raise EpochsFailedError(outcomes.failed)
     return measurement
@@ -142,7 +139,7 @@ def snapshot_with(run: Run, settings: RunMeasureSettings, weights: Path | None) 
     from dnn_topology.nets.data import batches, sample
 
     data = run.load_data()
-    net = (run.build_net(data) if weights is None else run.load_net(data, weights)).to(run.device)
+    net = (run.load_net(data, weights)).to(run.device)
     inputs = sample(getattr(data, settings.graph_split), settings.n_inputs, seed=run.training.seed)
     return Snapshot(net, batches(inputs, batch_size=BATCH), settings, run.training.seed, run.device)
 

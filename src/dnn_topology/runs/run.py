@@ -17,7 +17,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,7 +115,9 @@ class Run:
         Raises:
             DnnTopologyError: It cannot be read, or is no longer what the network was trained on.
         """
-        data, digest = _load_data(self.training, self.data_dir), self.training.data_digest
+        from dnn_topology.nets.from_settings import data_of
+
+        data, digest = data_of(self.training, self.data_dir), self.training.data_digest
         if digest is not None and digest != digest_of_data(data):
             raise DnnTopologyError(
                 f"the data in {data.source} are not those that {self.folder} was trained on: put them back, or train "
@@ -126,27 +127,13 @@ class Run:
 
     def build_net(self, data: DataSet) -> nn.Module:
         """Return the network with its seeded weights."""
-        from dnn_topology.nets.zoo import build_net
+        return self.load_net(data, None)
 
-        training = self.training
-        return build_net(
-            training.net,
-            n_classes=data.n_classes,
-            shape=data.shape,
-            seed=training.seed,
-            width=training.width,
-            depth=training.depth,
-            dropout=training.dropout,
-        )
-
-    def load_net(self, data: DataSet, weights: Path) -> nn.Module:
+    def load_net(self, data: DataSet, weights: Path | None) -> nn.Module:
         """Return the network with the weights of a file, ours or those of the original's network of its name."""
-        from dnn_topology.nets.zoo import find_network
-        from dnn_topology.recording.state_dicts import load_weights
+        from dnn_topology.nets.from_settings import net_of
 
-        net = self.build_net(data)
-        load_weights(weights, net, rename=find_network(self.training.net).rename)
-        return net
+        return net_of(self.training, data, weights)
 
     def history(self) -> pd.DataFrame:
         """Return how the training went, epoch by epoch, as in history.csv.
@@ -226,31 +213,6 @@ def near_runs(folder: Path) -> str:
         ": name the folder trial0 that `dnn-topology run` or `train` left, such as "
         "results_dnn_topology/lenet_mnist-5k/trial0"
     )
-
-
-@lru_cache(maxsize=1)
-def _load_data(training: TrainSettings, data_dir: Path | None) -> DataSet:
-    """Return the data set of a training; the last one is kept for its next epoch."""
-    from dnn_topology.nets.data import load_data
-    from dnn_topology.nets.zoo import find_network
-
-    return load_data(
-        _data_name(training),
-        shape=find_network(training.net).shape_for,
-        data_dir=data_dir,
-        data_subset=training.data_subset,
-        train_size=training.train_size,
-        binarize_labels=training.binarize_labels,
-        permute_labels=training.permute_labels,
-        normalise=training.normalise,
-        seed=training.seed,
-    )
-
-
-def _data_name(training: TrainSettings) -> str:
-    """Return the name of the data, a path as it was when the network was trained."""
-    is_path = training.dataset.startswith(("npz:", "folder:")) and training.data_source is not None
-    return training.data_source or training.dataset if is_path else training.dataset
 
 
 def _file_part(name: str) -> str:

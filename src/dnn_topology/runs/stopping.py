@@ -7,7 +7,7 @@ network trains or afterwards, they come from the checkpoints, and are the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,12 +26,12 @@ from dnn_topology.runs.run import Run
 from dnn_topology.settings import Resources, RunMeasureSettings
 from dnn_topology.work import stamps
 from dnn_topology.work.ledger import Ledger, Work
+from dnn_topology.work.reports import Reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dnn_topology.recording.activations import Activations
-    from dnn_topology.work.isolate import Failure
 
 STEM, RESULTS = "early_stopping", "epoch*.csv"
 USUAL = RunMeasureSettings(max_dim=1, max_epsilon=MAX_EPSILON)
@@ -72,17 +72,13 @@ class StoppingEpochs(Work[int, pd.DataFrame]):
         self,
         epochs: Sequence[int],
         *,
-        on_epoch: Callable[[int, pd.DataFrame], None] | None = None,
-        on_failure: Callable[[int, Failure], None] | None = None,
-        say: Callable[[str], None] | None = None,
+        reports: Reports[int, pd.DataFrame] | None = None,
     ) -> dict[int, pd.DataFrame]:
         """Return the quantities of some epochs; what was measured before is not measured again.
 
         Args:
             epochs: Which epochs.
-            on_epoch: Called with each epoch and its table, as it is finished or found.
-            on_failure: Called with each epoch that failed in a process of its own, and why.
-            say: Called with what else there is to know.
+            reports: Who is told of each epoch and its table; None for nobody.
 
         Returns:
             Epoch → one row per draw, `draw` and the quantities; the first row is of the inputs themselves.
@@ -94,15 +90,9 @@ class StoppingEpochs(Work[int, pd.DataFrame]):
         epochs = self.run.trained(epochs)
         stamps.claim(self.folder, self.settings.results, results=RESULTS, defaults=USUAL.results)
         tables: dict[int, pd.DataFrame] = {}
-
-        def take(epoch: int, table: pd.DataFrame) -> None:
-            tables[epoch] = table
-            if on_epoch:
-                on_epoch(epoch, table)
-
         work = replace(self, resources=self.resources.of_each_job(len(epochs)))
         ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, work)
-        outcomes = ledger.finish(epochs, self.resources, on_result=take, on_failure=on_failure, say=say)
+        outcomes = ledger.finish(epochs, self.resources, reports=(reports or Reports()).after(tables.__setitem__))
         if outcomes.failed:
             raise EpochsFailedError(outcomes.failed)
         return {epoch: tables[epoch].head(self.draws + 1) for epoch in epochs}

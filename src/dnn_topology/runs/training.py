@@ -101,17 +101,7 @@ def _train(run: Run, data: Any, **options: Any) -> pd.DataFrame:
         raise DnnTopologyError(
             f"{run.folder} was trained from weights of a file (digest {run.training.weights}): name it with checkpoint="
         )
-    training = run.training
-    return train(
-        net,
-        data,
-        lr=training.lr,
-        batch_size=training.batch_size,
-        weight_decay=training.weight_decay,
-        seed=training.seed,
-        device=run.device,
-        **options,
-    )
+    return train(net, data, device=run.device, **run.training.optimisation, **options)
 
 
 def _state(run: Run, say: Callable[[str], None] | None) -> TrainingState | None:

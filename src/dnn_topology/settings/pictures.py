@@ -24,3 +24,9 @@ class PictureSettings:
 
     def __post_init__(self) -> None:
         check_types(self)
+
+    @property
+    def suffix(self) -> str:
+        """What tells the file of such a picture from that of the usual one."""
+        unusual = {"density": self.filtration == "density", "smooth": self.smooth, "as_original": self.as_original}
+        return "".join(f"_{name}" for name, is_so in unusual.items() if is_so)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, check_types
 
@@ -63,3 +64,28 @@ class TrainSettings:
         check_fraction("data_subset", self.data_subset)
         if not self.lr > 0:
             raise DnnTopologyError(f"lr must be positive, found {self.lr}")
+
+    @property
+    def optimisation(self) -> dict[str, Any]:
+        """How it is trained: options of `dt.train`."""
+        return self._options("lr", "batch_size", "weight_decay", "seed")
+
+    @property
+    def variation(self) -> dict[str, Any]:
+        """How the network differs from its usual form: options of `dt.build_net`."""
+        return self._options("width", "depth", "dropout")
+
+    @property
+    def data_options(self) -> dict[str, Any]:
+        """What becomes of the data set: options of `dt.load_data`."""
+        drawn = ("data_subset", "train_size", "binarize_labels", "permute_labels")
+        return self._options(*drawn, "normalise", "seed")
+
+    @property
+    def data_name(self) -> str:
+        """The data set; a path as it was when the network was trained."""
+        is_path = self.dataset.startswith(("npz:", "folder:"))
+        return self.data_source if is_path and self.data_source is not None else self.dataset
+
+    def _options(self, *names: str) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in names}

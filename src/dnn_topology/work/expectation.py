@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from dnn_topology.homology.engines.estimate import duration
 from dnn_topology.work.ledger import Outcomes
 
 Task = TypeVar("Task")
@@ -48,3 +49,45 @@ def expected_seconds(
         rates[like(task)].append(taken / amount(task))
     everywhere = float(np.mean([rate for each in rates.values() for rate in each]))
     return sum(amount(task) * float(np.mean(rates.get(like(task), [everywhere]))) for task in left)
+
+
+def announcement(
+    outcomes: Outcomes[Task], todo: Sequence[Task], expected: float | None, *, of: str, amount: str, jobs: int
+) -> str:
+    """Return how much of some work is done and how much there is to do, on one line.
+
+    Args:
+        outcomes: What there was before.
+        todo: The tasks to come.
+        expected: Seconds of work that they will take, if that is known.
+        of: What a task is, in the plural.
+        amount: How much work they are, in words.
+        jobs: How many are done at a time.
+    """
+    n_tasks = sum(map(len, (outcomes.finished, outcomes.failed, outcomes.left)))
+    before = f"{n_tasks} {of}, {len(outcomes.finished)} finished, {len(outcomes.failed)} failed before"
+    if not todo:
+        return before
+    if expected is None:
+        time = "; how long that takes is known after the first"
+    else:
+        shared = f", {duration(expected / jobs)} with --jobs {jobs}" if jobs > 1 else ""
+        time = f", about {duration(expected)} of work{shared}"
+    return f"{before}: {len(todo)} to do, {amount}{time}"
+
+
+def status_lines(outcomes: Outcomes[Task], seconds: Mapping[Task, float], expected: float | None) -> list[str]:
+    """Return how far some work is, as lines.
+
+    Args:
+        outcomes: What there is.
+        seconds: Finished task → how long it took.
+        expected: Seconds of work that what is left will take, if that is known.
+    """
+    n_finished, n_failed, n_left = map(len, (outcomes.finished, outcomes.failed, outcomes.left))
+    unknown = "unknown until one is finished"
+    return [
+        f"{n_finished} finished, {n_failed} failed, {n_left} running or left of {n_finished + n_failed + n_left}",
+        f"time used {duration(sum(seconds.values()))}, expected for what is left "
+        f"{unknown if expected is None else duration(expected)} (of work, on one job)",
+    ]

@@ -39,6 +39,11 @@ class Failure:
     kind: Literal["refused", "killed", "timeout", "fault"]
     reason: str
 
+    @property
+    def last_line(self) -> str:
+        """The line of the reason that says most."""
+        return self.reason.strip().splitlines()[-1]
+
 
 def isolated(
     function: Callable[[Task], Result],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.settings import Resources
 from dnn_topology.work.isolate import Failure
+from dnn_topology.work.reports import Reports
 from dnn_topology.work.workers import work_through
 
 Task = TypeVar("Task")
@@ -179,9 +180,7 @@ class Ledger(Generic[Task, Result]):
         resources: Resources | None = None,
         *,
         retry_failed: bool = True,
-        on_result: Callable[[Task, Result], None] | None = None,
-        on_failure: Callable[[Task, Failure], None] | None = None,
-        say: Callable[[str], None] | None = None,
+        reports: Reports[Task, Result] | None = None,
     ) -> Outcomes[Task]:
         """Do what is not finished of some tasks, keeping each result as soon as it is there.
 
@@ -189,9 +188,7 @@ class Ledger(Generic[Task, Result]):
             tasks: The tasks.
             resources: Where, and how many at a time; None for here, one by one.
             retry_failed: Whether tasks that failed before are tried again.
-            on_result: Called with every task and its result, as it is found or finished.
-            on_failure: Called with every task that fails in another process, and why.
-            say: Called with what the user should know: that results were damaged, that a cluster has no worker.
+            reports: Who is told how it goes; None for nobody.
 
         Returns:
             What there is at the end.
@@ -200,25 +197,23 @@ class Ledger(Generic[Task, Result]):
             DnnTopologyError: A file cannot be written, a task that is done in this process cannot be, or there is no
                 reaching the cluster.
         """
-        resources = resources or Resources()
+        resources, reports = resources or Resources(), reports or Reports()
         before = self.outcomes(tasks)
-        if before.damaged and say:
+        if before.damaged:
             names = " ".join(self.work.name(task) for task in before.damaged)
-            say(f"not as they were written, so done again: {names} in {self.folder}")
-        if on_result:
-            for task in before.finished:
-                on_result(task, self.work.load(task))
+            reports.say(f"not as they were written, so done again: {names} in {self.folder}")
+        for task in before.finished if reports.anybody else ():
+            reports.on_result(task, self.work.load(task))
         wanted = {*before.left, *(before.failed if retry_failed else ())}
         todo = [task for task in tasks if task in wanted]
-        with closing(work_through(self.work.do, todo, resources, say=say)) as results:  # type: ignore[type-var]
+        with closing(work_through(self.work.do, todo, resources, say=reports.say)) as results:  # type: ignore[type-var]
             for task, outcome in results:
                 with store.uninterrupted():
                     self._keep(task, outcome)
                 if isinstance(outcome, Failure):
-                    if on_failure:
-                        on_failure(task, outcome)
-                elif on_result:
-                    on_result(task, outcome)
+                    reports.on_failure(task, outcome)
+                else:
+                    reports.on_result(task, outcome)
         return self.outcomes(tasks) if todo else before
 
     def _keep(self, task: Task, outcome: Result | Failure) -> None:

@@ -143,33 +143,32 @@ def attack(
     _check_strength(method, strength)
     check_at_least("steps", steps, 1)
     check_at_least("batch_size", batch_size, 1)
-    if inputs.ndim != 4 or labels.shape != (len(inputs),) or not len(inputs):
-        raise DnnTopologyError(
-            "an attack takes images (n, channels, height, width) and labels (n,), n at least 1, found shapes "
-            f"{tuple(inputs.shape)} and {tuple(labels.shape)}"
-        )
+    _check_images(inputs, labels)
     offset, scale = scaling(inputs, data, mean, std)
     pixels = pixels_of(inputs, offset, scale)
     norm = ATTACKS[method]
     with borrowed(model, device) as (home, dtype), seeded(seed, (), home), _frozen(model):
         run = _Runner(_wrapped(model, (offset, scale), home, dtype), method, strength, steps)
         starts = range(0, len(inputs), batch_size)
-        parts = [(pixels[start : start + batch_size], labels[start : start + batch_size]) for start in starts]
-        batches = [run.batch(*part, norm=norm, home=home, dtype=dtype) for part in parts]
+        parts = (slice(start, start + batch_size) for start in starts)
+        batches = [run.batch(pixels[part], labels[part], norm=norm, home=home, dtype=dtype) for part in parts]
     change, noise, was, after, noisy = (torch.cat(results) for results in zip(*batches, strict=True))
-    return Attacked(
-        method,
-        strength,
-        norm,
-        inputs,
-        inputs + change / scale,
-        inputs + noise / scale,
-        labels.cpu().numpy(),
-        was.numpy(),
-        after.numpy(),
-        noisy.numpy(),
-        _sizes(change, noise),
-    )
+    changed = (inputs, inputs + change / scale, inputs + noise / scale)
+    predicted = (was.numpy(), after.numpy(), noisy.numpy())
+    return Attacked(method, strength, norm, *changed, labels.cpu().numpy(), *predicted, _sizes(change, noise))
+
+
+def _check_images(inputs: torch.Tensor, labels: torch.Tensor) -> None:
+    """Check that there are images and a label for each.
+
+    Raises:
+        DnnTopologyError: There are not.
+    """
+    if inputs.ndim != 4 or labels.shape != (len(inputs),) or not len(inputs):
+        raise DnnTopologyError(
+            "an attack takes images (n, channels, height, width) and labels (n,), n at least 1, found shapes "
+            f"{tuple(inputs.shape)} and {tuple(labels.shape)}"
+        )
 
 
 @dataclass(frozen=True)

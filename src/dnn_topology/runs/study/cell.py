@@ -122,6 +122,12 @@ class CellResult:
     seconds: float
     weights: Mapping[int, TrainingState] = field(default_factory=dict)
 
+    @property
+    def described(self) -> str:
+        """How well the network did and how long it took, in few words."""
+        last = self.rows[-1]
+        return f"train {last['train_accuracy']:.3f}, test {last['test_accuracy']:.3f}, {self.seconds:.1f} s"
+
 
 def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
     """Train and measure one cell.
@@ -149,21 +155,11 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
         if state.epoch in cell.measured:
             states[state.epoch] = state
 
-    training = cell.training
-    train(
-        net,
-        data,
-        epochs=cell.epochs,
-        lr=training.lr,
-        batch_size=training.batch_size,
-        weight_decay=training.weight_decay,
-        seed=training.seed,
-        on_epoch=keep,
-    )
+    train(net, data, epochs=cell.epochs, on_epoch=keep, **cell.training.optimisation)
     rows, diagrams = list[Row](), dict[tuple[int, int], "Diagrams"]()
     for epoch, state in states.items():
         net.load_state_dict(state.model)
-        drawn = measured_draws(net, data, cell.settings, draws=cell.draws, seed=training.seed)
+        drawn = measured_draws(net, data, cell.settings, draws=cell.draws, seed=cell.training.seed)
         diagrams |= {(epoch, number): of_draw for number, of_draw in enumerate(drawn)}
         rows.append(_row(cell, state, net, drawn))
     return CellResult(rows, diagrams, time.monotonic() - start, states if cell.keep_weights else {})

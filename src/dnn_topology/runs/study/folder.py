@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from dnn_topology._checks import DnnTopologyError, shown
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.runs.run import Run, listed
 from dnn_topology.runs.study.cell import Cell, CellResult, Row, run_cell
+from dnn_topology.work.expectation import expected_seconds
 from dnn_topology.work.ledger import Ledger, Outcomes, Work
+from dnn_topology.work.reports import Reports
 from dnn_topology.work.stamps import SETTINGS
 
 if TYPE_CHECKING:
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
 
     from dnn_topology.runs.study.grid import Study
     from dnn_topology.settings import Resources
-    from dnn_topology.work.isolate import Failure
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,7 @@ class StudyFolder(Work[Cell, CellResult]):
         resources: Resources,
         *,
         retry_failed: bool = False,
-        on_result: Callable[[Cell, CellResult], None] | None = None,
-        on_failure: Callable[[Cell, Failure], None] | None = None,
-        say: Callable[[str], None] | None = None,
+        reports: Reports[Cell, CellResult] | None = None,
     ) -> Outcomes[Cell]:
         """Run the cells that are not finished, keep each as it is, and write the tables.
 
@@ -73,9 +73,7 @@ class StudyFolder(Work[Cell, CellResult]):
             study: The study.
             resources: Where, and how many cells at a time.
             retry_failed: Whether cells that failed before are tried again.
-            on_result: Called with each cell that is finished, and what it gave.
-            on_failure: Called with each cell that fails, and why.
-            say: Called with what else there is to know.
+            reports: Who is told of each cell that is finished, and what it gave; None for nobody.
 
         Returns:
             What there is at the end.
@@ -84,16 +82,10 @@ class StudyFolder(Work[Cell, CellResult]):
             DnnTopologyError: A file is damaged or cannot be written, or there is no reaching the cluster.
         """
         before = self.ledger.outcomes(study.cells)
-        todo = [*before.left, *(before.failed if retry_failed else ())]
+        todo = {*before.left, *(before.failed if retry_failed else ())}
         try:
-            self.ledger.finish(
-                [cell for cell in study.cells if cell in set(todo)],
-                resources,
-                retry_failed=retry_failed,
-                on_result=on_result,
-                on_failure=on_failure,
-                say=say,
-            )
+            wanted = [cell for cell in study.cells if cell in todo]
+            self.ledger.finish(wanted, resources, retry_failed=retry_failed, reports=reports)
         finally:
             with store.uninterrupted():
                 self.write_tables(study.cells)
@@ -142,6 +134,11 @@ class StudyFolder(Work[Cell, CellResult]):
     def seconds(self, cells: Sequence[Cell]) -> dict[Cell, float]:
         """Return how long finished cells took."""
         return {cell: store.read_record(self._result_file(cell), _CellFile, strict=False).seconds for cell in cells}
+
+    def expected(self, finished: Sequence[Cell], left: Sequence[Cell]) -> float | None:
+        """Return how many seconds of work cells will take, as finished ones took; None while nothing is known."""
+        seconds = self.seconds(finished)
+        return expected_seconds(seconds, left, amount=attrgetter("steps"), like=attrgetter("kind"))
 
     def write_tables(self, cells: Sequence[Cell]) -> None:
         """Write study.csv, with the last row of every finished cell, and epochs.csv, with all; parquet if it can be.

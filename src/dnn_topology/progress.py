@@ -39,6 +39,25 @@ def progress(what: str, *, total: int, done: int = 0) -> Iterator[Callable[[str]
         yield lambda text: bar.update(task, advance=1, note=text)
 
 
+@contextlib.contextmanager
+def by_share(what: str) -> Iterator[Callable[[float], None]]:
+    """Show how far some work is that knows its share, on standard error; nothing where there is no terminal.
+
+    Args:
+        what: The work, in a word.
+
+    Yields:
+        A function to call with the share that is done, in [0, 1].
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda share: None  # noqa: ARG005
+        return
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
 def say(text: str) -> None:
     """Print a line about the work, on standard error."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201

@@ -61,8 +61,7 @@ def stopping_quantities(diagrams: Diagrams) -> dict[str, float]:
 
 def described_quantities(table: pd.DataFrame) -> str:
     """Return the quantities of an epoch, the first row of a table of its draws, as text."""
-    first = table.iloc[0]
-    return ", ".join(f"{name} {first[name]:.4g}" for name in QUANTITIES)
+    return ", ".join(f"{name} {value:.4g}" for name, value in table.iloc[0].items() if name != "draw")
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -62,7 +64,8 @@ class NeighbourLabels:
             labels: (n_inputs,), whole numbers: the classes that are trained on.
             graph: "tree", the minimum spanning tree, or k: each input and the k nearest to it.
             features: (n_inputs, ...), what stands for the inputs, or what makes that of them: features that a change
-                of no meaning leaves alone, or those of another network. Needed where inputs are tokens.
+                of no meaning leaves alone, or those of another network; also as text, "package.module:function".
+                Needed where inputs are tokens.
             on_progress: Called with the share of the work that is done, in [0, 1].
 
         Returns:
@@ -179,6 +182,7 @@ def _points(inputs: Any, features: Any, n_labels: int) -> NDArray[np.float64]:
         DnnTopologyError: They cannot be compared.
     """
     name = "inputs" if features is None else "features"
+    features = _imported(features) if isinstance(features, str) else features
     values = _array(features(inputs) if callable(features) else inputs if features is None else features, name)
     if features is None and values.dtype.kind in "iu" and values.dtype.itemsize > 1:
         raise DnnTopologyError(
@@ -194,6 +198,23 @@ def _points(inputs: Any, features: Any, n_labels: int) -> NDArray[np.float64]:
     if (points == points[0]).all():
         raise DnnTopologyError(f"all {name} are equal, so none is nearer than another: give features= that differ")
     return points - points.mean(axis=0)  # nearer to 0, where products of coordinates lose fewer digits
+
+
+def _imported(name: str) -> Any:
+    """Return a function of the user's own, whose module the working folder is searched for too.
+
+    Raises:
+        DnnTopologyError: There is none of that name.
+    """
+    module, _, attribute = name.partition(":")
+    if "" not in sys.path:
+        sys.path.append("")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:  # whatever the user's module does when it is imported
+        raise DnnTopologyError(
+            f"features {name!r} cannot be imported ({error}): give package.module:function, and check PYTHONPATH"
+        ) from error
 
 
 def _array(values: Any, name: str) -> NDArray[Any]:

@@ -1,6 +1,6 @@
-"""What early stopping looks at in a training on disk: quantities of H1 on training inputs, epoch by epoch.
+"""What early stopping looks at in a training on disk: quantities on training inputs, epoch by epoch.
 
-Under `early_stopping/` in the folder of a run, or beside it for other settings: settings.json, what was looked at;
+Under `early_stopping/` (loops) and `neighbours/` in the folder of a run, or beside it for other settings: settings.json, what was looked at;
 epoch<E>.csv, one row per draw of the inputs, the first being the inputs themselves. Whether they are made while the
 network trains or afterwards, they come from the checkpoints, and are the same.
 """
@@ -17,7 +17,7 @@ import pandas as pd
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.early_stopping import MAX_EPSILON, QUANTITIES, Decision, StoppingRule, stopping_quantities
+from dnn_topology.analysis.early_stopping import MAX_EPSILON, OF_LOOPS, Decision, StoppingRule, stopping_quantities
 from dnn_topology.graphs.node_sampling import sample_nodes
 from dnn_topology.homology.bootstrap import resampled_inputs
 from dnn_topology.pipeline import Snapshot, diagrams_of, graphs_of
@@ -33,26 +33,24 @@ if TYPE_CHECKING:
 
     from dnn_topology.recording.activations import Activations
 
-STEM, RESULTS = "early_stopping", "epoch*.csv"
+STEM = "early_stopping"
+DECIDING = ("n_inputs", "max_epsilon", "neighbours", "features")  # settings that stand beside a decision
 USUAL = RunMeasureSettings(max_dim=1, max_epsilon=MAX_EPSILON)
 OPTIONS = RunMeasureSettings.__dataclass_fields__
 
 
 @dataclass(frozen=True, eq=False)
-class StoppingEpochs(Work[int, pd.DataFrame]):
-    """The quantities of a run's epochs that a stopping rule may look at.
+class StoppingEpochs(EpochQuantities):
+    """The quantities of the loops among a run's activations, epoch by epoch.
 
     Attributes:
-        run: The training.
         settings: What is measured, up to H1.
-        draws: Number of bootstrap draws of the inputs, besides the inputs themselves.
-        resources: What it may use.
     """
 
-    run: Run
     settings: RunMeasureSettings
-    draws: int = 0
-    resources: Resources = Resources()  # noqa: RUF009  # frozen, and a constant
+    columns: ClassVar[Collection[str]] = OF_LOOPS
+    stem: ClassVar[str] = STEM
+    usual: ClassVar[RunMeasureSettings] = USUAL
 
     def __post_init__(self) -> None:
         if self.settings.graph_split != "train":
@@ -62,53 +60,6 @@ class StoppingEpochs(Work[int, pd.DataFrame]):
                 f"early stopping looks at one graph per epoch, and graph_type {self.settings.graph_type!r} gives "
                 "several: take 'functional' or 'grouped'"
             )
-
-    @property
-    def folder(self) -> Path:
-        """Where the quantities lie."""
-        return stamps.home(self.run.folder, STEM, self.settings.results, results=RESULTS, defaults=USUAL.results)
-
-    def quantities(
-        self,
-        epochs: Sequence[int],
-        *,
-        reports: Reports[int, pd.DataFrame] | None = None,
-    ) -> dict[int, pd.DataFrame]:
-        """Return the quantities of some epochs; what was measured before is not measured again.
-
-        Args:
-            epochs: Which epochs.
-            reports: Who is told of each epoch and its table; None for nobody.
-
-        Returns:
-            Epoch → one row per draw, `draw` and the quantities; the first row is of the inputs themselves.
-
-        Raises:
-            DnnTopologyError: An epoch has no checkpoint, or a file is damaged.
-            EpochsFailedError: Epochs failed in processes of their own; the others are finished.
-        """
-        epochs = self.run.trained(epochs)
-        stamps.claim(self.folder, self.settings.results, results=RESULTS, defaults=USUAL.results)
-        tables: dict[int, pd.DataFrame] = {}
-        work = replace(self, resources=self.resources.of_each_job(len(epochs)))
-        ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, work)
-        outcomes = ledger.finish(epochs, self.resources, reports=(reports or Reports()).after(tables.__setitem__))
-        if outcomes.failed:
-            raise EpochsFailedError(outcomes.failed)
-        return {epoch: tables[epoch].head(self.draws + 1) for epoch in epochs}
-
-    def unfinished(self, epochs: Sequence[int]) -> list[int]:
-        """Return the epochs whose quantities are still to be measured."""
-        ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, replace(self, draws=0))
-        return [*ledger.outcomes(epochs).left]
-
-    def name(self, epoch: int) -> str:
-        """Return an epoch's name in the manifest."""
-        return f"epoch{epoch}"
-
-    def files(self, epoch: int) -> Sequence[Path]:
-        """Return the file of an epoch's quantities."""
-        return [self.folder / f"epoch{epoch}.csv"]
 
     def do(self, epoch: int) -> pd.DataFrame:
         """Measure one epoch: the inputs themselves, and what is missing of the draws."""
@@ -120,23 +71,6 @@ class StoppingEpochs(Work[int, pd.DataFrame]):
             ((_, graph),) = graphs_of(_of_all_nodes(snapshot), activations=activations)
             rows.append({"draw": draw, **stopping_quantities(diagrams_of(graph, self.settings, self.resources))})
         return pd.DataFrame(rows)
-
-    def keep(self, epoch: int, result: pd.DataFrame) -> None:
-        """Write the quantities of an epoch."""
-        store.write_table(self.files(epoch)[0], result)
-
-    def load(self, epoch: int) -> pd.DataFrame:
-        """Read the quantities of an epoch.
-
-        Raises:
-            DnnTopologyError: The file is damaged.
-        """
-        (path,) = self.files(epoch)
-        return store.read_table(path, columns={"draw": int, **dict.fromkeys(QUANTITIES, float)})
-
-    def is_enough(self, epoch: int) -> bool:
-        """Return whether an epoch has all the draws that are asked for."""
-        return len(self.load(epoch)) > self.draws
 
 
 def stopping_settings(run: Run, **asked: Any) -> RunMeasureSettings:
@@ -173,7 +107,7 @@ class TrainingWatch:
         rule: The rule.
     """
 
-    epochs: StoppingEpochs
+    epochs: EpochQuantities
     rule: StoppingRule
 
     def should_stop(self, epoch: int) -> bool:
@@ -190,7 +124,7 @@ class TrainingWatch:
 def write_decision(
     decision: Decision,
     tables: Mapping[int, pd.DataFrame],
-    looked_at: StoppingEpochs,
+    looked_at: EpochQuantities,
     folder: Path,
     *,
     sureness: pd.DataFrame | None = None,
@@ -212,7 +146,7 @@ def write_decision(
 
     values = values_of(tables, decision.rule.quantity)
     table = decision.of_all_epochs(values, sureness)
-    inputs = {"n_inputs": looked_at.settings.n_inputs, "max_epsilon": looked_at.settings.max_epsilon}
+    inputs = {name: value for name, value in looked_at.settings.results.items() if name in DECIDING}
     about = {"format": store.FORMAT, **decision.record, **inputs}
     store.write_json(folder / "early_stopping.json", about)
     store.write_table(folder / "early_stopping.csv", table)

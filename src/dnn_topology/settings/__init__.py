@@ -18,6 +18,7 @@ from dnn_topology.settings.measuring import (
     SampleScale,
 )
 from dnn_topology.settings.pictures import PictureSettings
+from dnn_topology.settings.stopping import NeighbourSettings, Quantity, StoppingSettings
 from dnn_topology.settings.training import TrainSettings
 
 __all__ = [
@@ -26,11 +27,14 @@ __all__ = [
     "DetectSettings",
     "Essential",
     "MeasureSettings",
+    "NeighbourSettings",
     "Nodes",
     "PictureSettings",
+    "Quantity",
     "Resources",
     "RunMeasureSettings",
     "SampleScale",
+    "StoppingSettings",
     "TrainSettings",
     "documented",
     "settings_of",

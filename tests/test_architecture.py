@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -141,3 +142,26 @@ def test_a_heavy_library_is_imported_only_at_its_home(heavy: str) -> None:
     users = {module for module, path in FILES.items() if any(within(name, heavy) for name in imports(path))}
     assert {user for user in users if not any(within(user, home) for home in HOMES[heavy])} == set()
     assert users or heavy == "torchvision"  # which is imported by name, in one place
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_docstring_says_more_than_where_to_look(module: str) -> None:
+    only_see = re.compile(r'(?:^\s+\w+: |""")See `[\w.]+`\.?(?:"""|$)', re.MULTILINE)
+    assert only_see.findall(FILES[module].read_text()) == []
+
+
+LONGEST, MOST_PARAMETERS = 80, 20
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_function_fits_on_a_screen_and_its_arguments_on_a_line(module: str) -> None:
+    functions = [node for node in ast.walk(ast.parse(FILES[module].read_text())) if isinstance(node, ast.FunctionDef)]
+    lines = {one.name: (one.end_lineno or 0) - one.lineno + 1 for one in functions}
+    parameters = {one.name: len(one.args.args) + len(one.args.kwonlyargs) for one in functions}
+    assert {name for name in lines if lines[name] > LONGEST} == set()
+    assert {name for name in parameters if parameters[name] > MOST_PARAMETERS} == set()
+
+
+def test_the_shell_is_thin() -> None:
+    lines = sum(len(FILES[module].read_text().splitlines()) for module in MODULES if re.match("(cli|runs)\\b", module))
+    assert lines <= 3600

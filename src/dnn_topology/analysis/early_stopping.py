@@ -49,8 +49,8 @@ def stopping_quantities(diagrams: Diagrams) -> dict[str, float]:
 
     Example:
         >>> from dnn_topology.homology.diagrams import Diagrams
-        >>> found = stopping_quantities(Diagrams([[], [(0.1, 0.2)]], max_epsilon=0.4))
-        >>> {name: round(value, 3) for name, value in found.items()}
+        >>> numbers = stopping_quantities(Diagrams([[], [(0.1, 0.2)]], max_epsilon=0.4))
+        >>> {name: round(value, 3) for name, value in numbers.items()}
         {'density': nan, 'epsilon': 0.1, 'midlife': 0.15, 'life': 0.1}
     """
     if diagrams.max_dim < 1:

@@ -61,8 +61,8 @@ def gap_features(
 
     Example:
         >>> from dnn_topology.homology.diagrams import Diagrams
-        >>> found = gap_features(Diagrams([[(0, 0.1), (0, 0.3)], [(0.1, 0.2)]], max_epsilon=0.4, n_nodes=2))
-        >>> [round(found[name], 3) for name in ("life", "midlife", "h0_death_mean", "h1_points_per_node")]
+        >>> features = gap_features(Diagrams([[(0, 0.1), (0, 0.3)], [(0.1, 0.2)]], max_epsilon=0.4, n_nodes=2))
+        >>> [round(features[name], 3) for name in ("life", "midlife", "h0_death_mean", "h1_points_per_node")]
         [0.1, 0.15, 0.2, 0.5]
     """
     if diagrams.max_dim < 1:
@@ -71,15 +71,15 @@ def gap_features(
     table = summarize(counted)
     loops = table.to_dict("records")[1]
     nodes = float(diagrams.n_nodes) if diagrams.n_nodes else float("nan")
-    found = {"life": loops["life"], "midlife": loops["midlife"]}
+    features = {"life": loops["life"], "midlife": loops["midlife"]}
     for dim, names in ((0, ("death",)), (1, ("birth", "death"))):
         points = counted.select(dim)
         finite = points[points[:, 1] < float("inf")]
         for name in names:
             values = finite[:, 0 if name == "birth" else 1]
-            found |= {f"h{dim}_{name}_mean": _mean(values), f"h{dim}_{name}_std": _std(values)}
+            features |= {f"h{dim}_{name}_mean": _mean(values), f"h{dim}_{name}_std": _std(values)}
     return {
-        **{name: float(value) for name, value in found.items()},
+        **{name: float(value) for name, value in features.items()},
         "h1_points_per_node": loops["count"] / nodes,
         "h1_essential_per_node": loops["essential"] / nodes,
         "h1_betti_max_per_node": loops["betti_max"] / nodes,

@@ -120,10 +120,10 @@ def _command(words: Sequence[str]) -> list[str]:
 
 def _app(command: Sequence[str]) -> App:
     """Return the app of a command."""
-    found = app
+    target = app
     for word in command:
-        found = found[word]
-    return found
+        target = target[word]
+    return target
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:

@@ -27,8 +27,8 @@ class TopologyMonitor:
     Args:
         batches: Any iterable of batches; see `record`.
         every: Epochs that are a multiple of this are measured; epoch 0 is the untrained model.
-        max_samples: See `record`.
-        seed: See `record`.
+        max_samples: The first so many samples are used; None for all.
+        seed: Of every random state that can be reached while inputs are drawn and the model runs.
         on_measure: Called with each measured epoch and its measurement; see `to_tensorboard`.
         **options: The others of `measure`.
 

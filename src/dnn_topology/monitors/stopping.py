@@ -24,15 +24,15 @@ class TopologicalEarlyStopping(TopologyMonitor):
     compares with the lowest value so far.
 
     Args:
-        batches: See `TopologyMonitor`. Training inputs: that no others are needed is the point.
-        quantity: See `StoppingRule`.
-        patience: See `StoppingRule`.
-        min_delta: See `StoppingRule`.
+        batches: Any iterable of batches of training inputs, drawn once, here; that no others are needed is the point.
+        quantity: What of H1 is looked at: "midlife", "life", "density" or "epsilon" of its peak.
+        patience: Epochs without a good value before the stop.
+        min_delta: Share of the lowest value so far by which it must fall; negative: by which it may rise.
         keep_weights: Whether `best_state` is kept.
-        every: See `TopologyMonitor`.
-        max_samples: See `record`.
-        seed: See `record`.
-        on_measure: See `TopologyMonitor`.
+        every: Epochs that are a multiple of this are measured; epoch 0 is the untrained model.
+        max_samples: The first so many samples are used; None for all.
+        seed: Of every random state that can be reached while inputs are drawn and the model runs.
+        on_measure: Called with each measured epoch and its measurement, such as `to_tensorboard` gives.
         **options: The others of `measure`; `max_dim` is 1 and `max_epsilon` 0.4 unless given.
 
     Attributes:

@@ -110,7 +110,7 @@ def evaluate(
         model: Gives logits or log-probabilities (batch, n_classes).
         dataset: Images and labels.
         device: Where the model is.
-        channels_last: See `hastened`.
+        channels_last: Whether images are laid out channels last, as convolutions on the CPU are faster.
 
     Returns:
         (loss, accuracy), the latter in [0, 1].

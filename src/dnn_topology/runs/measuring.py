@@ -156,10 +156,10 @@ def _groups_of(measurement: RunMeasurement, epochs: Sequence[int]) -> NDArray[np
         return None
     files = sorted(measurement.folder.glob("epoch*_groups.npz"))
     if files:
-        found = store.read_arrays(files[0]).get("groups")
-        if found is None or found.ndim != 1 or found.dtype.kind not in "iu":
+        groups = store.read_arrays(files[0]).get("groups")
+        if groups is None or groups.ndim != 1 or groups.dtype.kind not in "iu":
             raise DnnTopologyError(f"{files[0]} is damaged: it has no groups of neurons; {store.AGAIN}")
-        return found
+        return groups
     groups = fixed_groups(snapshot_of(measurement.run, measurement.settings, max(epochs)))
     assert groups is not None
     store.write_arrays(measurement.folder / f"epoch{max(epochs)}_groups.npz", {"groups": groups})

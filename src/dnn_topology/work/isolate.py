@@ -95,9 +95,9 @@ class _Worker(Generic[Task, Result]):
     """A child process and the task that it has.
 
     Args:
-        function: See `isolated`.
-        prepare: See `isolated`.
-        timeout: See `isolated`.
+        function: What to do with a task; importable.
+        prepare: Called once in the process, before its first task.
+        timeout: Seconds that one task may take; None for any time.
     """
 
     def __init__(

@@ -44,8 +44,8 @@ class BatchDetector:
     Example:
         >>> rng = np.random.default_rng(0)
         >>> clean = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 12))
-        >>> found = BatchDetector(batch_size=20, n_reference=20).fit(clean)
-        >>> bool(found.score([rng.normal(size=(20, 12))])[0] > 3)
+        >>> detector = BatchDetector(batch_size=20, n_reference=20).fit(clean)
+        >>> bool(detector.score([rng.normal(size=(20, 12))])[0] > 3)
         True
     """
 
@@ -107,7 +107,7 @@ class BatchDetector:
             raise DnnTopologyError(
                 "the detector has not been fitted: call `fit` with the signals of clean inputs first"
             )
-        found = []
+        curves = []
         for batch in batches:
             signals = np.asarray(batch)
             if len(signals) != self.batch_size:
@@ -117,8 +117,8 @@ class BatchDetector:
                 )
             graph = functional_graph(signals[:, self._nodes], max_epsilon=self.scales[-1])
             diagrams = persistence(graph, max_dim=self._dim).filtered(min_persistence=self._min_persistence)
-            found.append(diagrams.betti_curve(self._dim).at(self.scales))
-        return np.array(found, dtype=np.float64).reshape(-1, len(self.scales))
+            curves.append(diagrams.betti_curve(self._dim).at(self.scales))
+        return np.array(curves, dtype=np.float64).reshape(-1, len(self.scales))
 
     def _area(self, curves: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the area between each curve and the mean clean one, in ε."""

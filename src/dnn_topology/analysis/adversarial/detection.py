@@ -57,18 +57,18 @@ class Scores:
             "batches": self.batches,
             "curves": self.curves,
         }
-        return {f"{kind}/{name}": values for kind, found in named.items() for name, values in found.items()}
+        return {f"{kind}/{name}": values for kind, scores in named.items() for name, values in scores.items()}
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, NDArray[np.float64]]) -> Scores:
         """Return what `arrays` returned as scores again."""
-        found: dict[str, dict[str, NDArray[np.float64]]] = {"single": {}, "batches": {}, "curves": {}}
+        by_kind: dict[str, dict[str, NDArray[np.float64]]] = {"single": {}, "batches": {}, "curves": {}}
         for name, values in arrays.items():
             kind, _, which = name.partition("/")
-            if kind in found:
-                found[kind][which] = values
-        sized = [{int(size): values for size, values in found[kind].items()} for kind in ("batches", "curves")]
-        return cls(found["single"], *sized)
+            if kind in by_kind:
+                by_kind[kind][which] = values
+        sized = [{int(size): values for size, values in by_kind[kind].items()} for kind in ("batches", "curves")]
+        return cls(by_kind["single"], *sized)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ class FittedDetectors:
             if size <= len(seen)
         }
         return Scores(
-            single, {size: self.batch_detectors[size].score_curves(found) for size, found in curves.items()}, curves
+            single, {size: self.batch_detectors[size].score_curves(curve) for size, curve in curves.items()}, curves
         )
 
 
@@ -193,8 +193,8 @@ def compare_detectors(
     Args:
         scores: "clean", "noise" and "adversarial" → the scores of the same inputs, in the same order.
         fooled: (n,): on which of them the attack had success; they get rows of their own.
-        resamples: See `compare_scores`.
-        seed: See `compare_scores`.
+        resamples: Bootstrap samples that the intervals come from.
+        seed: Of the bootstrap.
 
     Returns:
         One row per detector, pair of kinds and choice of inputs: `detector`, `negative`, `positive`, `inputs` ("all"
@@ -212,18 +212,18 @@ def compare_detectors(
         )
     rows: list[dict[str, Any]] = []
 
-    def compare(detector: str, kind: str, found: Mapping[str, NDArray[np.float64]]) -> None:
+    def compare(detector: str, kind: str, of_kinds: Mapping[str, NDArray[np.float64]]) -> None:
         for negative, positive in PAIRS:
-            one = compare_scores(found[negative], found[positive], resamples=resamples, seed=seed)
+            one = compare_scores(of_kinds[negative], of_kinds[positive], resamples=resamples, seed=seed)
             rows.append(
                 {"detector": detector, "negative": negative, "positive": positive, "inputs": kind, **asdict(one)}
             )
 
     for name in scores["clean"].single:
-        found = {kind: scores[kind].single[name] for kind in KINDS}
-        compare(name, "all", found)
+        by_kind = {kind: scores[kind].single[name] for kind in KINDS}
+        compare(name, "all", by_kind)
         if fooled is not None and fooled.any():
-            compare(name, "fooled", {kind: values[fooled] for kind, values in found.items()})
+            compare(name, "fooled", {kind: values[fooled] for kind, values in by_kind.items()})
     for size in scores["clean"].batches:
         compare(f"{BATCH}{size}", "all", {kind: scores[kind].batches[size] for kind in KINDS})
     return pd.DataFrame(rows)

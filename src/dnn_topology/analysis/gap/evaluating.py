@@ -103,7 +103,8 @@ def evaluate_gap(
         predictors: Name → columns; None for `FEATURE_SETS` and those of "asd" with train loss and accuracy.
         baselines: The same of what they have to beat; None for those of `BASELINES` whose columns are there.
         by_row: The original's protocol: other epochs of the same network may be in the fit.
-        method: See `GapModel.fit`; the same for predictors and baselines.
+        method: What the gap is of the features, for predictors and baselines alike: "linear", ridge regression, or
+            "gaussian-process".
         seed: Of the halves, the bootstrap and the shuffle.
 
     Returns:
@@ -124,8 +125,8 @@ def evaluate_gap(
     scores, differences = list[dict[str, object]](), list[dict[str, object]]()
     for fold in _possible(rows):
         labels = fold_labels(rows, fold, by_row=by_row)
-        found = {name: left_out(rows, columns, labels, method=method) for name, columns in everything.items()}
-        errors = pd.DataFrame({name: np.abs(one - gaps) for name, one in found.items()})
+        foretold = {name: left_out(rows, columns, labels, method=method) for name, columns in everything.items()}
+        errors = pd.DataFrame({name: np.abs(one - gaps) for name, one in foretold.items()})
         draws = bootstrap_means(errors.to_numpy(), groups, n=DRAWS, seed=seed)
         spread = pd.DataFrame(draws, columns=errors.columns)
         scores += [{"fold": fold, **_error(errors[name], spread[name])} for name in everything]
@@ -133,9 +134,9 @@ def evaluate_gap(
             {"fold": fold, **_difference(errors, spread, name, other)} for name in predictors for other in baselines
         ]
         if fold == "sample":
-            predictions |= found
+            predictions |= foretold
             orders = [
-                _order(rows, columns, found[name], by_row=by_row, seed=seed, method=method)
+                _order(rows, columns, foretold[name], by_row=by_row, seed=seed, method=method)
                 for name, columns in everything.items()
             ]
             scores = [{**score, **order} for score, order in zip(scores, orders, strict=True)]
@@ -212,13 +213,13 @@ def _order(
 ) -> dict[str, float]:
     """Return R², and what the predictions say of the order of gaps; of no features nothing, since they are the mean."""
     r2 = r2_by_halves(rows, columns, by_row=by_row, seed=seed, method=method)
-    found = {"r2": float(r2.mean()), "r2_std": float(r2.std(ddof=1))}
+    numbers = {"r2": float(r2.mean()), "r2_std": float(r2.std(ddof=1))}
     if not columns:
-        return found
+        return numbers
     gaps = rows["gap"].to_numpy(dtype=np.float64)
     varying = [name for name in HYPERPARAMETERS if name in rows and rows[name].nunique(dropna=False) > 1]
     return {
-        **found,
+        **numbers,
         "tau": kendall(predicted, gaps),
         "cmi": conditional_information(predicted, gaps, rows[varying]),
     }

@@ -52,11 +52,11 @@ def left_out(
         sums, counts = np.bincount(labels, weights=gaps), np.bincount(labels)
         means: NDArray[np.float64] = (gaps.sum() - sums) / (len(gaps) - counts)
         return means[labels]
-    found = np.empty(len(gaps))
+    foretold = np.empty(len(gaps))
     for label in np.unique(labels):
         out = labels == label
-        found[out] = fitted(method, features[~out], gaps[~out]).predict(features[out])
-    return found
+        foretold[out] = fitted(method, features[~out], gaps[~out]).predict(features[out])
+    return foretold
 
 
 def halves(groups: NDArray[np.intp], *, seed: int) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:

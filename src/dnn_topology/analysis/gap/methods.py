@@ -47,7 +47,7 @@ class Linear:
 
     @classmethod
     def learn(cls, columns: Sequence[str], values: NDArray[np.float64], gaps: NDArray[np.float64]) -> Linear:
-        """See `Learned`."""
+        """Fit to features (n_rows, n_columns) and gaps (n_rows,) in points."""
         scaler, ridge = (step for _, step in fitted("linear", values, gaps).steps)
         slopes = ridge.coef_ / scaler.scale_
         intercept = float(ridge.intercept_ - slopes @ scaler.mean_)
@@ -55,13 +55,13 @@ class Linear:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """See `Learned`."""
+        """The features."""
         return tuple(self.coefficients)
 
     def gaps_of(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See `Learned`."""
-        found: NDArray[np.float64] = self.intercept + values @ np.array([*self.coefficients.values()])
-        return found
+        """Return the gaps (n_rows,) of features (n_rows, n_columns)."""
+        gaps: NDArray[np.float64] = self.intercept + values @ np.array([*self.coefficients.values()])
+        return gaps
 
     def __str__(self) -> str:
         terms = " ".join(f"{slope:+.4g}·{name}" for name, slope in self.coefficients.items())
@@ -100,18 +100,18 @@ class GaussianProcess:
 
     @classmethod
     def learn(cls, columns: Sequence[str], values: NDArray[np.float64], gaps: NDArray[np.float64]) -> GaussianProcess:
-        """See `Learned`."""
+        """Fit to features (n_rows, n_columns) and gaps (n_rows,) in points."""
         kernel = fitted("gaussian-process", values, gaps)[-1].kernel_
         amplitude, length, noise = np.exp(kernel.theta).tolist()
         return cls(amplitude, length, noise, dict(zip(columns, values.T.tolist(), strict=True)), gaps.tolist())
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """See `Learned`."""
+        """The features."""
         return tuple(self.networks)
 
     def gaps_of(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See `Learned`."""
+        """Return the gaps (n_rows,) of features (n_rows, n_columns)."""
         from sklearn.gaussian_process import GaussianProcessRegressor
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
@@ -119,8 +119,8 @@ class GaussianProcess:
         kernel = _kernel(self.amplitude, self.length, self.noise)
         process = GaussianProcessRegressor(kernel, optimizer=None, normalize_y=True)
         known = np.array([*self.networks.values()], dtype=np.float64).T
-        found: NDArray[np.float64] = make_pipeline(StandardScaler(), process).fit(known, self.gaps).predict(values)
-        return found
+        gaps: NDArray[np.float64] = make_pipeline(StandardScaler(), process).fit(known, self.gaps).predict(values)
+        return gaps
 
     def __str__(self) -> str:
         return (

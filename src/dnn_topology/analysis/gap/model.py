@@ -145,21 +145,21 @@ class GapModel:
             )
         gaps = self.learned.gaps_of(values)
         margin = self.errors[min(math.ceil(confidence * (len(self.errors) + 1)), len(self.errors)) - 1]
-        found = pd.DataFrame({"gap": gaps, "lower": gaps - margin, "upper": gaps + margin}, index=table.index)
+        foretold = pd.DataFrame({"gap": gaps, "lower": gaps - margin, "upper": gaps + margin}, index=table.index)
         if "train_accuracy" in table:
             for name, gap in (("", "gap"), ("_lower", "upper"), ("_upper", "lower")):
-                found[f"test_accuracy{name}"] = (table["train_accuracy"] - found[gap] / 100).clip(0, 1)
-        found["outside"] = self._outside(values)
-        if (found["outside"] > FAR).any():
-            farthest = found["outside"].to_numpy().argmax()
+                foretold[f"test_accuracy{name}"] = (table["train_accuracy"] - foretold[gap] / 100).clip(0, 1)
+        foretold["outside"] = self._outside(values)
+        if (foretold["outside"] > FAR).any():
+            farthest = foretold["outside"].to_numpy().argmax()
             warnings.warn(
-                f"{(found['outside'] > FAR).sum()} of {len(found)} networks are unlike those of the fit (row "
-                f"{farthest}: {found['outside'].iloc[farthest]:.1f} widths of the fitted range outside of it): their "
-                "gaps are extrapolated, and the interval does not hold",
+                f"{(foretold['outside'] > FAR).sum()} of {len(foretold)} networks are unlike those of the fit (row "
+                f"{farthest}: {foretold['outside'].iloc[farthest]:.1f} widths of the fitted range outside of it): "
+                "their gaps are extrapolated, and the interval does not hold",
                 OutsideRangeWarning,
                 stacklevel=2,
             )
-        return found
+        return foretold
 
     def save(self, path: str | Path) -> None:
         """Write the model as readable JSON, in one step.
@@ -193,13 +193,13 @@ class GapModel:
             content = record_of(stamp, _GapFile)
             learned = record_of(content.learned, METHODS[content.method], name="learned")
             about = {name: getattr(content, name) for name in ("features", "method", "n_networks", "measured")}
-            found = cls(learned=learned, ranges=content.ranges, errors=content.errors, **about)
-            found._check_whole()
+            model = cls(learned=learned, ranges=content.ranges, errors=content.errors, **about)
+            model._check_whole()
         except DnnTopologyError as error:
             raise DnnTopologyError(f"{path} is damaged: {error}; fit it again") from error
-        if features not in {None, found.features}:
-            raise DnnTopologyError(f"{path} is a model of the features {found.features!r}, not {features!r}")
-        return found
+        if features not in {None, model.features}:
+            raise DnnTopologyError(f"{path} is a model of the features {model.features!r}, not {features!r}")
+        return model
 
     def _check_whole(self) -> None:
         """Check that the parts of a model that was read fit together.
@@ -233,8 +233,8 @@ class GapModel:
             DnnTopologyError: They were not.
         """
         for name, value in self.measured.items():
-            if name in table and (found := table[name].iloc[0]) != value:
+            if name in table and (measured := table[name].iloc[0]) != value:
                 raise DnnTopologyError(
-                    f"the model was fitted on networks measured with {name} = {value}, and these with {found}: measure "
-                    "them alike"
+                    f"the model was fitted on networks measured with {name} = {value}, and these with {measured}: "
+                    "measure them alike"
                 )

@@ -39,11 +39,11 @@ def r2_by_halves(
 
     features, gaps = design(table, columns), table["gap"].to_numpy(dtype=np.float64)
     groups = np.arange(len(table)) if by_row else networks(table)
-    found = []
+    scores = []
     for known, judged in halves(groups, seed=seed):
         model = fitted(method, features[known], gaps[known])
-        found.append(r2_score(gaps[judged], model.predict(features[judged])))
-    return np.array(found)
+        scores.append(r2_score(gaps[judged], model.predict(features[judged])))
+    return np.array(scores)
 
 
 def kendall(predicted: NDArray[np.float64], gaps: NDArray[np.float64]) -> float:

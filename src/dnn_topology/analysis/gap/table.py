@@ -62,11 +62,11 @@ def measured_columns(columns: Sequence[str]) -> tuple[str, ...]:
 
 def design(table: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.float64]:
     """Return the features (n_rows, n_columns), float64, squares included."""
-    found = [
+    values = [
         table[name.removesuffix("^2")].to_numpy(dtype=np.float64) ** (2 if name.endswith("^2") else 1)
         for name in columns
     ]
-    return np.column_stack(found) if found else np.zeros((len(table), 0))
+    return np.column_stack(values) if columns else np.zeros((len(table), 0))
 
 
 def usable(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

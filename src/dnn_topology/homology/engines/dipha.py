@@ -57,12 +57,12 @@ class Dipha:
         if graph.n_nodes == 1:  # on which DIPHA aborts
             return [np.array([[0.0, np.inf]]), *(np.empty((0, 2)) for _ in range(max_dim))]
         with tempfile.TemporaryDirectory(prefix="dnn-topology-dipha-") as folder:
-            written, found = Path(folder) / "graph.bin", Path(folder) / "diagram.bin"
+            written, answer = Path(folder) / "graph.bin", Path(folder) / "diagram.bin"
             write_dipha_graph(graph, written)
-            _run([*self._launcher(threads), "--dual", "--upper_dim", str(max_dim + 1), str(written), str(found)])
-            if not found.exists():
+            _run([*self._launcher(threads), "--dual", "--upper_dim", str(max_dim + 1), str(written), str(answer)])
+            if not answer.exists():
                 raise DnnTopologyError("DIPHA ended without an error and without a diagram: run it by hand to see why")
-            diagrams = read_dipha(found, max_epsilon=graph.max_epsilon)
+            diagrams = read_dipha(answer, max_epsilon=graph.max_epsilon)
         points = [2 * diagrams[dim] for dim in range(min(max_dim, diagrams.max_dim) + 1)]
         return points + [np.empty((0, 2))] * (max_dim + 1 - len(points))
 

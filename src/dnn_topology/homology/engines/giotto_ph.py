@@ -42,5 +42,5 @@ class GiottoPH:
 
         ranks = Ranks(graph)
         edges = coo_matrix((ranks.values, (graph.rows, graph.cols)), shape=(graph.n_nodes, graph.n_nodes))
-        found = ripser_parallel(edges, maxdim=max_dim, metric="precomputed", n_threads=threads)["dgms"]
-        return [ranks.distances(points) for points in found]
+        bars = ripser_parallel(edges, maxdim=max_dim, metric="precomputed", n_threads=threads)["dgms"]
+        return [ranks.distances(points) for points in bars]

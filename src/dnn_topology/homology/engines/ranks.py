@@ -55,6 +55,6 @@ class Ranks:
         """Return (k, 2) rows of ranks as rows of distances; inf stays inf."""
         points = np.asarray(points, dtype=np.float64).reshape(-1, 2)
         alive = np.isinf(points)
-        found: NDArray[np.float64] = self._distances[np.where(alive, 0, points).astype(np.intp)]
-        found[alive] = np.inf
-        return found[found[:, 1] > found[:, 0]]
+        bars: NDArray[np.float64] = self._distances[np.where(alive, 0, points).astype(np.intp)]
+        bars[alive] = np.inf
+        return bars[bars[:, 1] > bars[:, 0]]

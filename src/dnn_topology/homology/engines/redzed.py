@@ -45,5 +45,5 @@ class Redzed:
         pairs = np.full(graph.n_pairs, len(ranks) + 1.0)  # in scipy's `pdist` order
         rows = graph.rows.astype(np.int64)
         pairs[rows * (2 * graph.n_nodes - rows - 3) // 2 + graph.cols - 1] = ranks.values
-        found = redzed_tda.rips(pairs, maxdim=max_dim, threshold=float(len(ranks)))
-        return [ranks.distances(points) for points in found]
+        bars = redzed_tda.rips(pairs, maxdim=max_dim, threshold=float(len(ranks)))
+        return [ranks.distances(points) for points in bars]

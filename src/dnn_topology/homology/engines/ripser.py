@@ -48,5 +48,5 @@ class Ripser:
 
         ranks = Ranks(graph)
         edges = coo_matrix((ranks.values, (graph.rows, graph.cols)), shape=(graph.n_nodes, graph.n_nodes))
-        found = ripser.ripser(edges, maxdim=max_dim, thresh=float(len(ranks)), distance_matrix=True)["dgms"]
-        return [ranks.distances(points) for points in found]
+        bars = ripser.ripser(edges, maxdim=max_dim, thresh=float(len(ranks)), distance_matrix=True)["dgms"]
+        return [ranks.distances(points) for points in bars]

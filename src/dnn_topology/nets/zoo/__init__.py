@@ -59,7 +59,7 @@ def build_net(
     """Make a network with seeded initial weights; the global random state is left as it was.
 
     Args:
-        name: See `find_network`.
+        name: One that `list_nets` lists or an alias, "torchvision:NAME", or "package.module:factory" of your own.
         n_classes: Number of classes.
         shape: (channels, height, width) of its images; by default its usual one.
         seed: Seed of the initial weights.

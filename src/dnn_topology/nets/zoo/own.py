@@ -114,11 +114,11 @@ def checked(name: str, model: nn.Module, n_classes: int, shape: Shape) -> nn.Mod
         ) from error
     finally:
         model.train(training)
-    found = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+    gave = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
     if not isinstance(output, torch.Tensor) or output.ndim != 2 or output.shape[1] < n_classes:
         raise DnnTopologyError(
             f"{name} must give {n_classes} numbers per image, one for each class, as a tensor (2, {n_classes}) for 2 "
-            f"images; found {found}"
+            f"images; found {gave}"
         )
     return model
 

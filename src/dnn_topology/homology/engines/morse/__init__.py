@@ -67,7 +67,7 @@ class Morse:
         """Compute persistence with the edges at which bars begin and end; see `Bars`.
 
         Args:
-            graph: See `Engine.compute`.
+            graph: The graph; its distances become births and deaths, divided by two.
             max_dim: The highest dimension, at most 3.
             threads: How many threads may be used.
 

@@ -49,7 +49,7 @@ def add_up(
     """Add what arrives from the targets begin … end - 1; where at most one of them is not zero, its list is shared.
 
     Args:
-        targets: See `Ways`.
+        targets: (n_arrows,), int32. The simplex that an arrow leads to, -1 where it vanishes.
         begin: The first.
         end: The first that is left out.
         spans: (n, 2), int64. Where in the pool the list of each simplex begins and ends.

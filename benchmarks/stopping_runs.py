@@ -84,9 +84,7 @@ def small_with_batch_norm(n_classes: int, channels: int) -> nn.Module:
     """Three convolutions of stride 2, each followed by batch normalisation, for images of any size from 16×16."""
     widths = (channels, 16, 32, 64)
     blocks = [
-        nn.Sequential(
-            nn.Conv2d(first, second, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(second), nn.ReLU()
-        )
+        nn.Sequential(nn.Conv2d(first, second, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(second), nn.ReLU())
         for first, second in zip(widths, widths[1:], strict=False)
     ]
     return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * widths[-1], n_classes))
@@ -204,6 +202,4 @@ def split(run: Run, source: str, data_dir: Path | None) -> tuple[DataSet, Tensor
 def _loaded(source: str, net: str, size: int, noise: float, seed: int, data_dir: Path | None) -> DataSet:
     """Return the images and labels of a setting; the last one is kept for its second training."""
     shape = None if net == "bn_cnn" else find_network(net).shape_for
-    return load_data(
-        source, shape=shape, data_dir=data_dir, train_size=size, permute_labels=noise, seed=seed
-    )
+    return load_data(source, shape=shape, data_dir=data_dir, train_size=size, permute_labels=noise, seed=seed)

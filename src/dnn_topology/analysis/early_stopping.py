@@ -1,4 +1,4 @@
-"""When to stop training, read off training inputs alone, their neighbours or their loops: one rule, online and offline."""
+"""When to stop training, read off training inputs' neighbours, or their loops: one rule, online and offline."""
 
 from __future__ import annotations
 

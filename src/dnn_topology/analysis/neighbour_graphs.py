@@ -156,7 +156,7 @@ def _without_circles(component: NDArray[np.int64], edges: NDArray[np.int64]) -> 
 
 def _components(n_points: int, edges: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the number of the component that every point belongs to."""
-    graph = coo_array((np.ones(len(edges), dtype=np.bool_), (edges[:, 0], edges[:, 1])), shape=(n_points, n_points))
+    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n_points, n_points))
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
 

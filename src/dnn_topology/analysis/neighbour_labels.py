@@ -140,7 +140,11 @@ class NeighbourLabels:
         return drawn
 
     def _wrong(self, predictions: Sequence[int] | NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return for every edge, in one direction and then in the other, whether the prediction is another label."""
+        """Return for every edge, in one direction and then in the other, whether the prediction is another label.
+
+        Raises:
+            DnnTopologyError: There is another number of predictions.
+        """
         classes = np.asarray(predictions)
         if classes.shape != self.labels.shape:
             raise DnnTopologyError(
@@ -186,18 +190,21 @@ def _points(inputs: Any, features: Any, n_labels: int) -> NDArray[np.float64]:
     values = _array(features(inputs) if callable(features) else inputs if features is None else features, name)
     if features is None and values.dtype.kind in "iu" and values.dtype.itemsize > 1:
         raise DnnTopologyError(
-            f"inputs of {values.dtype} are tokens, whose numbers say nothing about which are near: give features=, such "
-            "as their embeddings, or, where they are no tokens, convert them to float"
+            f"inputs of {values.dtype} are tokens, whose numbers say nothing about which are near: give features=, "
+            "such as their embeddings, or, where they are no tokens, convert them to float"
         )
     if not values.ndim or len(values) != n_labels:
-        raise DnnTopologyError(f"{name} and labels must be as many, found {len(values) if values.ndim else 1} and {n_labels}")
+        raise DnnTopologyError(
+            f"{name} and labels must be as many, found {len(values) if values.ndim else 1} and {n_labels}"
+        )
     check_memory(len(values), values[0].size)
-    points = values.reshape(len(values), -1).astype(np.float64)
+    points: NDArray[np.float64] = values.reshape(len(values), -1).astype(np.float64)
     if not points.size or not np.isfinite(points).all():
         raise DnnTopologyError(f"{name} must be finite numbers, found none or infinite ones: leave those inputs out")
     if (points == points[0]).all():
         raise DnnTopologyError(f"all {name} are equal, so none is nearer than another: give features= that differ")
-    return points - points.mean(axis=0)  # nearer to 0, where products of coordinates lose fewer digits
+    points -= points.mean(axis=0)  # nearer to 0, where products of coordinates lose fewer digits
+    return points
 
 
 def _imported(name: str) -> Any:
@@ -229,7 +236,7 @@ def _array(values: Any, name: str) -> NDArray[Any]:
         array = np.empty(0, dtype=object)
     if array.dtype.kind not in "fiub":
         raise DnnTopologyError(
-            f"{name} must be an array or a tensor of numbers, found {shown(values)}: give features=, numbers that stand "
-            "for each input"
+            f"{name} must be an array or a tensor of numbers, found {shown(values)}: give features=, numbers that "
+            "stand for each input"
         )
     return array

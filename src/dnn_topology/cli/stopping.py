@@ -4,67 +4,43 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, say
-from dnn_topology.settings import Nodes
+from dnn_topology.settings import Nodes, Quantity, StoppingSettings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dnn_topology.analysis.early_stopping import Decision, StoppingRule
+    from dnn_topology.analysis.early_stopping import Decision
     from dnn_topology.runs.run import Run
-    from dnn_topology.runs.stopping import StoppingEpochs, TrainingWatch
+    from dnn_topology.runs.stopping import TrainingWatch
     from dnn_topology.settings import Resources, RunMeasureSettings
+    from dnn_topology.work.epoch_tables import EpochTables
 
-Quantity = Literal["midlife", "life", "density", "epsilon"]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Which epoch a training should end at.
-
-    Attributes:
-        quantity: What of H1 is looked at: its midlife, life, or the density or epsilon of its peak.
-        patience: Epochs without a good value before the stop (default: 3).
-        min_delta: Share of the lowest value so far by which it must fall; negative: by which it may rise (default:
-            -0.15).
-    """
-
-    quantity: Quantity = "midlife"
-    patience: int | None = None
-    min_delta: float | None = None
-
-    @property
-    def plain(self) -> StoppingRule:
-        """The rule as the library knows it."""
-        from dnn_topology.analysis.early_stopping import StoppingRule
-
-        given: dict[str, Any] = {name: value for name, value in vars(self).items() if value is not None}
-        return StoppingRule(**given)
-
-
-USUAL = Rule()
-RuleFlags = Annotated[Rule, Parameter(name="*", group=opt.STOPPING)]
-EarlyStop = Annotated[Literal["topology"] | None, Parameter(group=opt.STOPPING)]
-_in_training, IN_TRAINING = opt.as_flags(Rule, opt.STOPPING, quantity=Parameter(name="--early-stop-quantity"))
+_rule, RULE = opt.as_flags(StoppingSettings, opt.STOPPING, rule=Parameter(alias="--quantity"))
+_in_training, IN_TRAINING = opt.as_flags(
+    StoppingSettings, opt.STOPPING, rule=Parameter(name="--early-stop-quantity", show=False)
+)
+EarlyStop = Annotated[Quantity | Literal["topology"] | None, Parameter(group=opt.STOPPING)]
 if TYPE_CHECKING:
-    TrainingRuleFlags: TypeAlias = Rule
+    RuleFlags: TypeAlias = StoppingSettings
+    TrainingRuleFlags: TypeAlias = StoppingSettings
 else:
-    TrainingRuleFlags = _in_training
+    RuleFlags, TrainingRuleFlags = _rule, _in_training
 
 
 def early_stop(
     run: Path,
     /,
     *,
-    rule: RuleFlags = USUAL,
+    rule: RuleFlags = RULE,
     draws: int = 20,
     n_inputs: int | None = None,
     max_epsilon: Annotated[float | None, Parameter(group=opt.TOPOLOGY)] = None,
@@ -77,28 +53,33 @@ def early_stop(
 ) -> None:
     """Say at which epoch a training should have stopped, why, and how sure that is, from training inputs alone.
 
-    Epochs that were not measured yet are measured from their checkpoints; other rules then cost nothing.
+    Epochs that were not looked at yet are, from their checkpoints; other rules of H1 then cost nothing.
 
     Args:
         run: The folder of a run, trial0, that `run` or `train` left.
         draws: Bootstrap draws of the inputs, which say how sure the choice is.
-        n_inputs: Number of training inputs (default: as before, else 1000).
+        n_inputs: Number of training inputs (default: as before, else 1000; of neighbours, all).
         max_epsilon: End of the filtration, a radius (default: as before, else 0.4).
         nodes: What a node is (default: as before, else unit).
         layers: Layers whose outputs are nodes (default: as before, else the network's own).
         metric: Of two signals (default: as before, else pearson).
-        out: Where results go (default: RUN/early_stopping).
+        out: Where results go (default: RUN/neighbours, or RUN/early_stopping).
     """
-    from dnn_topology.analysis.early_stopping import how_sure
-    from dnn_topology.runs.measuring import EpochsFailedError
+    from dnn_topology.analysis.early_stopping import StoppingRule, how_sure
     from dnn_topology.runs.run import Run
-    from dnn_topology.runs.stopping import StoppingEpochs, stopping_settings, values_of, write_decision
+    from dnn_topology.runs.stopping import looked_at, stopping_settings, values_of, write_decision
+    from dnn_topology.work.epoch_tables import EpochsFailedError
 
     if draws < 0:
         raise DnnTopologyError(f"draws must be at least 0, found {draws}")
     there = Run.open(run, data_dir=machine.data_dir, device=machine.place)
     asked = {"n_inputs": n_inputs, "max_epsilon": max_epsilon, "nodes": nodes, "layers": layers, "metric": metric}
-    looked_at = StoppingEpochs(there, stopping_settings(there, **asked), draws, machine.using(resources))
+    plain = StoppingRule(**rule.own)
+    of_loops = [name for name, value in asked.items() if value is not None and name != "n_inputs"]
+    if plain.quantity == "neighbours" and of_loops:
+        raise DnnTopologyError(f"{of_loops[0]} is of loops, which rule='neighbours' does not look at: leave it out")
+    measured, used = stopping_settings(there, **asked), machine.using(resources)
+    seen = looked_at(there, plain, rule.of_neighbours(n_inputs), measured, draws=draws, resources=used)
     epochs = there.trained()
     if len(epochs) < 2:
         raise DnnTopologyError(
@@ -106,20 +87,20 @@ def early_stop(
         )
     failed = None
     try:
-        tables = _measured(looked_at, epochs)
+        tables = _measured(seen, epochs)
     except EpochsFailedError as error:
         epochs, failed = [epoch for epoch in epochs if epoch not in error.failures], error
         if len(epochs) < 2:
             raise
-        tables = looked_at.quantities(epochs)
-    decision = rule.plain.decide(values_of(tables, rule.quantity))
+        tables = seen.quantities(epochs)
+    decision = plain.decide(values_of(tables, plain.quantity))
     _say_which(decision, there)
     sureness = None
     if draws:
-        values = {draw: values_of(tables, rule.quantity, draw=draw) for draw in range(draws + 1)}
-        sureness = rule.plain.sureness({draw: values[draw] for draw in range(1, draws + 1)}, values=values[0])
+        values = {draw: values_of(tables, plain.quantity, draw=draw) for draw in range(draws + 1)}
+        sureness = plain.sureness({draw: values[draw] for draw in range(1, draws + 1)}, values=values[0])
         answer(how_sure(decision, sureness, draws))
-    answer(*write_decision(decision, tables, looked_at, looked_at.folder if out is None else out, sureness=sureness))
+    answer(*write_decision(decision, tables, seen, seen.folder if out is None else out, sureness=sureness))
     if failed:
         raise failed
 
@@ -127,25 +108,29 @@ def early_stop(
 def watch_of(
     run: Run,
     early_stop: str | None,
-    rule: Rule,
+    asked: StoppingSettings,
     settings: RunMeasureSettings,
     resources: Resources | None,
     *,
     save_every: int,
 ) -> TrainingWatch | None:
     """Return what the flags of a training ask for, or None."""
-    checked = rule.plain
+    from dnn_topology.analysis.early_stopping import StoppingRule
+
+    # "topology" is what older versions called loops, of which another flag names the quantity.
+    named = asked.rule or "midlife" if early_stop in {None, "topology"} else early_stop
+    rule = StoppingRule(**{**asked.own, "quantity": named})
     if early_stop is None:
         return None
     from dnn_topology.runs.stopping import USUAL as WATCHED
-    from dnn_topology.runs.stopping import StoppingEpochs, TrainingWatch
+    from dnn_topology.runs.stopping import TrainingWatch, looked_at
     from dnn_topology.settings import Resources
 
     if not save_every:
         raise DnnTopologyError("--early-stop looks at and chooses among the weights that are kept: raise --save-every")
     watched = replace(settings, max_dim=1, max_epsilon=WATCHED.max_epsilon, bootstrap=1)
     used = replace(resources or Resources(), jobs=1, isolated=False, scheduler=None, timeout=None)
-    return TrainingWatch(StoppingEpochs(run, watched, resources=used), checked)
+    return TrainingWatch(looked_at(run, rule, asked.of_neighbours(), watched, resources=used), rule)
 
 
 def leave(watch: TrainingWatch, wanted: Sequence[int]) -> list[int]:
@@ -166,7 +151,7 @@ def leave(watch: TrainingWatch, wanted: Sequence[int]) -> list[int]:
     return [epoch for epoch in tables if epoch in {*wanted, max(tables), decision.chosen_epoch}]
 
 
-def _measured(looked_at: StoppingEpochs, epochs: list[int]) -> dict[int, pd.DataFrame]:
+def _measured(looked_at: EpochTables, epochs: list[int]) -> dict[int, pd.DataFrame]:
     """Measure epochs and say how long that takes and how far it is."""
     from dnn_topology.analysis.early_stopping import described_quantities
     from dnn_topology.homology.engines.estimate import duration
@@ -174,12 +159,13 @@ def _measured(looked_at: StoppingEpochs, epochs: list[int]) -> dict[int, pd.Data
 
     missing = looked_at.unfinished(epochs)
     if missing:
+        looked_at.prepare()
         started = time.monotonic()
         replace(looked_at, draws=0).do(missing[-1])
         each = time.monotonic() - started
         seconds = each * len(missing) * (looked_at.draws + 1) / looked_at.resources.jobs
         again = f" and {looked_at.draws} draws of them" if looked_at.draws else ""
-        inputs = f"{looked_at.settings.n_inputs} training inputs{again}"
+        inputs = f"{looked_at.settings.n_inputs or 'all'} training inputs{again}"
         say(f"measuring {len(missing)} epochs on {inputs}: at most about {duration(seconds)}")
     with reported("early stopping", len(epochs), title="epoch {}".format, described=described_quantities) as reports:
         return looked_at.quantities(epochs, reports=reports)

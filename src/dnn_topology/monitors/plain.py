@@ -85,14 +85,25 @@ class TopologyMonitor:
         Raises:
             DnnTopologyError: As for `measure`.
         """
-        check_at_least("epoch", epoch, 0)
-        if epoch % self._every:
+        if not self.is_measured(epoch):
             return None
         measurement = measure(model, self._batches, **self._options)
         self.measurements[epoch] = measurement
         if self._on_measure:
             self._on_measure(epoch, measurement)
         return measurement
+
+    def is_measured(self, epoch: int) -> bool:
+        """Return whether an epoch is one to measure.
+
+        Args:
+            epoch: Number of epochs trained.
+
+        Raises:
+            DnnTopologyError: It is negative.
+        """
+        check_at_least("epoch", epoch, 0)
+        return epoch % self._every == 0
 
     def step(self, model: nn.Module) -> Measurement | None:
         """Measure a model at the end of an epoch, if it is one to measure: the first call ends epoch 1.

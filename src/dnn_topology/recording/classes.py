@@ -50,14 +50,19 @@ def predicted_classes(
     return np.concatenate(classes)
 
 
-def inputs_and_labels(batches: Sequence[Any]) -> tuple[list[Any], NDArray[np.int64] | None]:
+def inputs_and_labels(batches: Sequence[Any]) -> tuple[Any, NDArray[np.int64] | None]:
     """Return the inputs of batches, and the labels that come with them, or None where none do.
 
     Args:
         batches: Pairs of inputs and labels, or mappings with a key such as "labels".
 
     Returns:
-        The inputs of every batch (of a mapping: all of it but the labels), and (n_inputs,) labels.
+        The inputs, (n_inputs, ...), in one tensor, or a list of those of every batch where they are several tensors (of
+        a mapping: all of it but the labels) or of unlike shapes; and (n_inputs,) labels.
+
+    Example:
+        >>> inputs_and_labels([(torch.zeros(2, 3), torch.tensor([0, 1]))])[1].tolist()
+        [0, 1]
     """
     inputs, labels = [], []
     for batch in batches:
@@ -70,9 +75,18 @@ def inputs_and_labels(batches: Sequence[Any]) -> tuple[list[Any], NDArray[np.int
             labels.append(batch[1])
         else:
             inputs.append(batch)
+    joined = _joined(inputs)
     if len(labels) < len(inputs):
-        return inputs, None
-    return inputs, np.concatenate([np.asarray(torch.as_tensor(part).cpu()).reshape(-1) for part in labels])
+        return joined, None
+    return joined, np.concatenate([np.asarray(torch.as_tensor(part).cpu()).reshape(-1) for part in labels])
+
+
+def _joined(inputs: list[Any]) -> Any:
+    """Return the inputs of batches in one tensor, where they go into one."""
+    arrays = all(isinstance(part, (torch.Tensor, np.ndarray)) and part.ndim for part in inputs)
+    if not arrays or len({tuple(part.shape[1:]) for part in inputs}) != 1:
+        return inputs
+    return torch.cat([torch.as_tensor(part).cpu() for part in inputs])
 
 
 def _classes(output: Any) -> NDArray[np.int64]:
@@ -81,7 +95,9 @@ def _classes(output: Any) -> NDArray[np.int64]:
     Raises:
         DnnTopologyError: It holds no logits.
     """
-    logits = getattr(output, "logits", output["logits"] if isinstance(output, Mapping) and "logits" in output else output)
+    logits = getattr(
+        output, "logits", output["logits"] if isinstance(output, Mapping) and "logits" in output else output
+    )
     logits = logits[0] if isinstance(logits, (tuple, list)) and logits else logits
     if not isinstance(logits, torch.Tensor) or logits.ndim not in {1, 2}:
         what = f"shape {tuple(logits.shape)}" if isinstance(logits, torch.Tensor) else type(logits).__name__

@@ -6,32 +6,40 @@ import warnings
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pandas as pd
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.early_stopping import NEIGHBOURS
-from dnn_topology.runs.quantities import EpochQuantities
+from dnn_topology.runs.run import Run
 from dnn_topology.settings import NeighbourSettings
+from dnn_topology.work.epoch_tables import EpochTables
 
 if TYPE_CHECKING:
     from dnn_topology.analysis.neighbour_labels import NeighbourLabels
 
 
 @dataclass(frozen=True, eq=False)
-class NeighbourEpochs(EpochQuantities):
+class NeighbourEpochs(EpochTables):
     """How often the predictions of a run's epochs disagree with the labels of neighbours; training inputs alone.
 
     Attributes:
         settings: Which inputs are neighbours.
     """
 
+    run: Run
     settings: NeighbourSettings = NeighbourSettings()  # noqa: RUF009  # frozen, and a constant
     columns: ClassVar[Collection[str]] = (NEIGHBOURS,)
     stem: ClassVar[str] = NEIGHBOURS
     usual: ClassVar[NeighbourSettings] = NeighbourSettings()
+
+    def prepare(self) -> None:
+        """Make the graph, unless it is there."""
+        if not self._edges_file.exists():
+            self.neighbours()
 
     def do(self, epoch: int) -> pd.DataFrame:
         """Predict at the inputs with the weights of one epoch, and compare with the labels of neighbours."""
@@ -55,16 +63,20 @@ class NeighbourEpochs(EpochQuantities):
         from dnn_topology.progress import by_share
 
         images, labels = self._inputs().tensors
-        path, settings = self.folder / "edges.npz", self.settings
+        path, settings = self._edges_file, self.settings
         with suppress(DnnTopologyError, KeyError):  # not there, or damaged
             return NeighbourLabels(store.read_arrays(path)["edges"], labels.numpy())
-        graph = "tree" if settings.neighbours == "tree" else int(settings.neighbours)
+        graph: Literal["tree"] | int = "tree" if settings.neighbours == "tree" else int(settings.neighbours)
         with by_share("neighbours") as told:
             made = NeighbourLabels.of(images, labels, graph=graph, features=settings.features, on_progress=told)
         store.write_arrays(path, {"edges": made.edges})
         if made.advice:
             warnings.warn(made.advice, stacklevel=2)
         return made
+
+    @property
+    def _edges_file(self) -> Path:
+        return self.folder / "edges.npz"
 
     def _inputs(self) -> Any:
         """Return images and labels of the training."""

@@ -1,32 +1,39 @@
 """What early stopping looks at in a training on disk: quantities on training inputs, epoch by epoch.
 
-Under `early_stopping/` (loops) and `neighbours/` in the folder of a run, or beside it for other settings: settings.json, what was looked at;
-epoch<E>.csv, one row per draw of the inputs, the first being the inputs themselves. Whether they are made while the
-network trains or afterwards, they come from the checkpoints, and are the same.
+Under `early_stopping/` (loops) and `neighbours/` in the folder of a run, or beside it for other settings:
+settings.json, what was looked at; epoch<E>.csv, one row per draw of the inputs, the first being the inputs themselves.
+Whether they are made while the network trains or afterwards, they come from the checkpoints, and are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.early_stopping import MAX_EPSILON, OF_LOOPS, Decision, StoppingRule, stopping_quantities
+from dnn_topology.analysis.early_stopping import (
+    MAX_EPSILON,
+    NEIGHBOURS,
+    OF_LOOPS,
+    Decision,
+    StoppingRule,
+    stopping_quantities,
+)
 from dnn_topology.graphs.node_sampling import sample_nodes
 from dnn_topology.homology.bootstrap import resampled_inputs
 from dnn_topology.pipeline import Snapshot, diagrams_of, graphs_of
-from dnn_topology.runs.measuring import EpochsFailedError, snapshot_of
+from dnn_topology.runs.measuring import snapshot_of
+from dnn_topology.runs.neighbours import NeighbourEpochs
 from dnn_topology.runs.run import Run
-from dnn_topology.settings import Resources, RunMeasureSettings
+from dnn_topology.settings import NeighbourSettings, Resources, RunMeasureSettings
 from dnn_topology.work import stamps
-from dnn_topology.work.ledger import Ledger, Work
-from dnn_topology.work.reports import Reports
+from dnn_topology.work.epoch_tables import RESULTS, EpochTables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,13 +47,14 @@ OPTIONS = RunMeasureSettings.__dataclass_fields__
 
 
 @dataclass(frozen=True, eq=False)
-class StoppingEpochs(EpochQuantities):
+class StoppingEpochs(EpochTables):
     """The quantities of the loops among a run's activations, epoch by epoch.
 
     Attributes:
         settings: What is measured, up to H1.
     """
 
+    run: Run
     settings: RunMeasureSettings
     columns: ClassVar[Collection[str]] = OF_LOOPS
     stem: ClassVar[str] = STEM
@@ -71,6 +79,33 @@ class StoppingEpochs(EpochQuantities):
             ((_, graph),) = graphs_of(_of_all_nodes(snapshot), activations=activations)
             rows.append({"draw": draw, **stopping_quantities(diagrams_of(graph, self.settings, self.resources))})
         return pd.DataFrame(rows)
+
+
+def looked_at(
+    run: Run,
+    rule: StoppingRule,
+    neighbours: NeighbourSettings,
+    settings: RunMeasureSettings,
+    *,
+    draws: int = 0,
+    resources: Resources,
+) -> EpochTables:
+    """Return what a rule looks at in a training: neighbours, or loops.
+
+    Args:
+        run: The training.
+        rule: The rule.
+        neighbours: Which inputs are neighbours.
+        settings: How loops are measured.
+        draws: Number of bootstrap draws of the inputs.
+        resources: What it may use.
+
+    Raises:
+        DnnTopologyError: It would look at test inputs, or at several graphs per epoch.
+    """
+    if rule.quantity != NEIGHBOURS:
+        return StoppingEpochs(run, settings, draws, resources)
+    return NeighbourEpochs(run, neighbours, draws, resources)
 
 
 def stopping_settings(run: Run, **asked: Any) -> RunMeasureSettings:
@@ -107,7 +142,7 @@ class TrainingWatch:
         rule: The rule.
     """
 
-    epochs: EpochQuantities
+    epochs: EpochTables
     rule: StoppingRule
 
     def should_stop(self, epoch: int) -> bool:
@@ -124,7 +159,7 @@ class TrainingWatch:
 def write_decision(
     decision: Decision,
     tables: Mapping[int, pd.DataFrame],
-    looked_at: EpochQuantities,
+    looked_at: EpochTables,
     folder: Path,
     *,
     sureness: pd.DataFrame | None = None,

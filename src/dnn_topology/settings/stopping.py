@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from dnn_topology._checks import DnnTopologyError, check_types
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_types
 
 Quantity = Literal["neighbours", "midlife", "life", "density", "epsilon"]
 
@@ -38,13 +38,15 @@ class StoppingSettings:
 
     def __post_init__(self) -> None:
         check_types(self)
-        if self.neighbours != "tree" and not (self.neighbours.isdecimal() and int(self.neighbours)):
-            raise DnnTopologyError(f"neighbours must be 'tree' or a number of nearest ones, found {self.neighbours!r}")
+        self.of_neighbours()
 
-    @property
-    def graph(self) -> Literal["tree"] | int:
-        """Which inputs are neighbours, as `NeighbourLabels` takes it."""
-        return "tree" if self.neighbours == "tree" else int(self.neighbours)
+    def of_neighbours(self, n_inputs: int | None = None) -> NeighbourSettings:
+        """Return what is looked at where the rule is neighbours.
+
+        Args:
+            n_inputs: Number of training inputs; None for all.
+        """
+        return NeighbourSettings(self.neighbours, self.features, n_inputs)
 
     @property
     def own(self) -> dict[str, Any]:
@@ -58,14 +60,21 @@ class NeighbourSettings:
     """What early stopping by neighbours looks at.
 
     Attributes:
-        neighbours: See `StoppingSettings`.
-        features: See `StoppingSettings`.
+        neighbours: tree, or a number of nearest ones.
+        features: Your own package.module:function from images to what stands for them.
         n_inputs: Number of training inputs; None for all.
     """
 
     neighbours: str = "tree"
     features: str | None = None
     n_inputs: int | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        if self.neighbours != "tree" and not (self.neighbours.isdecimal() and int(self.neighbours)):
+            raise DnnTopologyError(f"neighbours must be 'tree' or a number of nearest ones, found {self.neighbours!r}")
+        if self.n_inputs is not None:
+            check_at_least("n_inputs", self.n_inputs, 3)
 
     @property
     def results(self) -> dict[str, Any]:

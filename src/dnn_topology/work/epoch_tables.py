@@ -1,8 +1,8 @@
-"""Quantities of a run's epochs that a stopping rule looks at, each epoch's kept in a file of its own."""
+"""Tables of a training's epochs, each kept in a file of its own, and what is said of epochs that failed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,22 +10,44 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from dnn_topology import store
-from dnn_topology.runs.measuring import EpochsFailedError
-from dnn_topology.runs.run import Run
+from dnn_topology._checks import DnnTopologyError
 from dnn_topology.settings import Resources
 from dnn_topology.work import stamps
+from dnn_topology.work.isolate import Failure
 from dnn_topology.work.ledger import Ledger, Work
 from dnn_topology.work.reports import Reports
 
 RESULTS = "epoch*.csv"
 
 
+class EpochsFailedError(DnnTopologyError):
+    """Some epochs could not be worked on; what the others gave is kept.
+
+    Args:
+        failures: Epoch → why.
+
+    Attributes:
+        failures: Epoch → why.
+    """
+
+    def __init__(self, failures: Mapping[int, Failure]) -> None:
+        self.failures = dict(failures)
+        reasons = dict.fromkeys(failure.last_line for failure in failures.values())
+        advice = "" if self.mendable else "; what is finished is kept: lower max_epsilon or max_dim and run again"
+        super().__init__(f"not measured: epochs {' '.join(map(str, sorted(failures)))}: {'; '.join(reasons)}{advice}")
+
+    @property
+    def mendable(self) -> bool:
+        """Whether every failure is a mistake that the user can mend, and says how."""
+        return all(failure.kind == "refused" for failure in self.failures.values())
+
+
 @dataclass(frozen=True, eq=False)
-class EpochQuantities(Work[int, pd.DataFrame]):
+class EpochTables(Work[int, pd.DataFrame]):
     """One table per epoch, of the inputs themselves and of draws of them.
 
     Attributes:
-        run: The training.
+        run: The training, which has a `folder` and says which epochs are `trained`.
         settings: What is looked at; its `results` tell one folder from another.
         draws: Number of bootstrap draws of the inputs, besides the inputs themselves.
         resources: What it may use.
@@ -34,7 +56,7 @@ class EpochQuantities(Work[int, pd.DataFrame]):
         usual: What an older version's folder does not name.
     """
 
-    run: Run
+    run: Any
     settings: Any
     draws: int = 0
     resources: Resources = Resources()  # noqa: RUF009  # frozen, and a constant
@@ -45,7 +67,9 @@ class EpochQuantities(Work[int, pd.DataFrame]):
     @property
     def folder(self) -> Path:
         """Where the quantities lie."""
-        return stamps.home(self.run.folder, self.stem, self.settings.results, results=RESULTS, defaults=self.usual.results)
+        return stamps.home(
+            self.run.folder, self.stem, self.settings.results, results=RESULTS, defaults=self.usual.results
+        )
 
     def quantities(
         self,
@@ -68,6 +92,7 @@ class EpochQuantities(Work[int, pd.DataFrame]):
         """
         epochs = self.run.trained(epochs)
         stamps.claim(self.folder, self.settings.results, results=RESULTS, defaults=self.usual.results)
+        self.prepare()
         tables: dict[int, pd.DataFrame] = {}
         work = replace(self, resources=self.resources.of_each_job(len(epochs)))
         ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, work)
@@ -75,6 +100,9 @@ class EpochQuantities(Work[int, pd.DataFrame]):
         if outcomes.failed:
             raise EpochsFailedError(outcomes.failed)
         return {epoch: tables[epoch].head(self.draws + 1) for epoch in epochs}
+
+    def prepare(self) -> None:  # of loops there is nothing to make beforehand
+        """Make what all epochs need."""
 
     def unfinished(self, epochs: Sequence[int]) -> list[int]:
         """Return the epochs whose quantities are still to be measured."""

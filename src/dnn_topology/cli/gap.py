@@ -142,7 +142,10 @@ def evaluate(
     picture = networks[["cell", "dataset"]].drop_duplicates("cell") if {"cell", "dataset"} <= {*networks} else None
     predictions = judged.predictions if picture is None else judged.predictions.merge(picture, on="cell", how="left")
     drawn = next(name for name in FEATURE_SETS if name in predictions)
-    answer(*paths.values(), *save_figure(plot_gap(predictions, predictor=drawn), folder / stem, formats=["png"]))
+    answer(
+        *paths.values(),
+        *save_figure(plot_gap(predictions, predictor=drawn, by_row=by_row), folder / stem, formats=["png"]),
+    )
 
 
 def _weights(

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, say
-from dnn_topology.settings import Nodes, Quantity, StoppingSettings
+from dnn_topology.settings import Nodes, StoppingSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,8 @@ _rule, RULE = opt.as_flags(StoppingSettings, opt.STOPPING, rule=Parameter(alias=
 _in_training, IN_TRAINING = opt.as_flags(
     StoppingSettings, opt.STOPPING, rule=Parameter(name="--early-stop-quantity", show=False)
 )
-EarlyStop = Annotated[Quantity | Literal["topology"] | None, Parameter(group=opt.STOPPING)]
+Asked = Literal["neighbours", "midlife", "life", "density", "epsilon", "topology"]
+EarlyStop = Annotated[Asked | None, Parameter(group=opt.STOPPING)]
 if TYPE_CHECKING:
     RuleFlags: TypeAlias = StoppingSettings
     TrainingRuleFlags: TypeAlias = StoppingSettings

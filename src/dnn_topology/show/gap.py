@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def plot_gap(predictions: pd.DataFrame, *, predictor: str = "lambda-mu", ax: Axes | None = None) -> Axes:
-    """Draw the gap that was foretold over the true one, a point per network, markers telling data sets apart.
+def plot_gap(
+    predictions: pd.DataFrame, *, predictor: str = "lambda-mu", by_row: bool = False, ax: Axes | None = None
+) -> Axes:
+    """Draw the gap that was foretold over the true one, a point per row, markers telling data sets apart.
 
     Args:
         predictions: Columns `gap` and that of the predictor, in points, as `Evaluation.predictions`; with `dataset`,
             points of one data set look alike.
         predictor: Which column.
+        by_row: Whether only the row itself was left out, while other epochs of its network were in the fit.
         ax: Axes to draw on; new ones by default.
 
     Returns:
@@ -42,8 +45,9 @@ def plot_gap(predictions: pd.DataFrame, *, predictor: str = "lambda-mu", ax: Axe
     low, high = float(both.min()), float(both.max())
     margin = 0.05 * (high - low) or 1.0
     ends = (low - margin, high + margin)
+    left_out = "row" if by_row else "network"
     ax.plot(ends, ends, color="0.6", linewidth=0.8)
-    ax.set(xlabel="gap in points", ylabel=f"gap foretold without the network ({predictor})", xlim=ends, ylim=ends)
+    ax.set(xlabel="gap in points", ylabel=f"gap foretold without its {left_out} ({predictor})", xlim=ends, ylim=ends)
     ax.set_aspect("equal")
     if len(names) > 1:
         ax.legend(frameon=False)

@@ -30,12 +30,12 @@ from torch import nn
 
 from dnn_topology.analysis.adversarial.detection import BATCH
 from dnn_topology.analysis.adversarial.results import DetectResults
-from dnn_topology.runs.detecting import Detection
-from dnn_topology.settings import DetectSettings
 from dnn_topology.nets.data import DataSet, load_data
 from dnn_topology.nets.train import TrainingState, save_weights, train
-from dnn_topology.recording.state_dicts import load_weights
 from dnn_topology.nets.zoo import build_net, find_network
+from dnn_topology.recording.state_dicts import load_weights
+from dnn_topology.runs.detecting import Detection
+from dnn_topology.settings import DetectSettings
 from dnn_topology.store import read_json, write_bytes, write_json
 
 HERE = Path(__file__).parent

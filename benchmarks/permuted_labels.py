@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from stopping_runs import MAX_EPSILON, Run, carry_out
 
 from dnn_topology import Diagrams
+from dnn_topology.analysis.comparison.permutation import Partitions, permutation_test, stretches
 from dnn_topology.store import write_bytes, write_json
 
 HERE = Path(__file__).parent
@@ -95,20 +95,10 @@ def _separation(true: NDArray[np.float64], permuted: NDArray[np.float64]) -> dic
         `largest`, the largest difference of their means; `p`, its exact permutation p-value; `where`, the stretches of
         the curve on which the difference exceeds the largest one of 95 % of all partitions, as (from, to).
     """
-    together = np.concatenate([true, permuted])
-    n = len(true)
-    seen = abs(true.mean(axis=0) - permuted.mean(axis=0))
-    largest = []
-    for part in combinations(range(len(together)), n):
-        inside = np.isin(np.arange(len(together)), part)
-        largest.append(abs(together[inside].mean(axis=0) - together[~inside].mean(axis=0)).max())
-    beyond = np.flatnonzero(seen > np.quantile(largest, 0.95))
-    stretches = np.split(beyond, np.flatnonzero(np.diff(beyond) > 1) + 1) if len(beyond) and len(seen) > 1 else []
-    return {
-        "largest": float(seen.max()),
-        "p": float(np.mean(np.array(largest) >= seen.max() - 1e-12)),
-        "where": [(float(GRID[each[0]]), float(GRID[each[-1]])) for each in stretches],
-    }
+    test = permutation_test(true, permuted, Partitions.of(len(true), len(permuted)))
+    difference = abs(true.mean(axis=0) - permuted.mean(axis=0))
+    where = stretches(difference > test.threshold, GRID) if len(difference) > 1 else []
+    return {"largest": test.observed, "p": test.p, "where": where}
 
 
 def _markdown(rows: list[dict[str, Any]]) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import torch
 
 Mutation = Callable[[bytes, np.random.Generator], bytes]
 
@@ -98,6 +100,27 @@ def zip_mutations(content: bytes, *, n: int = 300, seed: int = 0) -> Iterator[by
         with zipfile.ZipFile(buffer, "w", method) as archive:
             for name, member in members.items():
                 archive.writestr(name, member)
+        yield buffer.getvalue()
+
+
+def state_mutations(content: bytes, *, n: int = 300, seed: int = 0) -> Iterator[bytes]:
+    """Yield n versions of a file of torch.save: with another value somewhere within, and with all other damage."""
+    rng = np.random.default_rng(seed)
+    archives = zip_mutations(content, n=n, seed=seed)
+    strange = [None, "text", -1, 1e300, math.nan, math.inf, 10**60, True, [], {}, [1], {"a": 1}, (1, 2)]
+    strange += [torch.zeros(0), torch.zeros(2), torch.zeros(3, 4, dtype=torch.int64), torch.zeros(1).expand(10**9)]
+    for number in range(n):
+        if number % 3 == 2:
+            yield next(archives)
+            continue
+        whole = [torch.load(io.BytesIO(content), weights_only=True)]
+        parent, key = _place(whole, rng)
+        if isinstance(parent, dict) and rng.random() < 0.2:
+            del parent[key]
+        else:
+            parent[key] = strange[int(rng.integers(len(strange)))]
+        buffer = io.BytesIO()
+        torch.save(whole[0], buffer)
         yield buffer.getvalue()
 
 

@@ -17,23 +17,24 @@ SRC = Path(dnn_topology.__file__).parent
 # A module imports from its own room and from rooms further up. Rooms in one line stand side by side and do not meet.
 LAYERS = (
     ("_version", "_checks", "_renamed"),
-    ("settings", "_records", "_calls"),
+    ("settings", "_records", "_calls", "_machine"),
     ("store", "progress"),
     ("recording",),
     ("graphs",),
     ("homology",),
     ("pipeline",),
-    ("analysis", "nets"),
+    ("estimating", "analysis", "nets"),
     ("show",),
     ("monitors", "work"),
     ("runs",),
+    ("trials",),
     ("cli",),
     ("__main__",),
 )
 # The flow, which knows nothing of named networks and data sets.
 FLOW = ("recording", "graphs", "homology", "pipeline", "analysis", "show")
 # Analyses stand side by side too.
-SIBLINGS = ("analysis.early_stopping", "analysis.gap", "analysis.adversarial")
+SIBLINGS = ("analysis.early_stopping", "analysis.gap", "analysis.adversarial", "analysis.comparison")
 # heavy library → the rooms and modules that may import it
 HOMES = {
     "torch": (
@@ -45,7 +46,7 @@ HOMES = {
             "analysis.network_features",
             "monitors",
             "runs",
-            "work.workers",
+            "work.computer",
             "cli",
         ),
         "graphs.correlation",
@@ -54,7 +55,7 @@ HOMES = {
     "matplotlib": ("show",),
     "cyclopts": ("cli",),
     "rich": ("progress",),
-    "gudhi": ("homology.engines",),
+    "gudhi": ("homology.engines", "homology.distances"),
     "numba": ("homology.engines.morse",),
     "redzed_tda": ("homology.engines.redzed",),
     "holos_tda": ("homology.engines.holos",),

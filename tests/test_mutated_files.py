@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,15 +14,24 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from cyclopts import CycloptsError
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_types
 from dnn_topology.analysis.adversarial.score_files import check_score_arrays
 from dnn_topology.analysis.early_stopping import QUANTITIES
 from dnn_topology.analysis.gap import GapModel
+from dnn_topology.cli import _readable, app
+from dnn_topology.cli.remedies import of_file
 from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.nets.data import DataSet, load_data
 from dnn_topology.nets.data.arrays import arrays as read_data
+from dnn_topology.nets.data.idx import read_idx
+from dnn_topology.nets.data.own_images import read_own_images
+from dnn_topology.nets.train import TrainingState, train
 from dnn_topology.recording.state_dicts import load_weights, write_state
+from dnn_topology.runs.measurements import RunMeasurement
+from dnn_topology.runs.measuring import _groups_of
 from dnn_topology.runs.run import Run
 from dnn_topology.runs.stopping import USUAL, StoppingEpochs
 from dnn_topology.runs.study.cell import Cell, CellResult
@@ -30,7 +40,7 @@ from dnn_topology.runs.study.grid import read_study
 from dnn_topology.settings import RunMeasureSettings, TrainSettings
 from dnn_topology.work import stamps
 from dnn_topology.work.ledger import Manifest
-from tests.mutations import json_mutations, mutations, text_mutations, zip_mutations
+from tests.mutations import json_mutations, mutations, state_mutations, text_mutations, zip_mutations
 
 N = 300
 SECONDS, GIB = 2.0, 2**30
@@ -217,6 +227,86 @@ def look_up(path: Path) -> Manifest:
     return found
 
 
+def digits() -> DataSet:
+    """A few small images."""
+    return load_data("digits", data_subset=0.02)
+
+
+def small() -> torch.nn.Module:
+    """A network for them."""
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+
+
+def state_of_a_training(path: Path) -> None:
+    """Train and write the state to go on from."""
+    train(small(), digits(), epochs=2, test=None, on_epoch=lambda state: state.save(path))
+
+
+def goes_on(state: TrainingState) -> None:
+    """A training goes on from a state that was read, or is told why not."""
+    try:
+        history = train(small(), digits(), epochs=state.epoch + 1, resume=state, test=None)
+    except DnnTopologyError:
+        return
+    assert history["epoch"].tolist() == [*range(state.epoch + 2)]
+
+
+def flags(path: Path) -> Any:
+    """Take flags from a file as a command does."""
+    words = ["run", "--config", str(path)]
+    try:
+        return app.parse_args(words, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        raise DnnTopologyError(_readable(str(error))) from error
+    except DnnTopologyError as error:
+        raise DnnTopologyError(f"{error}{of_file(words)}") from error
+
+
+FLAGS = b"""net = "lenet"
+lr = 0.05
+n_epochs_train = 20
+epochs_test = [1, 5, 20]
+max_epsilon = 0.3
+no_train = false
+layers = ["a", "b*"]
+draws = 3
+"""
+
+
+def groups(path: Path) -> None:
+    """Write the groups of a measurement."""
+    store.write_arrays(path, {"groups": np.arange(30) // 3})
+
+
+def groups_of(path: Path) -> Any:
+    """Read groups as a measurement does."""
+    run = Run(path.parent.parent)
+    return _groups_of(RunMeasurement(run, path.parent, RunMeasureSettings(graph_type="partitioned", split=2)), [1])
+
+
+def whole_groups(found: Any) -> None:
+    """Groups of neurons are whole numbers."""
+    assert found.ndim == 1
+    assert found.dtype.kind in "iu"
+
+
+def own_images(path: Path) -> None:
+    """Write images of one's own."""
+    store.write_arrays(path, {"x": np.zeros((5, 1, 8, 8), np.uint8)})
+
+
+def pixels(found: torch.Tensor) -> None:
+    """Images of one's own are as the data set's."""
+    assert found.shape[1:] == (1, 8, 8)
+    assert found.isfinite().all()
+
+
+def packed(path: Path) -> None:
+    """Write images as MNIST packs them."""
+    path.write_bytes(gzip.compress(bytes((0, 0, 8, 3, *(0, 0, 0, 4) * 3)) + bytes(64), mtime=0))
+
+
 def _study_is_small(study: Any) -> None:
     assert 0 < len(study.cells) <= 100_000
 
@@ -267,6 +357,13 @@ FORMATS = {
     "study": Format(
         "study.toml", lambda path: store.write_bytes(path, STUDY), read_study, text_mutations, _study_is_small
     ),
+    "flags in a file": Format("flags.toml", lambda path: store.write_bytes(path, FLAGS), flags, text_mutations),
+    "state of a training": Format("training.pt", state_of_a_training, TrainingState.load, state_mutations, goes_on),
+    "groups of neurons": Format("eps0.3/epoch1_groups.npz", groups, groups_of, zip_mutations, whole_groups),
+    "images of one's own": Format(
+        "mine.npz", own_images, lambda path: read_own_images(path, digits()), zip_mutations, pixels
+    ),
+    "images as MNIST packs them": Format("train-images-idx3-ubyte.gz", packed, read_idx, mutations),
     "data of one's own": Format("data.npz", data, read_data, zip_mutations),
     "scores of an attack": Format("fgsm_0.1.npz", lambda path: store.write_arrays(path, SCORES), scores, zip_mutations),
     "our weights": Format(
@@ -274,6 +371,13 @@ FORMATS = {
         lambda path: write_state(path, {"model": net().state_dict()}),
         weights_into_a_net,
         zip_mutations,
+        whole_weights,
+    ),
+    "our weights, other values": Format(
+        "epoch1.pt",
+        lambda path: write_state(path, {"model": net().state_dict()}),
+        weights_into_a_net,
+        state_mutations,
         whole_weights,
     ),
     "weights as people save them": Format("w.pth", saved_alone, weights_into_a_net, zip_mutations, whole_weights),

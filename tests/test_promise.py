@@ -25,10 +25,11 @@ from dnn_topology.recording.activations import Activations
 from dnn_topology.runs.detecting import Detection
 from dnn_topology.runs.measuring import measure_epochs, snapshot_of
 from dnn_topology.runs.run import Run
-from dnn_topology.runs.stopping import USUAL, StoppingEpochs, TrainingWatch, _drawn
+from dnn_topology.runs.stopping import USUAL, StoppingEpochs, _drawn
 from dnn_topology.runs.study.cell import Cell, CellResult, run_cell
 from dnn_topology.runs.training import run_training
 from dnn_topology.settings import DetectSettings, RunMeasureSettings, TrainSettings
+from dnn_topology.work.epoch_tables import TrainingWatch
 
 TRAINING = TrainSettings(net="mlp", dataset="digits", width=0.1, train_size=80, lr=0.05)
 SETTINGS = RunMeasureSettings(n_inputs=40, max_dim=1)

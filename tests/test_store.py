@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology._machine import CannotWriteError
 
 
 def names(folder: Path) -> list[str]:
@@ -53,7 +55,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path: Path) -> None
         f"store.write_bytes(pathlib.Path({str(target)!r}), bytes(5000))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "DnnTopologyError: cannot write" in done.stderr.splitlines()[-1]
+    assert re.search(r"CannotWriteError: cannot write .*a\.bin: .*: free some space or ", done.stderr.splitlines()[-1])
     assert target.read_bytes() == b"old"
     assert names(tmp_path) == ["a.bin"]
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 1000
@@ -61,7 +63,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path: Path) -> None
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DnnTopologyError, match=r"cannot write .* name another folder"):
+    with pytest.raises(DnnTopologyError, match=r"cannot write .*: write to another folder"):
         store.write_bytes(tmp_path / "file" / "a.txt", b"")
 
 
@@ -98,6 +100,34 @@ def test_what_a_killed_writer_left_is_swept_away_but_not_what_is_being_written(t
     os.utime(elsewhere[0], (0, 0))
     store.sweep(tmp_path)
     assert names(tmp_path) == sorted([alive.name, elsewhere[1].name])
+
+
+def test_the_first_file_that_is_written_to_a_folder_sweeps_it(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (tmp_path / f"{store.PARTIAL}{gone.pid}@{store._host()}=half.csv").touch()
+    store.write_bytes(tmp_path / "a.txt", b"")
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_rows_that_a_killed_process_was_writing_are_swept_away(tmp_path: Path) -> None:
+    code = (
+        "import numpy, os, pathlib, signal; from dnn_topology import store\n"
+        f"with store.growing_array(pathlib.Path({str(tmp_path)!r}) / 'rows.npy') as add:\n"
+        "    add(numpy.zeros((2, 3), numpy.float32)); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert len(names(tmp_path)) == 1
+    store.sweep(tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_written_to_is_known_before_there_is_anything_to_write(tmp_path: Path) -> None:
+    store.check_writable(tmp_path / "new")
+    assert names(tmp_path / "new") == []
+    (tmp_path / "file").touch()
+    with pytest.raises(CannotWriteError, match=r"cannot write .*file"):
+        store.check_writable(tmp_path / "file" / "folder")
 
 
 @pytest.mark.parametrize("sizes", [[3], [1, 2, 1], [5] * 30, [0, 4]])

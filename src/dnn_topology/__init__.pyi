@@ -24,23 +24,35 @@ from .analysis.adversarial.observation import observe as observe
 from .analysis.adversarial.old_names import separation as separation
 from .analysis.adversarial.old_names import separations as separations
 from .analysis.adversarial.old_names import watch as watch
+from .analysis.comparison import Comparison as Comparison
+from .analysis.comparison import compare as compare
 from .analysis.early_stopping import StoppingRule as StoppingRule
 from .analysis.early_stopping import stopping_quantities as stopping_quantities
 from .analysis.features import gap_features as gap_features
 from .analysis.gap import GapModel as GapModel
 
+# what measuring would take
+from .estimating import MeasureEstimate as MeasureEstimate
+from .estimating import estimate as estimate
+
 # signals → functional graphs
 from .graphs.graph import FunctionalGraph as FunctionalGraph
 from .graphs.graph import functional_graph as functional_graph
 from .graphs.node_sampling import sample_nodes as sample_nodes
+from .graphs.nodes import Neuron as Neuron
 
 # graph → diagrams → numbers
 from .homology.betti_curve import BettiCurve as BettiCurve
 from .homology.bootstrap import bootstrap as bootstrap
 from .homology.bootstrap import intervals as intervals
+from .homology.cavities import cavities as cavities
+from .homology.cavity import Cavities as Cavities
+from .homology.cavity import Cavity as Cavity
 from .homology.diagrams import Diagrams as Diagrams
 from .homology.dipha import read_dipha as read_dipha
 from .homology.dipha import write_dipha as write_dipha
+from .homology.distances import distance as distance
+from .homology.distances import distances as distances
 from .homology.persistence import persistence as persistence
 from .homology.summaries import summarize as summarize
 from .monitors.plain import TopologyMonitor as TopologyMonitor
@@ -70,3 +82,4 @@ from .show.history import plot_history as plot_history
 from .show.plots import plot_barcode as plot_barcode
 from .show.plots import plot_betti_curves as plot_betti_curves
 from .show.plots import plot_diagram as plot_diagram
+from .show.trajectory import plot_trajectory as plot_trajectory

@@ -16,10 +16,12 @@ import numpy as np
 import pandas as pd
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, check_choice
 from dnn_topology.graphs.graph import functional_graph
 from dnn_topology.graphs.graph_types import divided_groups, graph_names, graphs_of_recording, selected_groups
 from dnn_topology.graphs.node_sampling import sample_nodes
+from dnn_topology.homology.cavities import Tight, cavities
+from dnn_topology.homology.cavity import Cavities
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.persistence import persistence
 from dnn_topology.homology.summaries import summarize
@@ -52,6 +54,9 @@ class Measurement:
         graphs: The diagrams of every graph by its name: "" for a single one, "part0", "sample0", "draw1", ….
         settings: What was measured.
         layers: Which layers were recorded, and as what: see `Activations`.
+
+    A measurement keeps no graph. What `measure` returned knows the model and the batches, which are its caller's, and
+    makes the graph again when its cavities are asked for.
     """
 
     diagrams: Diagrams
@@ -60,6 +65,86 @@ class Measurement:
     graphs: Mapping[str, Diagrams] = field(default_factory=dict)
     settings: MeasureSettings = field(default_factory=MeasureSettings)
     layers: pd.DataFrame | None = None
+    _snapshot: Snapshot | None = field(default=None, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the model and its inputs where they are when a measurement is copied or sent elsewhere."""
+        return {**vars(self), "_snapshot": None}
+
+    @checked
+    def cavities(
+        self,
+        *,
+        dim: int = 1,
+        top: int | None = 20,
+        min_persistence: float | None = None,
+        max_epsilon: float | None = None,
+        tight: Tight = False,
+        graph: str = "",
+    ) -> Cavities:
+        """Trace the cavities that were measured to their neurons, the longest-lived first.
+
+        The measurement keeps no graph: the model, which must be as it was, is run on the same inputs once more.
+
+        Args:
+            dim: 1 for loops, 2 for voids.
+            top: How many of the longest-lived; None for all.
+            min_persistence: Only cavities that live longer than this, in ε; None for what was measured with.
+            max_epsilon: Look no further than this scale; None for what was measured.
+            tight: Whether to shorten each cycle: True, within its class at birth; "bar", among all that share its bar.
+            graph: Which of several graphs: a key of `graphs`.
+
+        Returns:
+            The cavities.
+
+        Raises:
+            DnnTopologyError: The dimension was not computed, there is no such graph, the model has changed since, the
+                batches can be gone through only once, the measurement does not come from `measure` or was sent from
+                another process, or as for `cavities`.
+
+        Example:
+            >>> import torch
+            >>> _ = torch.manual_seed(0)
+            >>> model = torch.nn.Sequential(torch.nn.Linear(4, 30), torch.nn.ReLU(), torch.nn.Linear(30, 2))
+            >>> m = measure(model, torch.randn(100, 4).split(50), max_dim=1)
+            >>> m.cavities()[0].where
+            '1'
+        """
+        settings = self.settings
+        if dim > settings.max_dim:
+            raise DnnTopologyError(
+                f"dim={dim} was not measured, only dimensions up to {settings.max_dim}: measure with max_dim={dim}"
+            )
+        check_choice("graph", graph, self.graphs)
+        return cavities(
+            self._graph(graph),
+            dim=dim,
+            top=top,
+            min_persistence=settings.min_persistence if min_persistence is None else min_persistence,
+            max_epsilon=max_epsilon,
+            essential="drop" if settings.essential == "drop" else "count",
+            tight=tight,
+        )
+
+    def _graph(self, name: str) -> FunctionalGraph:
+        """Return a graph that was measured, made again.
+
+        Raises:
+            DnnTopologyError: It cannot be made again, or is another one now.
+        """
+        from_scratch = "take dt.cavities(dt.functional_graph(dt.record(model, batches)))"
+        if self._snapshot is None:
+            raise DnnTopologyError(f"this measurement does not know its model and inputs: {from_scratch}")
+        if iter(self._snapshot.batches) is self._snapshot.batches:
+            raise DnnTopologyError(
+                "the batches were a generator, which can be gone through only once: measure with a list of batches or "
+                "a loader"
+            )
+        snapshot = replace(self._snapshot)
+        made = next(graph for key, graph in graphs_of(snapshot, groups=fixed_groups(snapshot)) if key == name)
+        if not _is_as_measured(made, self.graphs[name]):
+            raise DnnTopologyError(f"the model or its inputs have changed since they were measured: {from_scratch}")
+        return made
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,7 +355,8 @@ def measure(
     chosen, compute = measure_options(settings, {"n_inputs": max_samples, **options})
     snapshot = Snapshot(model, _again(batches, chosen, seed), chosen, seed, device)
     graphs = measured_graphs(snapshot, groups=fixed_groups(snapshot), compute=compute)
-    return replace(measurement(graphs, chosen), layers=snapshot.activations.layers)
+    layers = snapshot.activations.layers
+    return replace(measurement(graphs, chosen), layers=layers, _snapshot=replace(snapshot))
 
 
 def measure_options(settings: MeasureSettings | None, options: Mapping[str, Any]) -> tuple[MeasureSettings, Compute]:
@@ -348,6 +434,15 @@ def track(
     finally:
         model.load_state_dict(own)
     return {epoch: measurements[epoch] for epoch in states}
+
+
+def _is_as_measured(graph: FunctionalGraph, measured: Diagrams) -> bool:
+    """Return whether a graph has as many edges as one that was measured, at all its scales, up to round-off."""
+    if graph.n_nodes != measured.n_nodes or measured.density is None:
+        return False
+    epsilon, shares = measured.density.T
+    few = 3 / max(graph.n_pairs, 1)  # edges that another order of summation may move across a scale
+    return bool(np.allclose(graph.density(epsilon), shares, rtol=1e-3, atol=few))
 
 
 def _put(state: StateDict | Path | str, model: nn.Module, epoch: int) -> None:

@@ -18,6 +18,7 @@ import time
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -25,6 +26,7 @@ import numpy as np
 import psutil
 
 from dnn_topology._checks import DnnTopologyError, shown
+from dnn_topology._machine import FULL, CannotWriteError
 from dnn_topology._records import record_of
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ MOST_FIELDS = 2**20  # of a small table that are believed
 MOST_TYPED = 2**18  # bytes of a file that somebody wrote by hand
 EXACT = 2.0**53  # below it a float is the whole number that was written
 AGAIN = "delete it and run again"  # the remedy of files that running again makes again, and of no others
-LONGEST_KEY = 2000  # parts of a dotted key in TOML
+LONGEST_KEY = 500  # parts of a dotted key in TOML
 CHUNK = 2**20  # bytes unpacked at a time
 
 
@@ -64,6 +66,7 @@ def atomic(path: Path) -> Iterator[Path]:
     """
     with readable_errors("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_once(path.parent)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(), suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
@@ -90,6 +93,7 @@ def readable_errors(verb: str, path: Path) -> Iterator[None]:
 
     Raises:
         DnnTopologyError: The block raised an OSError, or no file has such a name.
+        CannotWriteError: The same, of a file that was to be written.
     """
     try:
         os.fsencode(path)
@@ -102,11 +106,10 @@ def readable_errors(verb: str, path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DnnTopologyError(
-            f"cannot {verb} {_named(path)}: {reason}; free some space or name another folder (--save-path)"
-            if verb == "write"
-            else f"cannot {verb} {_named(path)}: {reason}"
-        ) from error
+        if verb == "write":
+            full = error.errno in FULL
+            raise CannotWriteError(path, f"cannot write {_named(path)}: {reason}", full=full) from error
+        raise DnnTopologyError(f"cannot {verb} {_named(path)}: {reason}") from error
 
 
 def _named(path: Path) -> str:
@@ -286,7 +289,7 @@ def read_arrays(path: Path, *, remedy: str = AGAIN) -> dict[str, NDArray[Any]]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
             announced = sum(member.file_size for member in members)
-            if announced > max(MOST_UNPACKED, MOST_EXPANDED * len(content)):
+            if announced > believed(len(content)):
                 raise DnnTopologyError(
                     f"{path} announces {announced} bytes of arrays, and has {len(content)}: it is no file of numbers; "
                     f"{remedy}"
@@ -297,6 +300,11 @@ def read_arrays(path: Path, *, remedy: str = AGAIN) -> dict[str, NDArray[Any]]:
     except Exception as error:  # zipfile, zlib and NumPy's header parser raise what they like on a damaged file
         reason = str(error) if isinstance(error, _UnreadableError) else type(error).__name__
         raise DnnTopologyError(f"{path} is damaged ({reason}); {remedy}") from error
+
+
+def believed(n_bytes: int) -> int:
+    """Return how many bytes a packed file of so many may unpack to; what announces more is not read."""
+    return max(MOST_UNPACKED, MOST_EXPANDED * n_bytes)
 
 
 class _UnreadableError(Exception):
@@ -346,7 +354,7 @@ def growing_array(path: Path) -> Iterator[Callable[[NDArray[np.float32]], None]]
     Raises:
         DnnTopologyError: The file cannot be written.
     """
-    temporary = path.with_name(f"{PARTIAL}{os.getpid()}-{secrets.token_hex(4)}-{path.name}")  # others write it too
+    temporary = path.with_name(f"{_prefix()}{secrets.token_hex(4)}-{path.name}")  # others write it too
     n_rows, width = 0, 0
 
     def header() -> bytes:
@@ -369,6 +377,7 @@ def growing_array(path: Path) -> Iterator[Callable[[NDArray[np.float32]], None]]
     # What goes wrong between two calls is the caller's, so only what is done here is explained as an error of the file.
     with readable_errors("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_once(path.parent)
     try:
         yield add
         if n_rows:
@@ -418,12 +427,34 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise DnnTopologyError(f"{path} is not TOML: {' '.join(str(error).split())[:200]}") from error
 
 
-def sweep(folder: Path) -> None:
-    """Remove what processes that were killed while writing left in a folder and below."""
-    for leftover in folder.glob(f"**/{PARTIAL}*"):
+def check_writable(folder: Path) -> None:
+    """Find out, before the work whose results go there, whether a folder can be written to.
+
+    Args:
+        folder: The folder; it is made if it is missing.
+
+    Raises:
+        CannotWriteError: It cannot.
+    """
+    with readable_errors("write", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder, prefix=_prefix())
+        os.close(handle)
+        Path(name).unlink()
+
+
+def sweep(folder: Path, *, below: bool = True) -> None:
+    """Remove what processes that were killed while writing left in a folder, and below it."""
+    for leftover in folder.glob(f"{'**/' if below else ''}{PARTIAL}*"):
         with contextlib.suppress(OSError):  # another process sweeps too, or the folder is for reading only
             if _is_abandoned(leftover):
                 leftover.unlink(missing_ok=True)
+
+
+@cache
+def _sweep_once(folder: Path) -> None:
+    """Sweep a folder that is written to, at the first time that this process does."""
+    sweep(folder, below=False)
 
 
 def _is_abandoned(partial: Path) -> bool:

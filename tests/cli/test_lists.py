@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 from dnn_topology.cli import main
-from dnn_topology.cli.lists import markdown_table
 from dnn_topology.nets.catalogue import list_data_sets, list_nets
 from dnn_topology.nets.data import DATA_SETS
 from dnn_topology.nets.zoo import NETWORKS
-from dnn_topology.progress import print_table
+from dnn_topology.progress import markdown_table, print_table
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -45,13 +45,14 @@ def test_the_activations_say_what_was_recorded() -> None:
         "kind": ["ReLU", "Sequential"],
         "stage": ["after activation", "before activation"],
         "neurons": [5, 3],
+        "shape": [(5,), (3,)],
     }
 
 
 def test_a_function_is_said_to_be_one() -> None:
     table = dt.record(Calling(lambda _, x: functional.relu(x)), [randn(9, 6)], layers=["relu"]).layers
     assert table is not None
-    assert table.iloc[0].tolist() == ["relu", "function", "after activation", 6]
+    assert table.iloc[0].tolist() == ["relu", "function", "after activation", 6, (6,)]
 
 
 class NamedOutput(nn.Module):

@@ -145,7 +145,7 @@ def first_point(ax: Axes) -> list[float]:
 def test_pictures_take_diagrams_a_measurement_or_several_of_them(plot: Callable[..., Axes]) -> None:
     for source in (SIMPLE, Measured(SIMPLE)):
         alone = first_point(plot(source))
-        for several in ({"": source}, {0: source}, [source, source], iter([source])):
+        for several in ({"": source}, {0: source}, [source, source], iter([source]), [{0: source}, {0: source}]):
             assert first_point(plot(several)) == alone
 
 
@@ -181,7 +181,7 @@ def drawn(ax: Axes) -> Figure:
         lambda: plot_betti_curves(dict.fromkeys(range(7), SIMPLE)),
         lambda: plot_betti_curves({f"a long label {k}": SIMPLE for k in range(12)}),
         lambda: plot_barcode(SIMPLE),
-        lambda: plot_diagram([SIMPLE] * 3),
+        lambda: plot_diagram(dict.fromkeys("abc", SIMPLE)),
         lambda: plot_history(TABLE, HISTORY),
     ],
 )
@@ -326,3 +326,121 @@ def test_the_old_keywords_warn_and_draw_the_filtered_curves() -> None:
     expected = plot_betti_curves(dict.fromkeys("ab", SIMPLE.filtered(min_persistence=0.12)))
     for one, other in zip(found.get_lines(), expected.get_lines(), strict=True):
         np.testing.assert_array_equal(one.get_xydata(), other.get_xydata())
+
+
+TRAINED = [Diagrams([[], [(0.1, 0.2 + seed / 100), (0.15, 0.25)]], 0.3) for seed in range(4)]
+
+
+def test_of_a_group_the_mean_is_drawn_with_the_band_of_its_middle_95_percent() -> None:
+    for group in (TRAINED, iter(TRAINED), {"": TRAINED}):
+        ax = plot_betti_curves(group)
+        (line,), (band,) = ax.get_lines(), ax.collections
+        x = np.asarray(line.get_xdata())
+        curves = np.array([one.betti_curve(1).at(x) for one in TRAINED])
+        np.testing.assert_allclose(np.asarray(line.get_ydata()), curves.mean(axis=0))
+        assert line.get_drawstyle() == "steps-post"
+        edge = band.get_paths()[0].vertices
+        for place, scale in enumerate(x[:-1]):
+            at = np.isclose(edge[:, 0], scale)
+            low, high = np.quantile(curves[:, place], [0.025, 0.975])
+            assert edge[at, 1].min() <= low + 1e-12
+            assert edge[at, 1].max() >= high - 1e-12
+        assert "mean of 4" in ax.get_title()
+
+
+def test_the_mean_over_the_density_is_that_of_the_curves_at_equal_densities(real_graph: FunctionalGraph) -> None:
+    diagrams = persistence(real_graph, max_dim=1)
+    alone = plot_betti_curves(diagrams, filtration="density").get_lines()[0]
+    mean = plot_betti_curves([diagrams, diagrams], filtration="density").get_lines()[0]
+    x, y = np.asarray(alone.get_xdata()), np.asarray(alone.get_ydata())
+    for place, value in zip(np.asarray(mean.get_xdata()), np.asarray(mean.get_ydata()), strict=True):
+        assert value == y[np.searchsorted(x, place, side="right") - 1]
+
+
+@dataclass
+class Sampled(Measured):
+    """What a measurement of several draws of neurons is to a picture."""
+
+    draws: tuple[Diagrams, ...] = ()
+
+
+def test_the_interval_of_a_sampled_measurement_is_drawn() -> None:
+    sampled = Sampled(TRAINED[0], tuple(TRAINED))
+    of_group = plot_betti_curves(TRAINED)
+    found = plot_betti_curves(sampled)
+    np.testing.assert_array_equal(found.get_lines()[0].get_xydata(), of_group.get_lines()[0].get_xydata())
+    assert len(found.collections) == 1
+    assert all(len(panel.collections) == 1 for panel in drawn(plot_history({0: sampled, 1: sampled})).axes)
+
+
+def test_the_history_of_trials_is_their_mean_with_a_band() -> None:
+    tracks = [{0: one, 5: TRAINED[0]} for one in TRAINED]
+    tables = [pd.concat([summarize(one).assign(epoch=epoch) for epoch, one in track.items()]) for track in tracks]
+    midlife = np.mean([table.query("dim == 1 and epoch == 0")["midlife"].item() for table in tables])
+    for group in (tracks, tables, pd.concat(tables)):
+        panels = drawn(plot_history(group, [HISTORY, HISTORY])).axes
+        assert [len(panel.collections) for panel in panels] == [1, 1, 1, 2]
+        assert np.asarray(panels[1].get_lines()[0].get_ydata())[0] == pytest.approx(midlife)
+    both = drawn(plot_history({"true": tracks, "permuted": tracks}, {"true": HISTORY, "permuted": HISTORY})).axes
+    assert [len(panel.get_lines()) for panel in both] == [2, 2, 2, 4]
+    legend = both[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["true", "permuted"]
+
+
+def test_a_group_of_unlike_diagrams_and_trials_without_a_common_epoch_are_refused() -> None:
+    with pytest.raises(DnnTopologyError, match=r"number 2 ends at max_epsilon=0.2 and the first at 0.3"):
+        plot_betti_curves([SIMPLE, SIMPLE.cut(max_epsilon=0.2)])
+    with pytest.raises(DnnTopologyError, match="no epoch in common"):
+        plot_betti_curves([{0: SIMPLE}, {1: SIMPLE}])
+    with pytest.raises(DnnTopologyError, match="the original draws one training"):
+        plot_betti_curves([SIMPLE, SIMPLE], as_original=True)
+
+
+def test_epochs_have_solid_lines_however_few_they_are() -> None:
+    lines = plot_betti_curves(dict.fromkeys((0, 1, 50), SIMPLE)).get_lines()
+    assert [line.get_linestyle() for line in lines] == ["-"] * 3
+
+
+def lightness(colour: Any) -> float:
+    """L* of CIE 1976, from 0 to 100."""
+    rgb = np.asarray(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    y = float(linear @ [0.2126, 0.7152, 0.0722])
+    return 116 * y ** (1 / 3) - 16 if y > 0.008856 else 903.3 * y
+
+
+# how who lacks a kind of cone sees linear RGB: Viénot, Brettel and Mollon 1999 (red, green)
+BLIND = {
+    "nobody": np.eye(3),
+    "protanope": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+    "deuteranope": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+}
+
+
+@pytest.mark.parametrize("who", BLIND)
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+def test_colours_of_epochs_go_one_way_in_luminance_for_every_eye(who: str, style: str) -> None:
+    context = {} if style == "default" else {**mpl.style.library[style]}
+    with mpl.rc_context(context):
+        lines = plot_betti_curves(dict.fromkeys(range(7), SIMPLE)).get_lines()
+    levels = []
+    for line in lines:
+        rgb = np.asarray(to_rgb(line.get_color()))
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        seen = np.clip(np.asarray(BLIND[who]) @ linear, 0, 1)
+        levels.append(lightness(np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)))
+    steps = np.diff(levels)
+    assert (np.sign(steps) == np.sign(steps[0])).all()
+    assert np.abs(steps).min() > 4
+
+
+def test_the_axis_is_logarithmic_where_curves_are_decades_apart_and_where_it_is_asked_for() -> None:
+    many = Diagrams([[], [(0.1, 0.2 + k / 1000) for k in range(40)]], 0.3)
+    one = Diagrams([[], [(0.1, 0.2)]], 0.3)
+    assert plot_betti_curves({"a": many, "b": one}).get_yscale() == "symlog"
+    assert plot_betti_curves({"a": many, "b": one}, yscale="linear").get_yscale() == "linear"
+    assert plot_betti_curves({"a": many, "b": many}).get_yscale() == "linear"
+    assert plot_betti_curves(many, yscale="log").get_yscale() == "symlog"
+    with pytest.raises(DnnTopologyError, match="unknown yscale"):
+        plot_betti_curves(many, yscale="logs")  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import warnings
@@ -11,14 +12,17 @@ from typing import TYPE_CHECKING
 from cyclopts import App, CycloptsError, Parameter
 
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology._machine import CannotWriteError, of_the_machine
 from dnn_topology._version import __version__
 from dnn_topology.cli.options import defaults_from_file, flag_names
+from dnn_topology.cli.remedies import elsewhere, of_file
 from dnn_topology.cli.spelling import our_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-INTERRUPTED = 130  # as shells say it
+LONGEST = 800  # characters of a message
+INTERRUPTED, BROKEN_PIPE = 130, 141  # as shells say it
 # command → where it is; it is imported when it is called, or its help is asked for
 COMMANDS = {
     "run": "run:run",
@@ -31,6 +35,7 @@ COMMANDS = {
     "engines": "lists:engines",
     "estimate": "lists:estimate",
     "early-stop": "stopping:early_stop",
+    "compare": "compare:compare",
     "detect": "detect:detect",
     "study": "study:study",
     "demo": "run:demo",
@@ -80,15 +85,25 @@ def main(args: Sequence[str] | None = None) -> int:
     command = _command(words)
     warnings.showwarning = _warn
     try:
-        status = app(our_words(words), exit_on_error=False, print_error=False, result_action="return_value")
+        words = our_words(words)
+        status = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except CannotWriteError as error:
+        return _complain(error.with_remedy(elsewhere(error.path, words, flag_names(_app(command)))))
     except DnnTopologyError as error:
-        _complain(in_flags(str(error), flag_names(_app(command))))
+        _complain(in_flags(str(error), flag_names(_app(command))) + of_file(words))
         return 2 if getattr(error, "mendable", True) else 1
     except CycloptsError as error:
         return _complain(f"{_readable(str(error))} See `{' '.join(['dnn-topology', *command, '--help'])}`.")
     except KeyboardInterrupt:
         print("interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr)  # noqa: T201
         return INTERRUPTED
+    except BrokenPipeError:  # whoever read the answer has enough, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that closing it at the end is no error either
+        return BROKEN_PIPE
+    except OSError as error:
+        if (told := of_the_machine(error)) is None:
+            raise
+        return _complain(str(told))
     return status if isinstance(status, int) else 0
 
 
@@ -132,8 +147,9 @@ def _warn(message: Warning | str, *_: object, **__: object) -> None:
 
 
 def _readable(text: str) -> str:
-    """Return what is wrong with a command line, on one line."""
-    return " ".join(text.replace("`", "'").split())
+    """Return what is wrong with a command line, on one line that nobody needs to scroll."""
+    line = " ".join(text.replace("`", "'").split())
+    return line if len(line) < LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 4 :]}"
 
 
 def _complain(message: str) -> int:

@@ -30,6 +30,7 @@ def detect(
     settings: opt.DetectFlags = opt.DETECT,
     seed: Annotated[int | None, Parameter(group=opt.DETECTION)] = None,
     machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
+    form: opt.Form = "text",
 ) -> None:
     """Fit detectors on clean training images, attack test images, and say how well the two are told apart.
 
@@ -44,7 +45,9 @@ def detect(
         inputs: Attack nothing: score your own images, an npz with an array x (n, channels, height, width), uint8 or
             in [0, 1].
         seed: Seed of every draw (default: the trial's number).
+        form: Print the table as text, md, latex or csv.
     """
+    from dnn_topology.homology.engines.estimate import duration
     from dnn_topology.nets.data.own_images import read_own_images
     from dnn_topology.runs.detecting import write_detection
 
@@ -63,13 +66,13 @@ def detect(
     detection.check_possible()
     missing = detection.missing
     if missing:
-        n_judged, time = len(detection.experiment.judged[0]), _long(detection.estimate())
+        n_judged, time = len(detection.experiment.judged[0]), duration(detection.estimate())
         say(f"{len(missing)} attacks on {n_judged} test images: about {time}")
     total = len(asked.all_attacks)
     with progress("detect", total=total, done=total - len(missing)) as step:
         results = detection.run(step)
     paths = write_detection(results, detection.folder)
-    print_table(results.report())
+    print_table(results.report(), form)
     answer(*paths)
 
 
@@ -99,8 +102,3 @@ def _opened(
     about = {**asdict(run.training), "weights": digest_of(weights)}
     net = run.load_net(data, weights)
     return Detection(net, data, asked, where, about=about, device=run.device), data
-
-
-def _long(seconds: float) -> str:
-    """Return a duration as text."""
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -112,6 +112,7 @@ def evaluate(
     by_row: bool = False,
     method: Method = "linear",
     seed: int = 0,
+    form: opt.Form = "text",
 ) -> None:
     """Foretell every network's gap without it, and compare with what is known of it anyway, on the same folds.
 
@@ -121,6 +122,7 @@ def evaluate(
         by_row: The original's protocol: other epochs of a network may be in the fit.
         method: What the gap is of the features.
         seed: Of the halves and the bootstrap.
+        form: Print the table as text, md, latex or csv.
     """
     from dnn_topology import store
     from dnn_topology.analysis.features import FEATURE_SETS
@@ -133,7 +135,7 @@ def evaluate(
     networks = _read(table)
     judged = evaluate_gap(pooled(networks) if by_row else networks, by_row=by_row, method=method, seed=seed)
     answer(f"{judged.n_networks} networks, {judged.n_rows} rows; mean absolute error in points, [95 % interval]")
-    print_table(judged.report())
+    print_table(judged.report(), form)
     folder = table.parent if out is None else out
     stem = f"gap_{table.stem}{'_by_row' if by_row else ''}{'' if method == 'linear' else '_process'}"
     paths = {name: folder / f"{stem}_{name}.csv" for name in ("scores", "differences", "predictions")}
@@ -193,8 +195,9 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
 
     from dnn_topology.analysis.features import MAX_EPSILON, with_early
     from dnn_topology.analysis.network_features import network_features
+    from dnn_topology.nets.draws import measured_draws
     from dnn_topology.nets.train import evaluate as accuracy_of
-    from dnn_topology.runs.study.cell import measured_draws, measured_how
+    from dnn_topology.runs.study.cell import measured_how
     from dnn_topology.settings import RunMeasureSettings
 
     how = {"n_inputs": 500, "max_epsilon": MAX_EPSILON, "nodes": "unit", **model.measured}

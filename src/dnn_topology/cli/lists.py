@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from dnn_topology.cli import options as opt
-from dnn_topology.progress import answer, print_table
+from dnn_topology.progress import answer, markdown_table, print_table
 from dnn_topology.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -101,10 +101,8 @@ def estimate(
     """
     import pandas as pd
 
+    from dnn_topology.estimating import estimate_snapshot
     from dnn_topology.homology.engines.estimate import amount, duration
-    from dnn_topology.homology.engines.estimate import estimate as estimated
-    from dnn_topology.homology.engines.planner import prepare
-    from dnn_topology.pipeline import fixed_groups, graphs_of
     from dnn_topology.runs.measuring import snapshot_with
     from dnn_topology.runs.run import Run
 
@@ -118,27 +116,14 @@ def estimate(
         weights = {str(epoch): there.checkpoint(epoch) for epoch in there.trained(epochs)}
     rows = []
     for epoch, path in weights.items():
-        snapshot = snapshot_with(there, measured, path)
-        for name, graph in graphs_of(snapshot, groups=fixed_groups(snapshot)):
-            lean, plan, census = prepare(
-                graph, max_dim=measured.max_dim, engine=compute.engine, threads=compute.threads
-            )
-            needed: Any = estimated(lean, plan, max_dim=measured.max_dim, census=census)
+        estimated = estimate_snapshot(snapshot_with(there, measured, path), compute)
+        for name, needed in estimated.graphs.items():
             counts = ", ".join(f"{count:.2g}" for count in needed.simplices[2:])
-            sizes = (f"{epoch} {name}".strip(), str(graph.n_nodes), str(graph.n_edges))
-            how = str(plan) if verbose else plan.engine
+            sizes = (f"{epoch} {name}".strip(), str(needed.n_nodes), str(needed.n_edges))
+            how = str(estimated.plans[name]) if verbose else estimated.plans[name].engine
             rows.append((*sizes, counts, amount(needed.memory), duration(needed.seconds), how))
     header = ["epoch", "neurons", "edges", "triangles, tetrahedra, …", "memory", "time", "engine"]
     print_table(pd.DataFrame(rows, columns=header))
-
-
-def markdown_table(table: pd.DataFrame) -> str:
-    """Return a table as Markdown, names as code."""
-    rows = [
-        [" = ".join(f"`{name}`" for name in str(row[0]).split(" = ")), *map(str, row[1:])] for row in table.to_numpy()
-    ]
-    lines = [[*map(str, table)], ["---" for _ in table], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _print(table: pd.DataFrame, *, markdown: bool) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, get_type_hints
 
 from cyclopts import Group, Parameter
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, nearest
 from dnn_topology.settings import (
+    CompareSettings,
     DetectSettings,
     PictureSettings,
     Resources,
@@ -39,6 +40,7 @@ PICTURES = Group("Pictures and tables", sort_key=5)
 DETECTION = Group("Detection", sort_key=5)
 PLACES = Group("Places and resources", sort_key=6)
 ORIGINAL = Group("Of the original", sort_key=7)
+MOST_VALUES = 1000  # of one flag in a file
 RESULTS = Path("results_dnn_topology")
 HIDDEN = Parameter(parse=False)
 
@@ -86,6 +88,7 @@ _train, TRAIN = as_flags(
 _measure, MEASURE = as_flags(
     RunMeasureSettings, TOPOLOGY, **dict.fromkeys(("max_epsilon", "max_dim", "nodes"), FIRST_FLAGS)
 )
+_compare, COMPARE = as_flags(CompareSettings, FIRST)
 _pictures, DRAW = as_flags(PictureSettings, PICTURES)
 _resources, SHARED = as_flags(Resources, PLACES, threads=HIDDEN, isolated=HIDDEN)
 _detect, DETECT = as_flags(
@@ -100,11 +103,12 @@ if TYPE_CHECKING:
     TrainFlags: TypeAlias = TrainSettings
     MeasureFlags: TypeAlias = RunMeasureSettings
     PictureFlags: TypeAlias = PictureSettings
+    CompareFlags: TypeAlias = CompareSettings
     DetectFlags: TypeAlias = DetectSettings
     ResourceFlags: TypeAlias = Resources
 else:
     TrainFlags, MeasureFlags, PictureFlags = _train, _measure, _pictures
-    DetectFlags, ResourceFlags = _detect, _resources
+    CompareFlags, DetectFlags, ResourceFlags = _compare, _detect, _resources
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,7 @@ class Machine:
     @property
     def place(self) -> str:
         """A device that exists, "auto" being the GPU where there is one."""
-        from dnn_topology.work.workers import device_named, use_threads
+        from dnn_topology.work.computer import device_named, use_threads
 
         use_threads(self.nproc)
         return device_named(self.device)
@@ -176,6 +180,7 @@ class Machine:
 NamedFlags = Annotated[Named, Parameter(name="*", group=WHAT)]
 MachineFlags = Annotated[Machine, Parameter(name="*", group=PLACES)]
 Checkpoint = Annotated[Path | None, Parameter(group=WHAT)]
+Form = Annotated[Literal["text", "md", "latex", "csv"], Parameter(name="--format", group=PICTURES)]
 SavePath = Annotated[Path, Parameter(group=FIRST)]
 
 
@@ -198,6 +203,8 @@ def defaults_from_file(_app: App, _commands: tuple[str, ...], arguments: Argumen
         if argument is None:
             _check_known(path, key)
         elif not argument.tokens:
+            if isinstance(value, list) and len(value) > MOST_VALUES:
+                raise DnnTopologyError(f"{path}: {key!r} has {len(value)} values, and takes at most {MOST_VALUES}")
             for item in value if isinstance(value, list) else [value]:
                 text = str(item).lower() if isinstance(item, bool) else str(item)
                 argument.append(Token(keyword=flag, value=text, source=str(path)))

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.stopping import IN_TRAINING, EarlyStop, TrainingRuleFlags, leave, watch_of
-from dnn_topology.progress import answer, progress, say
-from dnn_topology.settings import PictureSettings, RunMeasureSettings, TrainSettings
+from dnn_topology.progress import answer, print_table, progress, say
+from dnn_topology.settings import Original, PictureSettings, RunMeasureSettings, TrainSettings, of_trials, usual_epochs
 from dnn_topology.store import digest_of
 
 if TYPE_CHECKING:
     from dnn_topology.nets.train import TrainingState
     from dnn_topology.runs.measurements import RunMeasurement
     from dnn_topology.runs.run import Run
-    from dnn_topology.runs.stopping import TrainingWatch
     from dnn_topology.settings import Resources
+    from dnn_topology.work.epoch_tables import TrainingWatch
 
 DEMO_EPOCHS = (0, 1, 2, 5, 10, 20, 30)
 Epochs = Annotated[int, Parameter(alias="--epochs", group=opt.FIRST)]
@@ -33,25 +33,6 @@ Verbose = Annotated[bool, Parameter(group=opt.PLACES)]
 Theirs = Parameter(group=opt.ORIGINAL)
 
 
-@dataclass(frozen=True)
-class Original:
-    """Flags of the original that say what else to do, or nothing.
-
-    Attributes:
-        train: 1: train; 0: use the checkpoints there.
-        build_graph: 1: measure topology; 0: only train.
-        resume: Go on from what is there; always so.
-        kl: Read by no program of the original.
-        scale: Read by no program of the original.
-    """
-
-    train: Literal[0, 1] | None = None
-    build_graph: Literal[0, 1] = 1
-    resume: bool = True
-    kl: int = 0
-    scale: str = "linear"
-
-
 def run(
     *,
     training: opt.TrainFlags = opt.TRAIN,
@@ -59,6 +40,7 @@ def run(
     epochs_test: Annotated[tuple[int, ...] | None, Parameter(group=opt.FIRST)] = None,
     checkpoint: opt.Checkpoint = None,
     no_train: Annotated[bool, Parameter(group=opt.WHAT)] = False,
+    trials: Annotated[int, Parameter(group=opt.FIRST)] = 1,
     seed: Seed = None,
     save_every: SaveEvery = 1,
     early_stop: EarlyStop = None,
@@ -70,7 +52,7 @@ def run(
     resources: opt.ResourceFlags = opt.SHARED,
     machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
     verbose: Verbose = False,
-    original: Annotated[Original, Parameter(name="*", group=opt.ORIGINAL)] = Original(),  # frozen
+    original: Annotated[Original, Parameter(name="*", group=opt.ORIGINAL)] = Original(),  # noqa: B008  # frozen
 ) -> None:
     """Train a network, measure the topology of several epochs, and leave tables and pictures.
 
@@ -83,6 +65,8 @@ def run(
         epochs_test: Epochs to measure, besides 0 (default: 1 2 5 10 20 50 … and the last).
         checkpoint: Start from the weights in this file: a state dict, *.pt or *.safetensors.
         no_train: Measure the network as it is: epoch 0 alone.
+        trials: Train and measure so many trials, which differ in the seed alone, with --jobs side by side, and describe
+            the group that they form.
         seed: Seed of everything random (default: the trial's number).
         save_every: Keep the weights of every so many epochs (0: only of epoch 0, the last, and those asked for).
         early_stop: Stop training when this says so, of training inputs alone: neighbours; or, of H1, midlife, life,
@@ -92,6 +76,11 @@ def run(
         save_path: Where results go.
         verbose: Say how each epoch was computed.
     """
+    given = dict(locals())
+    if given.pop("trials") > 1:
+        _several(given, trials)
+        return
+    check_at_least("trials", trials, 1)
     if no_train and original.train is not None:
         theirs = "trains" if original.train else "measures the checkpoints of a training that is there"
         raise DnnTopologyError(
@@ -100,8 +89,8 @@ def run(
     last = 0 if no_train else n_epochs_train
     used = machine.using(resources)
     measured = opt.plain(settings).with_thresholds(thresholds, filtration=pictures.filtration)
-    epochs = sorted({0, *(epochs_test if epochs_test is not None else _usual_epochs(last))})
-    check_epochs(epochs)
+    epochs = sorted({0, *(epochs_test if epochs_test is not None else usual_epochs(last))})
+    check_at_least("epochs_test", min(epochs), 0)
     if original.train == 0:
         if early_stop is not None:
             raise DnnTopologyError(
@@ -120,6 +109,27 @@ def run(
         epochs = leave(watch, epochs) if watch else epochs
     if original.build_graph:
         measure_and_write(there, measured, epochs, pictures, used, thresholds, verbose=verbose)
+
+
+def _several(given: Mapping[str, Any], trials: int) -> None:
+    """Run several trials and describe the group that they form."""
+    from dnn_topology.trials.running import run_trials
+
+    alone = [{**given, **own} for own in of_trials(given["training"], given["seed"], trials)]
+    where = given["checkpoint"], given["save_path"], given["machine"]
+    begins = given["original"].train != 0 and not given["no_train"] and given["early_stop"] is None
+    described = run_trials(
+        [named_run(one["training"], one["seed"], *where) for one in alone],
+        lambda number: run(**alone[number]),
+        opt.plain(given["settings"]).with_thresholds(given["thresholds"]) if given["original"].build_graph else None,
+        epochs=given["n_epochs_train"] if begins else None,
+        save_epochs=given["epochs_test"] or usual_epochs(given["n_epochs_train"]),
+        save_every=given["save_every"],
+        resources=given["machine"].using(given["resources"]),
+    )
+    if described:
+        print_table(described[0].report())
+        answer(*described[1])
 
 
 def train(
@@ -207,6 +217,7 @@ def demo(
     import pandas as pd
 
     from dnn_topology.homology.engines.morse import Morse
+    from dnn_topology.homology.tables import before_and_after
 
     used = machine.using(resources)
     say("compiling the engine, once")
@@ -216,18 +227,7 @@ def demo(
     train_with_progress(there, epochs=last, save_epochs=DEMO_EPOCHS, save_every=0, watch=None)
     measurement = measure_and_write(there, RunMeasureSettings(), DEMO_EPOCHS, PictureSettings(), used)
     topology = pd.read_csv(measurement.folder / "topology.csv")
-    loops = topology[topology["dim"] == 1].set_index("epoch")
-    before, after = loops.loc[0], loops.loc[last]
-    accuracy = pd.read_csv(there.folder / "history.csv").set_index("epoch")["test_accuracy"][last]
-    now, then = after["peak_epsilon"], before["peak_epsilon"]
-    compared = "smaller" if now < then else "larger" if now > then else "the same"
-    answer(
-        f"In the untrained network the number of loops among correlated neurons peaks at ε {then:.2f}; after {last} "
-        f"epochs, at {100 * accuracy:.0f} % test accuracy, it peaks at ε {now:.2f}, that is at {compared} distances.",
-        f"Their midlife went from {before['midlife']:.3f} to {after['midlife']:.3f} and their life from "
-        f"{before['life']:.3f} to {after['life']:.3f} (in ε, cavities that live longer than "
-        f"{measurement.settings.min_persistence:g}).",
-    )
+    answer(*before_and_after(topology, pd.read_csv(there.folder / "history.csv"), last))
 
 
 def named_run(
@@ -240,12 +240,6 @@ def named_run(
     plain = opt.plain(training) if type(training) is not TrainSettings else training
     settled = replace(plain, seed=plain.trial if seed is None else seed, weights=weights)
     return Run.named(settled, save_path, data_dir=machine.data_dir, device=machine.place, weights_file=checkpoint)
-
-
-def check_epochs(epochs: Sequence[int]) -> None:
-    """Check the numbers of epochs."""
-    if min(epochs) < 0:
-        raise DnnTopologyError(f"epochs are whole numbers of at least 0, found {min(epochs)}")
 
 
 def check_measurable(run: Run, settings: RunMeasureSettings) -> None:
@@ -317,9 +311,3 @@ def measure_and_write(
     if failed:
         raise failed
     return measurement
-
-
-def _usual_epochs(last: int) -> list[int]:
-    """Return 1, 2, 5, 10, 20, 50, … up to the last epoch, and that one."""
-    steps = (factor * 10**power for power in range(len(str(last))) for factor in (1, 2, 5))
-    return sorted({last, *(step for step in steps if step <= last)})

@@ -6,6 +6,8 @@
 --dipha PATH                  → --engine dipha:PATH
 --graph_type functional_persample, --partition dynamic, … → ours
 --select_nodes 1, --resume 1  → --select-nodes, --resume
+--subset .5 (0: all)          → --data-subset .5        of its train.py, as --train_batch_size → --batch-size
+--thresholds 0.5:1:0.025      → every one from 0.5 to 1; its '0.5 1.0', a range too, are two here, which a line says
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.progress import say
+from dnn_topology.settings.ranges import numbers_of_range
 
 # Flags that take every value that follows, up to the next flag.
 LISTS = {
@@ -55,11 +59,16 @@ def our_words(words: Sequence[str]) -> list[str]:
             del ours[len(ours) - (word == "0") :]  # a switch that is off is not there
             flag = ""
         elif flag in LISTS:
-            ours += word.replace(",", " ").split()
+            listed = word.replace(",", " ").split()
+            if flag == "--thresholds" and listed != [word] and len(listed) == 2:
+                say(f"thresholds {word}: these two; the range that the original means is {':'.join(listed)}:0.025")
+            ours += [one for each in listed for one in (numbers_of_range(each) if flag == "--thresholds" else [each])]
         else:
             ours.append(VALUES.get(flag, {}).get(word, word))
             flag = ""
     _rename(ours, "--upper-dim", "--max-dim", _highest_dim)
+    _rename(ours, "--train-batch-size", "--batch-size", str)
+    _rename(ours, "--subset", "--data-subset", lambda share: "1" if share.strip("0.") == "" else share)
     _rename(ours, "--dipha", "--engine", lambda path: f"dipha:{path}")
     return ours
 

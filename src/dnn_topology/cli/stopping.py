@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
     from dnn_topology.analysis.early_stopping import Decision
     from dnn_topology.runs.run import Run
-    from dnn_topology.runs.stopping import TrainingWatch
     from dnn_topology.settings import Resources, RunMeasureSettings
-    from dnn_topology.work.epoch_tables import EpochTables
+    from dnn_topology.work.epoch_tables import EpochTables, TrainingWatch
 
 _rule, RULE = opt.as_flags(StoppingSettings, opt.STOPPING, rule=Parameter(alias="--quantity"))
 _in_training, IN_TRAINING = opt.as_flags(
@@ -64,12 +63,12 @@ def early_stop(
         nodes: What a node is (default: as before, else unit).
         layers: Layers whose outputs are nodes (default: as before, else the network's own).
         metric: Of two signals (default: as before, else pearson).
-        out: Where results go (default: RUN/neighbours, or RUN/early_stopping).
+        out: Where results go, and what RUN lacks (default: RUN/neighbours, or RUN/early_stopping).
     """
     from dnn_topology.analysis.early_stopping import StoppingRule, how_sure
     from dnn_topology.runs.run import Run
-    from dnn_topology.runs.stopping import looked_at, stopping_settings, values_of, write_decision
-    from dnn_topology.work.epoch_tables import EpochsFailedError
+    from dnn_topology.runs.stopping import looked_at, stopping_settings, write_decision
+    from dnn_topology.work.epoch_tables import EpochsFailedError, values_of
 
     if draws < 0:
         raise DnnTopologyError(f"draws must be at least 0, found {draws}")
@@ -86,6 +85,8 @@ def early_stop(
         raise DnnTopologyError(
             f"{run} has the weights of one epoch, and early stopping compares epochs: train with --save-every 1"
         )
+    if out is not None and seen.unfinished(epochs, draws=draws):
+        seen = replace(seen, place=out)
     failed = None
     try:
         tables = _measured(seen, epochs)
@@ -118,14 +119,14 @@ def watch_of(
     """Return what the flags of a training ask for, or None."""
     from dnn_topology.analysis.early_stopping import StoppingRule
 
-    # "topology" is what older versions called loops, of which another flag names the quantity.
     named = asked.rule or "midlife" if early_stop in {None, "topology"} else early_stop
     rule = StoppingRule(**{**asked.own, "quantity": named})
     if early_stop is None:
         return None
     from dnn_topology.runs.stopping import USUAL as WATCHED
-    from dnn_topology.runs.stopping import TrainingWatch, looked_at
+    from dnn_topology.runs.stopping import looked_at
     from dnn_topology.settings import Resources
+    from dnn_topology.work.epoch_tables import TrainingWatch
 
     if not save_every:
         raise DnnTopologyError("--early-stop looks at and chooses among the weights that are kept: raise --save-every")

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from dnn_topology._checks import check_at_least
 from dnn_topology.cli import options as opt
-from dnn_topology.progress import answer, say
+from dnn_topology.progress import answer, print_table, say
 from dnn_topology.settings import Essential, RunMeasureSettings
 
 if TYPE_CHECKING:
@@ -36,11 +36,13 @@ def visualise(
     formats: Annotated[tuple[str, ...], Drawn] = ("png", "svg", "pdf"),
     out: Annotated[Path | None, Drawn] = None,
     show: Annotated[bool, Drawn] = False,
+    form: opt.Form = "text",
     config: Annotated[Path | None, Parameter(group=opt.PLACES)] = None,
 ) -> None:
     """Draw the Betti curves of several epochs, and print their life and midlife.
 
-    Reads what `run` left, and the original pipeline's own adj_epc….bin.out files where there is nothing of ours.
+    Reads what `run` left, and the original pipeline's own adj_epc….bin.out files where there is nothing of ours. Epochs
+    that have a checkpoint and no measurement are measured on the spot, with the settings of the others.
 
     Args:
         run: The folder of a run, trial0, that `run`, `topology` or the original left.
@@ -53,11 +55,13 @@ def visualise(
         formats: File formats: png, svg, pdf.
         out: Where pictures go (default: the folder of the measurement).
         show: Show a window too, if there is a screen.
+        form: Print life and midlife as text, or as a table: md, latex or csv.
         config: Take flags from a TOML file (dim = [1, 2]); flags given here win.
     """
     del config
-    from dnn_topology.homology.tables import epoch_lines, epoch_table
+    from dnn_topology.homology.tables import epoch_lines, epoch_report, epoch_table
     from dnn_topology.runs.measurements import find_measurement
+    from dnn_topology.runs.measuring import measured_on_the_spot
     from dnn_topology.show.plots import plot_betti_curves
     from dnn_topology.show.report import epoch_labels, save_figure
     from dnn_topology.show.window import show_window
@@ -65,17 +69,23 @@ def visualise(
     check_at_least("min_persistence", min_persistence, 0)
     there = find_measurement(_opened(run, named), max_epsilon=max_epsilon, name=measurement)
     folder = there.folder if out is None else out
+    drawable = epochs and measured_on_the_spot(there, epochs, say)
     for graph, k in itertools.product(there.graphs(), dim):
-        loaded = there.load(epochs, graph=graph)
+        loaded = there.load(drawable, graph=graph)
         counted = {
             epoch: one.filtered(min_persistence=min_persistence, essential=essential) for epoch, one in loaded.items()
         }
         drawn: dict[str, Any] = {"dim": k, **asdict(pictures)}
         curves = epoch_labels(loaded if pictures.as_original else counted)
-        lines = epoch_lines(epoch_table(counted), dim=k)
+        table = epoch_table(counted)
+        lines = epoch_lines(table, dim=k)
         ax = plot_betti_curves(curves, **drawn)
         paths = save_figure(ax, folder / graph / f"betti_curves_H{k}{pictures.suffix}", formats=formats)
-        answer(f"{graph}{', ' if graph else ''}{lines}", *paths)
+        if form == "text":
+            answer(f"{graph}{', ' if graph else ''}{lines}")
+        else:
+            print_table(epoch_report(table, dim=k), form)
+        answer(*paths)
         if show and not show_window(partial(plot_betti_curves, curves, **drawn)):
             say("there is no screen here; the picture is in the files above")
 

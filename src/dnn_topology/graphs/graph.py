@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -44,6 +45,7 @@ class FunctionalGraph:
         max_epsilon: The largest ε that the graph speaks of; longer edges are absent.
         neurons: Table of the nodes (layer, index), or None for a graph from elsewhere.
         n_constant: Number of constant neurons, which have no correlation, that were dropped or isolated.
+        shapes: Layer → the shape in which its neurons lie, where that is known; see `Activations.layers`.
 
     Raises:
         DnnTopologyError: The edges are no such edges: the message names the first that is not.
@@ -60,6 +62,7 @@ class FunctionalGraph:
     max_epsilon: float
     neurons: pd.DataFrame | None = None
     n_constant: int = 0
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_max_epsilon(self.max_epsilon, bounded=False)
@@ -230,7 +233,16 @@ def functional_graph(
         max_epsilon,
         neurons=None if neurons is None else neurons.iloc[nodes].reset_index(drop=True),
         n_constant=n_constant,
+        shapes=_shapes(activations),
     )
+
+
+def _shapes(activations: Activations | ArrayLike) -> dict[str, tuple[int, ...]]:
+    """Return the shape in which the neurons of each layer lie, as far as it is known."""
+    layers = getattr(activations, "layers", None)
+    if layers is None or "shape" not in layers:
+        return {}
+    return dict(zip(layers["layer"], layers["shape"], strict=True))
 
 
 def _signals(activations: Activations | ArrayLike) -> tuple[NDArray[Any], pd.DataFrame | None]:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from dnn_topology._checks import DnnTopologyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
     from numpy.typing import NDArray
 
     from dnn_topology.homology.diagrams import Diagrams
+    from dnn_topology.homology.engines.morse.lifting import Lifting
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +40,8 @@ class PersistencePairs:
     diagrams: Diagrams
     births: tuple[NDArray[np.int64], ...]
     deaths: tuple[NDArray[np.int64], ...]
-    _lift: Callable[[int, int], NDArray[np.int64]] = field(repr=False)
+    _lifting: Lifting = field(repr=False)
+    _rows: tuple[NDArray[np.int64], ...] = field(repr=False)  # of the engine, for each point
 
     def cycle(self, dim: int, point: int) -> NDArray[np.int64]:
         """Return a cycle that stands for a class: it is born with the class and becomes a boundary when that dies.
@@ -64,8 +64,37 @@ class PersistencePairs:
                 f"dim must be 1 or 2 and at most max_dim {self.diagrams.max_dim}, found {dim}: compute with a higher "
                 "max_dim"
             )
+        return self._lifting.cycle(dim, self._row(dim, point))
+
+    def shortest_loop(self, point: int, *, of_bar: bool = False) -> NDArray[np.int64] | None:
+        """Return the shortest loop for a class of H1 that runs through the edge that gives birth to it.
+
+        Args:
+            point: Row of the class in the diagram of H1.
+            of_bar: By default the loop differs from `cycle(1, point)` by a boundary at birth, and so dies with it. With
+                this, it may be any that is born with the class and becomes a boundary when that dies, if it does: it
+                may differ by classes that are older and have died by then.
+
+        Returns:
+            (m, 2), int64. The nodes of its edges, each row and the rows rising. No closed way through that edge that
+            is such a loop has fewer. None where the search, which takes long where there are only long ones, was given
+            up.
+
+        Raises:
+            DnnTopologyError: H1 was not computed, or has no such point.
+        """
+        if self.diagrams.max_dim < 1:
+            raise DnnTopologyError("there is no loop without H1: compute with max_dim=1")
+        return self._lifting.shortest_loop(self._row(1, point), of_bar=of_bar)
+
+    def _row(self, dim: int, point: int) -> int:
+        """Return the engine's row of a point.
+
+        Raises:
+            DnnTopologyError: There is no such point.
+        """
         if not 0 <= point < len(self.births[dim]):
             raise DnnTopologyError(
                 f"point must be a row of the diagram of H{dim}, 0 to {len(self.births[dim]) - 1}, found {point}"
             )
-        return self._lift(dim, point)
+        return int(self._rows[dim][point])

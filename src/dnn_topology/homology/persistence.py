@@ -120,14 +120,14 @@ def _paired(
     check_answer(answer, graph, max_dim=max_dim, engine="morse")
     from dnn_topology.homology.engines.morse.lifting import Lifting
 
-    lifting = Lifting(found)
     ends = np.stack([graph.rows, graph.cols], axis=1).astype(np.int64)[found.order.edges]
     ends = np.concatenate([ends, [[-1, -1]]])  # of the edge -1
     return PersistencePairs(
         _diagrams(answer, graph, plan),
         tuple(ends[of_dim.births] for of_dim in bars),
         tuple(ends[of_dim.deaths] for of_dim in bars),
-        lambda dim, point: lifting.cycle(dim, int(bars[dim].rows[point])),
+        Lifting(found),
+        tuple(of_dim.rows for of_dim in bars),
     )
 
 

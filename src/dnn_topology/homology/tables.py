@@ -57,14 +57,62 @@ def epoch_lines(table: pd.DataFrame, *, dim: int) -> str:
     lines = [f"H{dim}, cavities that live longer than {rows['min_persistence'].iloc[0]:g}, in ε:"]
     for row in rows.to_dict("records"):
         numbers = cast("dict[str, Any]", row)
-        lines.append(
-            f"  epoch {numbers['epoch']:>4}: life {numbers['life']:.4f}, midlife {numbers['midlife']:.4f}, "
-            f"{numbers['count']} finite and {numbers['essential']} alive at the end, "
-            f"at most {numbers['betti_max']} at once (ε {numbers['peak_epsilon']:.3f})"
-            if numbers["count"] or numbers["essential"]
-            else f"  epoch {numbers['epoch']:>4}: no cavity"
-        )
+        parts = []
+        if numbers["count"]:
+            parts.append(f"life {numbers['life']:.4f}, midlife {numbers['midlife']:.4f}")
+        if numbers["count"] or numbers["essential"]:
+            parts.append(f"{numbers['count']} finite and {numbers['essential']} alive at the end")
+        if numbers["betti_max"]:
+            parts.append(f"at most {numbers['betti_max']} at once (ε {numbers['peak_epsilon']:.3f})")
+        lines.append(f"  epoch {numbers['epoch']:>4}: {', '.join(parts) or 'no cavity'}")
     return "\n".join(lines)
+
+
+def epoch_report(table: pd.DataFrame, *, dim: int) -> pd.DataFrame:
+    """Return life, midlife and the others per epoch as a table of text for a paper; what is not defined is left empty.
+
+    Args:
+        table: What `epoch_table` returned.
+        dim: Which dimension.
+    """
+    columns = {
+        "epoch": ("epoch", "d"),
+        "life": ("life λ (ε)", ".4f"),
+        "midlife": ("midlife μ (ε)", ".4f"),
+        "count": ("finite cavities", "d"),
+        "essential": ("alive at the end", "d"),
+        "betti_max": ("peak (cavities)", "d"),
+        "peak_epsilon": ("peak at (ε)", ".3f"),
+    }
+    rows = table[table["dim"] == dim]
+    return pd.DataFrame(
+        {
+            title: ["" if pd.isna(value) else format(value, form) for value in rows[name]]
+            for name, (title, form) in columns.items()
+        }
+    )
+
+
+def before_and_after(topology: pd.DataFrame, history: pd.DataFrame, last: int) -> tuple[str, str]:
+    """Return two sentences on what a training did to the loops of a network.
+
+    Args:
+        topology: What `epoch_table` returned, with epoch 0 and the last.
+        history: Columns epoch, test_accuracy.
+        last: The last epoch.
+    """
+    loops = topology[topology["dim"] == 1].set_index("epoch")
+    before, after = cast("Any", loops.loc[0]), cast("Any", loops.loc[last])
+    accuracy = 100 * float(history.set_index("epoch")["test_accuracy"][last])
+    now, then = after["peak_epsilon"], before["peak_epsilon"]
+    compared = "smaller" if now < then else "larger" if now > then else "the same"
+    return (
+        f"In the untrained network the number of loops among correlated neurons peaks at ε {then:.2f}; after {last} "
+        f"epochs, at {accuracy:.0f} % test accuracy, it peaks at ε {now:.2f}, that is at {compared} distances.",
+        f"Their midlife went from {before['midlife']:.3f} to {after['midlife']:.3f} and their life from "
+        f"{before['life']:.3f} to {after['life']:.3f} (in ε, cavities that live longer than "
+        f"{after['min_persistence']:g}).",
+    )
 
 
 def threshold_table(

@@ -20,7 +20,7 @@ from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.nets import speed
 from dnn_topology.nets.data import DataSet, Samples, batches
 from dnn_topology.nets.data.loading import some
-from dnn_topology.nets.training_state import EpochRecord, TrainingState, history_table, save_weights
+from dnn_topology.nets.training_state import LARGEST, EpochRecord, TrainingState, history_table, save_weights
 
 __all__ = ["EpochRecord", "TrainingState", "evaluate", "history_table", "save_weights", "train"]
 
@@ -28,6 +28,10 @@ EVALUATION_BATCH = 500
 EVALUATED = 5_000  # training images that loss and accuracy are taken of where there are more than `speed.LARGE`
 RECIPE: Mapping[str, float] = {"lr": 0.01, "batch_size": 128, "weight_decay": 5e-4, "seed": 0}
 MOMENTUM = 0.9
+
+
+class UnfitStateError(DnnTopologyError):
+    """A state to go on from that is not one of the training that is to go on."""
 
 
 @checked
@@ -72,7 +76,8 @@ def train(
 
     Raises:
         DnnTopologyError: The loss is no longer finite, an argument is out of range or contradicts the state to go on
-            from, or that state does not fit the model.
+            from.
+        UnfitStateError: That state does not fit the model.
 
     Example:
         >>> from dnn_topology.nets.data import load_data
@@ -179,15 +184,17 @@ class _Training:
         """Take up a state.
 
         Raises:
-            DnnTopologyError: It is that of another network.
+            UnfitStateError: It is that of another network.
         """
+        known = self.scheduler.state_dict()  # another version of torch may have written more
         try:
+            state.check_fits(self.model, self.optimizer, self.scheduler)
             self.model.load_state_dict(state.model)
             self.optimizer.load_state_dict(copy.deepcopy(state.optimizer))
-            self.scheduler.load_state_dict(state.scheduler)
+            self.scheduler.load_state_dict({name: state.scheduler[name] for name in known if name in state.scheduler})
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise DnnTopologyError(
+            raise UnfitStateError(
                 f"the state to resume from does not fit this model: {reason}; give the model that it was trained with"
             ) from error
 
@@ -241,24 +248,36 @@ def _recipe(asked: Mapping[str, float | None], resume: TrainingState | None) -> 
         DnnTopologyError: One is out of range, or is asked for and is another than that of the state.
     """
     given = {name: value for name, value in asked.items() if value is not None}
-    recipe: dict[str, float] = {**RECIPE, **given}
-    for name, least in (("batch_size", 1), ("seed", 0)):
-        if not isinstance(recipe[name], (int, np.integer)):
-            raise DnnTopologyError(f"{name} must be a whole number, found {recipe[name]!r}")
-        check_at_least(name, recipe[name], least)
-        recipe[name] = int(recipe[name])  # NumPy's would not be read back from a file of plain values
-    if not 0 < recipe["lr"] < math.inf:
-        raise DnnTopologyError(f"lr must be positive and finite, found {recipe['lr']}")
-    if not 0 <= recipe["weight_decay"] < math.inf:
-        raise DnnTopologyError(f"weight_decay must be at least 0 and finite, found {recipe['weight_decay']}")
     began = {} if resume is None else _began_with(resume)
+    recipe: dict[str, float] = {**RECIPE, **given, **began}
+    for each in (given, recipe):
+        _check_recipe(each)
     recipe |= {name: float(recipe[name]) for name in ("lr", "weight_decay")}
+    recipe |= {name: int(recipe[name]) for name in ("batch_size", "seed")}  # a file of plain values takes no NumPy ones
     for name, value in given.items():
         if began.get(name, value) != value:
             raise DnnTopologyError(
                 f"{name} is {value} and the training to resume began with {began[name]}: leave it out, or train afresh"
             )
-    return {**recipe, **began}
+    return recipe
+
+
+def _check_recipe(recipe: Mapping[str, float]) -> None:
+    """Check the numbers of a recipe.
+
+    Raises:
+        DnnTopologyError: One is out of range.
+    """
+    for name, least in (("batch_size", 1), ("seed", 0)):
+        if not isinstance(recipe.get(name, least), (int, np.integer)):
+            raise DnnTopologyError(f"{name} must be a whole number, found {recipe[name]!r}")
+        check_at_least(name, recipe.get(name, least), least)
+    if not 0 < recipe.get("lr", 1) <= LARGEST:
+        raise DnnTopologyError(f"lr must be positive, and a number that weights take, found {recipe['lr']}")
+    if not 0 <= recipe.get("weight_decay", 0) <= LARGEST:
+        raise DnnTopologyError(
+            f"weight_decay must be at least 0, and a number that weights take, found {recipe['weight_decay']}"
+        )
 
 
 def _began_with(state: TrainingState) -> dict[str, float]:

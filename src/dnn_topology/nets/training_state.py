@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -11,9 +12,16 @@ from typing import Any
 
 import pandas as pd
 import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, check_type, check_whole, shown
+from dnn_topology._records import record_of
 from dnn_topology.recording.state_dicts import StateDict, read_state, write_state
+
+LARGEST = torch.finfo(torch.float32).max
+STEPS = ("lr", "momentum", "dampening", "weight_decay", "params")  # what every version of SGD writes of its groups
 
 
 @dataclass(frozen=True)
@@ -66,11 +74,99 @@ class TrainingState:
         """
         content = read_state(path)
         try:
-            content.setdefault("recipe", {})
-            state = cls(**{name: content[name] for name in cls.__dataclass_fields__})
-            return replace(state, history=tuple(EpochRecord(**record) for record in content["history"]))
-        except (KeyError, TypeError) as error:
-            raise DnnTopologyError(f"{path} is no training state ({error}); delete it to train afresh") from error
+            return _state_of(content)
+        except DnnTopologyError as error:
+            raise DnnTopologyError(f"{path} is no training state: {error}; delete it to train afresh") from error
+
+    def check_fits(self, model: nn.Module, optimizer: Optimizer, scheduler: ReduceLROnPlateau) -> None:
+        """Check, before anything takes it up, that the state is one of such a training.
+
+        Args:
+            model: The network.
+            optimizer: Its optimizer, before the first step.
+            scheduler: Its schedule, before the first step.
+
+        Raises:
+            DnnTopologyError: It is not; the message says what differs.
+        """
+        _check_like("scheduler", dict(self.scheduler), scheduler.state_dict())
+        usual, groups = optimizer.state_dict()["param_groups"], self.optimizer.get("param_groups")
+        _check_like("optimizer.param_groups", groups, usual)
+        if lost := [name for group in groups for name in STEPS if name not in group]:
+            raise DnnTopologyError(f"optimizer.param_groups has no {lost[0]}")
+        shapes = dict(enumerate(one.shape for one in model.parameters()))
+        state = self.optimizer.get("state")
+        for number, of_one in state.items() if isinstance(state, dict) else [(None, None)]:
+            momentum = of_one.get("momentum_buffer") if isinstance(of_one, dict) else of_one
+            if number not in shapes or not isinstance(momentum, torch.Tensor) or momentum.shape != shapes[number]:
+                raise DnnTopologyError(f"optimizer.state must hold a momentum of each weight's shape, found {number!r}")
+
+
+def _state_of(content: StateDict) -> TrainingState:
+    """Return the state that a file holds.
+
+    Raises:
+        DnnTopologyError: A part is missing or of another type.
+    """
+    parts = {"recipe": {}, **content}
+    if missing := [name for name in TrainingState.__dataclass_fields__ if name not in parts]:
+        raise DnnTopologyError(f"{missing[0]} is missing")
+    check_whole("epoch", parts["epoch"], 0)
+    for name in ("model", "optimizer", "scheduler"):
+        check_type(name, parts[name], dict)
+    recipe = record_of(parts["recipe"], dict[str, float | int], name="recipe")
+    check_type("history", parts["history"], list)
+    history = tuple(_record(f"history[{place}]", row) for place, row in enumerate(parts["history"]))
+    if [one.epoch for one in history] != [*range(len(history))] or len(history) != parts["epoch"] + 1:
+        raise DnnTopologyError(f"history must have the epochs from 0 to {parts['epoch']}")
+    return TrainingState(parts["epoch"], parts["model"], parts["optimizer"], parts["scheduler"], history, recipe)
+
+
+def _record(name: str, row: Any) -> EpochRecord:
+    """Return one row of a history; what was said of test images may be any number, NaN included.
+
+    Raises:
+        DnnTopologyError: A column is missing, unknown or no number.
+    """
+    blind = {
+        one: 0.0 for one in ("test_loss", "test_accuracy") if isinstance(row, dict) and type(row.get(one)) is float
+    }
+    record = record_of({**row, **blind} if blind else row, EpochRecord, name=name)
+    return replace(record, **{one: row[one] for one in blind})
+
+
+def _check_like(name: str, found: Any, usual: Any) -> None:
+    """Check that nested plain values have the types and lengths of others, keys that only one of them has aside.
+
+    Raises:
+        DnnTopologyError: They have not; the message names the first place that differs.
+    """
+    if isinstance(usual, dict):
+        check_type(name, found, dict)
+        for key in usual.keys() & found.keys():
+            _check_like(f"{name}.{key}", found[key], usual[key])
+    elif isinstance(usual, list):
+        if not isinstance(found, list) or len(found) != len(usual):
+            raise DnnTopologyError(f"{name} must be a list of {len(usual)}, found {shown(found)}")
+        for place, (one, other) in enumerate(zip(found, usual, strict=True)):
+            _check_like(f"{name}[{place}]", one, other)
+    elif isinstance(usual, (int, float)) and not isinstance(usual, bool):
+        _check_number(name, found)
+    elif not any(found is one for one in (usual, None, False)) and not (isinstance(usual, str) and found == usual):
+        # Another way of computing than is ever taken here.
+        raise DnnTopologyError(f"{name} must be {usual}, found {shown(found)}")
+
+
+def _check_number(name: str, found: Any) -> None:
+    """Check that a value is a number that weights take; the best loss so far may be infinite.
+
+    Raises:
+        DnnTopologyError: It is not.
+    """
+    if not (isinstance(found, float) and found == math.inf):
+        check_type(name, found, float)
+        if abs(found) > LARGEST:
+            raise DnnTopologyError(f"{name} must be a number that weights take, found {shown(found)}")
 
 
 def save_weights(path: Path, state: TrainingState) -> None:

@@ -39,7 +39,8 @@ class Activations:
             place within the layer's flattened output (for nodes="channel": the channel, for "feature": the feature).
         layers: One row per recorded layer, in that order: `layer`, `kind` (the class of the module, or "function"),
             `stage` ("after activation" or "before activation", that is the output of a layer of weights; else
-            "other") and `neurons`, their number. None where it is not known.
+            "other"), `neurons`, their number, and `shape`, a tuple: (channels, rows, columns) where the neurons are the
+            units of a feature map, whose `index` counts in this order, else (number,). None where it is not known.
     """
 
     values: NDArray[np.float32]
@@ -331,7 +332,7 @@ def _neuron_table(layers: Mapping[str, int]) -> pd.DataFrame:
 
 
 def _layer_table(widths: Mapping[str, int], tape: Tape) -> pd.DataFrame:
-    """Return the table (layer, kind, stage, neurons) of all recorded layers."""
+    """Return the table (layer, kind, stage, neurons, shape) of all recorded layers."""
     known = [tape.tensors.get(name) for name in widths]
     return pd.DataFrame(
         {
@@ -339,5 +340,6 @@ def _layer_table(widths: Mapping[str, int], tape: Tape) -> pd.DataFrame:
             "kind": [each.kind if each else OTHER for each in known],
             "stage": [each.stage if each else OTHER for each in known],
             "neurons": list(widths.values()),
+            "shape": [tape.shapes[name] for name in widths],
         }
     )

@@ -32,6 +32,7 @@ class Tape:
         mask: Which tokens of the batch count.
         size: Number of samples of the batch.
         parts: Layer name and signals of each tensor, in the order of the calls.
+        shapes: Layer name and the shape of its neurons: of a feature map (channels, rows, columns), else their number.
         times: How often each layer was called.
         called: The layers that were called in any batch.
         thread: The one that runs the batch, whose calls are heard.
@@ -45,6 +46,7 @@ class Tape:
     mask: torch.Tensor | None = None
     size: int = 0
     parts: dict[str, torch.Tensor] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     times: Counter[str] = field(default_factory=Counter)
     called: set[str] = field(default_factory=set)
     thread: int | None = None
@@ -91,9 +93,12 @@ class Tape:
         self.called.add(name)
         label = layer.module_name + (f"@{self.times[name]}" if self.times[name] > 1 else "")
         for path, leaf in taken.items():
-            self.parts[label + path] = signals(
-                self._samples_first(label + path, leaf), nodes=self.nodes, mask=self.mask, layer=label + path
-            )
+            samples = self._samples_first(label + path, leaf)
+            kept = signals(samples, nodes=self.nodes, mask=self.mask, layer=label + path)
+            about = self.tensors.get(label + path)
+            is_map = self.nodes == "unit" and not (about is not None and about.tokens)
+            self.parts[label + path] = kept
+            self.shapes[label + path] = tuple(samples.shape[1:]) if is_map else tuple(kept.shape[1:])
 
     def check_called(self, layers: Mapping[str, Layer]) -> None:
         """Check that every layer that was named was called in this batch.

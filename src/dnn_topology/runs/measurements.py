@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, nearest
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import file_name, read_dipha, written_epochs
@@ -63,6 +64,7 @@ class RunMeasurement:
     def claim(self) -> None:
         """Stamp the folder with the settings."""
         defaults = _unsaid(self.settings.graph_type)
+        store.sweep(self.run.original_folder, below=False)
         stamps.claim(self.folder, self.settings.results, results=RESULTS, defaults=defaults)
 
     def diagrams_file(self, epoch: int, graph: str = "") -> Path:

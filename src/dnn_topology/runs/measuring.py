@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import write_dipha
 from dnn_topology.pipeline import Snapshot, fixed_groups, measured_graphs, names_of_graphs
 from dnn_topology.runs.measurements import RunMeasurement
-from dnn_topology.runs.run import Run
+from dnn_topology.runs.run import Run, listed
 from dnn_topology.settings import Resources, RunMeasureSettings
 from dnn_topology.work.epoch_tables import EpochsFailedError
 from dnn_topology.work.ledger import Ledger, Work
@@ -105,6 +105,23 @@ def measure_epochs(
     if outcomes.failed:
         raise EpochsFailedError(outcomes.failed)
     return measurement
+
+
+def measured_on_the_spot(there: RunMeasurement, epochs: Sequence[int], say: Callable[[str], None]) -> Sequence[int]:
+    """Measure those of some epochs that have a checkpoint and no diagrams, and say which have neither.
+
+    Returns:
+        Those that have diagrams now; all if none has, for `load` to complain.
+    """
+    measured = {epoch for graph in there.graphs() for epoch in there.epochs(graph)}
+    trained = set() if there.is_original else set(there.run.epochs())
+    if now := sorted({*epochs} & trained - measured):
+        say(f"measured on the spot: epochs {listed(now)}, which have a checkpoint and had no diagrams")
+        measure_epochs(there.run, there.settings, now)
+    drawn = [epoch for epoch in epochs if epoch in measured | trained]
+    if drawn and (lost := sorted({*epochs} - {*drawn})):
+        say(f"left out: epochs {listed(lost)}, which have neither diagrams nor a checkpoint")
+    return drawn or epochs
 
 
 def snapshot_of(run: Run, settings: RunMeasureSettings, epoch: int) -> Snapshot:

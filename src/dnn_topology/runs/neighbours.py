@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pandas as pd
@@ -20,6 +19,8 @@ from dnn_topology.work.epoch_tables import EpochTables
 
 if TYPE_CHECKING:
     from dnn_topology.analysis.neighbour_labels import NeighbourLabels
+
+EDGES = "edges.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ class NeighbourEpochs(EpochTables):
 
     def prepare(self) -> None:
         """Make the graph, unless it is there."""
-        if not self._edges_file.exists():
+        if not (self.folder / EDGES).exists():
             self.neighbours()
 
     def do(self, epoch: int) -> pd.DataFrame:
@@ -49,8 +50,8 @@ class NeighbourEpochs(EpochTables):
         data = self.run.load_data()
         net = self.run.load_net(data, self.run.checkpoint(epoch)).to(self.run.device)
         classes = predicted_classes(net, batches(self._inputs(), batch_size=500))
-        neighbours = self.neighbours()
-        values = [neighbours.disagreement(classes), *neighbours.drawn(classes, self.draws, seed=self.run.training.seed)]
+        graph, seed = self.neighbours(), self.run.training.seed
+        values = [graph.disagreement(classes), *graph.drawn(classes, self.draws, seed=seed)]
         return pd.DataFrame({"draw": range(len(values)), NEIGHBOURS: values})
 
     def neighbours(self) -> NeighbourLabels:
@@ -63,7 +64,7 @@ class NeighbourEpochs(EpochTables):
         from dnn_topology.progress import by_share
 
         images, labels = self._inputs().tensors
-        path, settings = self._edges_file, self.settings
+        path, settings = self.folder / EDGES, self.settings
         with suppress(DnnTopologyError, KeyError):  # not there, or damaged
             return NeighbourLabels(store.read_arrays(path)["edges"], labels.numpy())
         graph: Literal["tree"] | int = "tree" if settings.neighbours == "tree" else int(settings.neighbours)
@@ -73,10 +74,6 @@ class NeighbourEpochs(EpochTables):
         if made.advice:
             warnings.warn(made.advice, stacklevel=2)
         return made
-
-    @property
-    def _edges_file(self) -> Path:
-        return self.folder / "edges.npz"
 
     def _inputs(self) -> Any:
         """Return images and labels of the training."""

@@ -33,7 +33,7 @@ from dnn_topology.runs.neighbours import NeighbourEpochs
 from dnn_topology.runs.run import Run
 from dnn_topology.settings import NeighbourSettings, Resources, RunMeasureSettings
 from dnn_topology.work import stamps
-from dnn_topology.work.epoch_tables import RESULTS, EpochTables
+from dnn_topology.work.epoch_tables import RESULTS, EpochTables, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,34 +126,6 @@ def stopping_settings(run: Run, **asked: Any) -> RunMeasureSettings:
     if wanted.get("layers") is not None:
         wanted["layers"] = tuple(wanted["layers"])
     return replace(USUAL, **wanted)
-
-
-def values_of(tables: Mapping[int, pd.DataFrame], quantity: str, *, draw: int = 0) -> dict[int, float]:
-    """Return the value of every epoch in one draw of the inputs; draw 0 is the inputs themselves."""
-    return {epoch: float(table[quantity].iloc[draw]) for epoch, table in tables.items()}
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingWatch:
-    """A rule at work on a training.
-
-    Attributes:
-        epochs: What it looks at.
-        rule: The rule.
-    """
-
-    epochs: EpochTables
-    rule: StoppingRule
-
-    def should_stop(self, epoch: int) -> bool:
-        """Return whether an epoch is the last, by what its checkpoint and the earlier ones say."""
-        return self.decision(until=epoch)[0].stop_epoch is not None
-
-    def decision(self, *, until: int | None = None) -> tuple[Decision, dict[int, pd.DataFrame]]:
-        """Return what the rule makes of the checkpoints up to an epoch, and what it looked at."""
-        trained = self.epochs.run.trained()
-        tables = self.epochs.quantities([epoch for epoch in trained if until is None or epoch <= until])
-        return self.rule.decide(values_of(tables, self.rule.quantity)), tables
 
 
 def write_decision(

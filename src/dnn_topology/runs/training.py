@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnn_topology import store
@@ -46,16 +47,12 @@ def run_training(
     Raises:
         DnnTopologyError: The folder was made with other settings, a file cannot be read, or the training diverged.
     """
-    from dnn_topology.nets.train import history_table
+    from dnn_topology.nets.train import UnfitStateError, history_table
 
     check_at_least("save_every", save_every, 0)
     check_at_least("epochs", epochs, 0)
     data = run.load_data()
-    where = {"data_source": data.source, "data_digest": digest_of_data(data)}
-    usual = {**asdict(TrainSettings()), **where}  # which an older version's folder does not name
-    stamps.claim(
-        run.folder, {**asdict(run.training), **where}, results="training.pt", defaults=usual, free="data_source"
-    )
+    claim_folder(run, data)
     state_file = run.folder / "training.pt"
     manifest = Manifest(run.folder)
     resume = _state(run, say)
@@ -65,11 +62,7 @@ def run_training(
         return epoch in wanted or bool(save_every and epoch % save_every == 0)
 
     def keep(state: TrainingState) -> bool:
-        if is_kept(state.epoch):
-            _save_checkpoint(run, state, manifest)
-        store.write_table(run.folder / "history.csv", history_table(state))
-        state.save(state_file)  # last: an epoch is finished when this file says so
-        manifest.record("training", [state_file, run.folder / "history.csv"])
+        keep_state(run, state, manifest, with_weights=is_kept(state.epoch))
         if on_epoch:
             on_epoch(state)
         return should_stop is not None and should_stop(state.epoch)
@@ -83,10 +76,36 @@ def run_training(
             manifest.record("training", [state_file, run.folder / "history.csv"])
         if resume.epoch >= epochs or (should_stop and should_stop(resume.epoch)):
             return history_table(resume)
-    return _train(run, data, epochs=epochs, resume=resume, on_epoch=keep)
+    store.check_writable(run.folder)
+    try:
+        return train_from(run, data, epochs=epochs, resume=resume, on_epoch=keep)
+    except UnfitStateError:
+        _say_afresh(state_file, say)
+        return train_from(run, data, epochs=epochs, resume=None, on_epoch=keep)
 
 
-def _train(run: Run, data: Any, **options: Any) -> pd.DataFrame:
+def claim_folder(run: Run, data: Any) -> None:
+    """Stamp the folder of a run with what is trained; see `stamps.claim`."""
+    where = {"data_source": data.source, "data_digest": digest_of_data(data)}
+    usual = {**asdict(TrainSettings()), **where}  # which an older version's folder does not name
+    stamps.claim(
+        run.folder, {**asdict(run.training), **where}, results="training.pt", defaults=usual, free="data_source"
+    )
+
+
+def keep_state(run: Run, state: TrainingState, manifest: Manifest, *, with_weights: bool) -> None:
+    """Write what an epoch gave."""
+    from dnn_topology.nets.train import history_table
+
+    files = [run.folder / "training.pt", run.folder / "history.csv"]
+    if with_weights:
+        _save_checkpoint(run, state, manifest)
+    store.write_table(files[1], history_table(state))
+    state.save(files[0])  # last: an epoch is finished when this file says so
+    manifest.record("training", files)
+
+
+def train_from(run: Run, data: Any, **options: Any) -> pd.DataFrame:
     """Train the network of a run from its initial weights, or from a state.
 
     Raises:
@@ -114,9 +133,14 @@ def _state(run: Run, say: Callable[[str], None] | None) -> TrainingState | None:
     try:
         return TrainingState.load(path)
     except DnnTopologyError:
-        if say:
-            say(f"{path} is not what was written, so the training starts again")
+        _say_afresh(path, say)
         return None
+
+
+def _say_afresh(path: Path, say: Callable[[str], None] | None) -> None:
+    """Say that a training starts again, and why."""
+    if say:
+        say(f"{path} is not what was written, so the training starts again")
 
 
 def _restore(
@@ -137,7 +161,7 @@ def _restore(
         if state.epoch in missing:
             _save_checkpoint(run, state, manifest)
 
-    _train(run, data, epochs=max(missing), resume=None, on_epoch=keep)
+    train_from(run, data, epochs=max(missing), resume=None, on_epoch=keep)
 
 
 def _save_checkpoint(run: Run, state: TrainingState, manifest: Manifest) -> None:

@@ -6,6 +6,7 @@ is stamped with are all made from these fields. Nothing heavy is imported here: 
 
 from __future__ import annotations
 
+from dnn_topology.settings.comparing import CompareSettings
 from dnn_topology.settings.computing import Compute, Resources
 from dnn_topology.settings.detecting import DetectSettings
 from dnn_topology.settings.keywords import documented, settings_of, takes_settings
@@ -17,18 +18,21 @@ from dnn_topology.settings.measuring import (
     RunMeasureSettings,
     SampleScale,
 )
+from dnn_topology.settings.original import Original
 from dnn_topology.settings.pictures import PictureSettings
 from dnn_topology.settings.stopping import NeighbourSettings, Quantity, StoppingSettings
-from dnn_topology.settings.training import TrainSettings
+from dnn_topology.settings.training import TrainSettings, of_trials, usual_epochs
 
 __all__ = [
     "MIN_PERSISTENCE",
+    "CompareSettings",
     "Compute",
     "DetectSettings",
     "Essential",
     "MeasureSettings",
     "NeighbourSettings",
     "Nodes",
+    "Original",
     "PictureSettings",
     "Quantity",
     "Resources",
@@ -37,6 +41,8 @@ __all__ = [
     "StoppingSettings",
     "TrainSettings",
     "documented",
+    "of_trials",
     "settings_of",
     "takes_settings",
+    "usual_epochs",
 ]

@@ -16,11 +16,14 @@ class PictureSettings:
         filtration: Axis of Betti curves: 'nominal' (ε) or 'density', the share of pairs joined.
         smooth: Smooth Betti curves as the original does.
         as_original: Draw exactly the original's picture of every bar, which are no Betti curves; see README.
+        yscale: Axis of the numbers of cavities: 'linear', 'log', or 'auto', which is 'log' where the highest of several
+            curves is 30 times the lowest.
     """
 
     filtration: Literal["nominal", "density"] = "nominal"
     smooth: bool = False
     as_original: bool = False
+    yscale: Literal["auto", "linear", "log"] = "auto"
 
     def __post_init__(self) -> None:
         check_types(self)

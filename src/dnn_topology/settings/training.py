@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, check_types
+
+LARGEST = 3.4e38  # number that weights take
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,9 @@ class TrainSettings:
             check_at_least(name, getattr(self, name), least)
         check_fraction("permute_labels", self.permute_labels)
         check_fraction("data_subset", self.data_subset)
-        if not self.lr > 0:
-            raise DnnTopologyError(f"lr must be positive, found {self.lr}")
+        if not 0 < self.lr < LARGEST or self.weight_decay > LARGEST:
+            name = "lr" if self.weight_decay <= LARGEST else "weight_decay"
+            raise DnnTopologyError(f"{name} must be positive and below {LARGEST}, found {getattr(self, name)}")
 
     @property
     def optimisation(self) -> dict[str, Any]:
@@ -89,3 +92,17 @@ class TrainSettings:
 
     def _options(self, *names: str) -> dict[str, Any]:
         return {name: getattr(self, name) for name in names}
+
+
+def of_trials(training: TrainSettings, seed: int | None, n_trials: int) -> list[dict[str, Any]]:
+    """Return `training` and `seed` of each of several trials: the first as given, the next one more each time."""
+    return [
+        {"training": replace(training, trial=training.trial + n), "seed": None if seed is None else seed + n}
+        for n in range(n_trials)
+    ]
+
+
+def usual_epochs(last: int) -> list[int]:
+    """Return 1, 2, 5, 10, 20, 50, … up to the last epoch, and that one."""
+    steps = (factor * 10**power for power in range(len(str(last))) for factor in (1, 2, 5))
+    return sorted({last, *(step for step in steps if step <= last)})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dnn_topology import store
 from dnn_topology._checks import check_choice
 from dnn_topology.show.history import plot_history
-from dnn_topology.show.plots import Filtration, plot_barcode, plot_betti_curves, plot_diagram
+from dnn_topology.show.plots import Filtration, YScale, plot_barcode, plot_betti_curves, plot_diagram
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +29,7 @@ def draw_run(
     filtration: Filtration = "nominal",
     smooth: bool = False,
     as_original: bool = False,
+    yscale: YScale = "auto",
     formats: Sequence[str] = ("png",),
 ) -> list[Path]:
     """Draw the Betti curves of every dimension, the history, and the last epoch's diagram and barcode.
@@ -41,6 +42,7 @@ def draw_run(
         filtration: Of the Betti curves: "nominal" is over ε, "density" over the share of joined pairs.
         smooth: Draw moving averages of the Betti curves.
         as_original: Draw the original's curves, which needs unfiltered diagrams; see `plot_betti_curves`.
+        yscale: Of the Betti curves: "auto", "linear" or "log".
         formats: File formats.
 
     Returns:
@@ -48,7 +50,7 @@ def draw_run(
     """
     last, final = max(diagrams.items())
     dim = min(1, final.max_dim)  # loops, unless only components were computed
-    curves: dict[str, Any] = {"filtration": filtration, "smooth": smooth, "as_original": as_original}
+    curves: dict[str, Any] = {"filtration": filtration, "smooth": smooth, "as_original": as_original, "yscale": yscale}
     pictures = {
         f"betti_curves_H{k}": plot_betti_curves(epoch_labels(diagrams), dim=k, **curves)
         for k in range(final.max_dim + 1)

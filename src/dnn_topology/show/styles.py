@@ -62,7 +62,13 @@ def line_styles(n_lines: int, ax: Axes | None = None) -> list[dict[str, Any]]:
 
 
 def epoch_styles(epochs: Sequence[int], ax: Axes) -> list[dict[str, Any]]:
-    """Return colour and line style of the curves of many epochs: the colour says which, all lines are solid."""
+    """Return colour and line style of the curves of epochs: the colour says which, all lines are solid.
+
+    From `MANY` on, colours are those of the bar, by the number of the epoch; fewer have colours as far apart as can be,
+    for epochs such as 0, 1, 2, 5, 50 would hardly differ otherwise.
+    """
+    if len(epochs) < MANY:
+        return [{**style, "linestyle": "-"} for style in line_styles(len(epochs), ax)]
     colours, scale = palette(ax), Normalize(min(epochs), max(epochs))
     return [{"color": colours(scale(epoch)), "linestyle": "-", "linewidth": 1.4} for epoch in epochs]
 
@@ -78,8 +84,9 @@ def epoch_bar(epochs: Sequence[int], ax: Axes) -> None:
 
 def legend_beside(ax: Axes, *args: Any, **options: Any) -> None:
     """Put the legend at the right of axes, where it covers no data."""
-    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "fontsize": 8}
-    ax.legend(*args, frameon=False, labelcolor=foreground(ax), **{**place, **options})
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "fontsize": 8, "title_fontsize": 8}
+    legend = ax.legend(*args, frameon=False, labelcolor=foreground(ax), **{**place, **options})
+    legend.get_title().set_color(foreground(ax))
 
 
 def legend_above(ax: Axes, *args: Any, **options: Any) -> None:

@@ -77,7 +77,7 @@ def on_cluster(
 
 def work_alone(work: Callable[[Task], Result], task: Task) -> Result | Failure:
     """Do one task on a worker, on one thread and alone in its process."""
-    from dnn_topology.work.workers import use_threads
+    from dnn_topology.work.computer import use_threads
 
     with ONE_AT_A_TIME:
         use_threads(1)

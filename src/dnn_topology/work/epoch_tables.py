@@ -11,6 +11,7 @@ import pandas as pd
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.analysis.early_stopping import Decision, StoppingRule
 from dnn_topology.settings import Resources
 from dnn_topology.work import stamps
 from dnn_topology.work.isolate import Failure
@@ -51,6 +52,7 @@ class EpochTables(Work[int, pd.DataFrame]):
         settings: What is looked at; its `results` tell one folder from another.
         draws: Number of bootstrap draws of the inputs, besides the inputs themselves.
         resources: What it may use.
+        place: Where the folder is; None for that of the training.
         columns: The quantities.
         stem: Name of the first folder.
         usual: What an older version's folder does not name.
@@ -60,6 +62,7 @@ class EpochTables(Work[int, pd.DataFrame]):
     settings: Any
     draws: int = 0
     resources: Resources = Resources()  # noqa: RUF009  # frozen, and a constant
+    place: Path | None = None
     columns: ClassVar[Collection[str]]
     stem: ClassVar[str]
     usual: ClassVar[Any]
@@ -68,7 +71,11 @@ class EpochTables(Work[int, pd.DataFrame]):
     def folder(self) -> Path:
         """Where the quantities lie."""
         return stamps.home(
-            self.run.folder, self.stem, self.settings.results, results=RESULTS, defaults=self.usual.results
+            self.place or self.run.folder,
+            self.stem,
+            self.settings.results,
+            results=RESULTS,
+            defaults=self.usual.results,
         )
 
     def quantities(
@@ -104,9 +111,9 @@ class EpochTables(Work[int, pd.DataFrame]):
     def prepare(self) -> None:  # of loops there is nothing to make beforehand
         """Make what all epochs need."""
 
-    def unfinished(self, epochs: Sequence[int]) -> list[int]:
-        """Return the epochs whose quantities are still to be measured."""
-        ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, replace(self, draws=0))
+    def unfinished(self, epochs: Sequence[int], *, draws: int = 0) -> list[int]:
+        """Return the epochs whose quantities, of so many draws, are still to be measured."""
+        ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, replace(self, draws=draws))
         return [*ledger.outcomes(epochs).left]
 
     def name(self, epoch: int) -> str:
@@ -133,3 +140,31 @@ class EpochTables(Work[int, pd.DataFrame]):
     def is_enough(self, epoch: int) -> bool:
         """Return whether an epoch has all the draws that are asked for."""
         return len(self.load(epoch)) > self.draws
+
+
+def values_of(tables: Mapping[int, pd.DataFrame], quantity: str, *, draw: int = 0) -> dict[int, float]:
+    """Return the value of every epoch in one draw of the inputs; draw 0 is the inputs themselves."""
+    return {epoch: float(table[quantity].iloc[draw]) for epoch, table in tables.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingWatch:
+    """A rule at work on a training.
+
+    Attributes:
+        epochs: What it looks at.
+        rule: The rule.
+    """
+
+    epochs: EpochTables
+    rule: StoppingRule
+
+    def should_stop(self, epoch: int) -> bool:
+        """Return whether an epoch is the last, by what its checkpoint and the earlier ones say."""
+        return self.decision(until=epoch)[0].stop_epoch is not None
+
+    def decision(self, *, until: int | None = None) -> tuple[Decision, dict[int, pd.DataFrame]]:
+        """Return what the rule makes of the checkpoints up to an epoch, and what it looked at."""
+        trained = self.epochs.run.trained()
+        tables = self.epochs.quantities([epoch for epoch in trained if until is None or epoch <= until])
+        return self.rule.decide(values_of(tables, self.rule.quantity)), tables

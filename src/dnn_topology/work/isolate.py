@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -20,10 +19,10 @@ from typing import Generic, Literal, TypeVar
 import psutil
 
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology._machine import ending_with_parent, of_the_machine
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-PR_SET_PDEATHSIG = 1  # of Linux' prctl: the signal that a process gets when its parent dies
 
 
 @dataclass(frozen=True)
@@ -173,7 +172,10 @@ def attempt(function: Callable[[Task], Result], task: Task) -> Result | Failure:
         return Failure("refused", str(error))
     except MemoryError:
         return Failure("killed", "it ran out of memory")
-    except BaseException:
+    except BaseException as error:
+        machine = of_the_machine(error) if isinstance(error, OSError) else None
+        if machine is not None:
+            return Failure("refused", str(machine))
         return Failure("fault", traceback.format_exc())
 
 
@@ -187,8 +189,7 @@ def _die_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if not sys.platform.startswith("linux") or parent is None:
         return
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    ending_with_parent(signal.SIGKILL)()
     if os.getppid() != parent.pid:  # it died before
         os._exit(1)
 

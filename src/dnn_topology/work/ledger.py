@@ -206,6 +206,8 @@ class Ledger(Generic[Task, Result]):
             reports.on_result(task, self.work.load(task))
         wanted = {*before.left, *(before.failed if retry_failed else ())}
         todo = [task for task in tasks if task in wanted]
+        if todo:
+            store.check_writable(self.folder)
         with closing(work_through(self.work.do, todo, resources, say=reports.say)) as results:  # type: ignore[type-var]
             for task, outcome in results:
                 with store.uninterrupted():

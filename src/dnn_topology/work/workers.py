@@ -6,30 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
-from dnn_topology._checks import DnnTopologyError
 from dnn_topology.settings import Resources
+from dnn_topology.work.computer import use_threads
 from dnn_topology.work.isolate import Failure, isolated
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-
-
-def device_named(name: str) -> str:
-    """Return a device that exists, "auto" being the GPU where there is one.
-
-    Raises:
-        DnnTopologyError: There is none of that name here.
-    """
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise DnnTopologyError(f"device={name} cannot be used here ({reason}): use device=cpu") from error
-    return name
 
 
 def work_through(
@@ -64,14 +46,3 @@ def work_through(
     else:
         for task in tasks:
             yield task, work(task)
-
-
-def use_threads(threads: int | None) -> None:
-    """Set the number of threads of torch and of the libraries under NumPy and SciPy; None leaves their choice."""
-    if threads is None:
-        return
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    torch.set_num_threads(threads)
-    threadpool_limits(threads)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from dnn_topology._checks import DnnTopologyError
@@ -96,3 +103,40 @@ def test_a_truncated_graph_is_refused(tmp_path: Path, cut: int) -> None:
     (tmp_path / "graph").write_bytes((tmp_path / "graph").read_bytes()[:cut])
     with pytest.raises(DnnTopologyError, match=r"truncated|damaged"):
         read_dipha_graph(tmp_path / "graph")
+
+
+def test_a_full_disk_for_its_files_is_one_line_that_says_where_they_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DnnTopologyError, match=r"cannot write .*: No space left .*environment variable TMPDIR$"):
+        persistence(SQUARE, max_dim=1, engine=program(tmp_path, "exit 0"))
+    assert not list((tmp_path / "files").iterdir())
+
+
+ENDLESS = """
+import sys
+from dnn_topology.homology.engines.dipha import _run
+_run([sys.argv[1]])
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ends a process with its parent")
+def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    text = (
+        f"echo $$ > {tmp_path}/writing; mv {tmp_path}/writing {tmp_path}/pid; sleep 300 & wait; touch {tmp_path}/woken"
+    )
+    words = [sys.executable, "-c", ENDLESS, program(tmp_path, text).removeprefix("dipha:")]
+    parent = subprocess.Popen(words)
+    while not (tmp_path / "pid").exists() and parent.poll() is None:
+        time.sleep(0.01)
+    child = psutil.Process(int((tmp_path / "pid").read_text()))
+    parent.kill()
+    parent.wait()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while child.status() != psutil.STATUS_ZOMBIE:  # for which nobody here may wait
+            time.sleep(0.01)
+    assert not (tmp_path / "woken").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -234,6 +235,20 @@ def test_plain_python_finds_what_compiled_code_finds(tmp_path: Path) -> None:
         assert len(plain.files) > 100
         for name in plain.files:
             np.testing.assert_array_equal(compiled_arrays[name], plain[name], err_msg=name)
+
+
+def test_a_cache_folder_without_room_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(compiled, "ENTRIES", {})
+
+    @compiled.entry
+    def double(number: int) -> int:
+        return 2 * number
+
+    monkeypatch.setattr(double._cache._cache_file, "save", full)  # type: ignore[attr-defined]
+    assert double(21) == 42
 
 
 def test_a_cache_folder_that_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

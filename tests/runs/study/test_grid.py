@@ -70,7 +70,7 @@ def test_a_cells_name_depends_on_all_that_changes_its_result_and_on_nothing_else
         ("seed = [0, 1]", "seed = 0.5", "seed must be a whole number"),
         ("seed = [0, 1]", "seed = -1", "seed must be at least 0"),
         ("seed = [0, 1]", "permute_labels = 1.5", r"permute_labels must lie in \[0, 1\]"),
-        ("lr = 0.05", "lr = 0.0", "lr must be positive, found 0.0"),
+        ("lr = 0.05", "lr = 0.0", "lr must be positive"),
         ("train_size = 60", "train_size = 20", "train_size 20 is less than n_inputs 30"),
         ("n_inputs = 30", "n_inputs = [30, 40]", "n_inputs takes one value for the whole study"),
         ("n_inputs = 30", "max_epsilon = 0.9", r"max_epsilon must lie in \(0, 0.5\]"),

@@ -236,7 +236,7 @@ def _error(errors: pd.Series[float], sure: _Sureness) -> dict[str, object]:
 
 def _difference(errors: pd.DataFrame, sure: _Sureness, name: str, other: str) -> dict[str, object]:
     """Return how much smaller the error of one predictor is than another's, on the same units."""
-    apart = (errors[name] - errors[other]).to_numpy(dtype=np.float64)
+    apart = np.asarray(errors[name] - errors[other], dtype=np.float64)
     low, high = sure.interval(apart)
     return {"predictor": name, "baseline": other, "difference": apart.mean(), "lower": low, "upper": high}
 

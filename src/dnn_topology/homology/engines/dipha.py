@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology._machine import TMPDIR, CannotWriteError, ending_with_parent
 from dnn_topology.homology.dipha import read_dipha
 from dnn_topology.homology.dipha_graphs import write_dipha_graph
 
@@ -58,7 +59,10 @@ class Dipha:
             return [np.array([[0.0, np.inf]]), *(np.empty((0, 2)) for _ in range(max_dim))]
         with tempfile.TemporaryDirectory(prefix="dnn-topology-dipha-") as folder:
             written, answer = Path(folder) / "graph.bin", Path(folder) / "diagram.bin"
-            write_dipha_graph(graph, written)
+            try:
+                write_dipha_graph(graph, written)
+            except CannotWriteError as error:
+                raise DnnTopologyError(f"{error.what}: {TMPDIR}") from error
             _run([*self._launcher(threads), "--dual", "--upper_dim", str(max_dim + 1), str(written), str(answer)])
             if not answer.exists():
                 raise DnnTopologyError("DIPHA ended without an error and without a diagram: run it by hand to see why")
@@ -92,7 +96,11 @@ def _run(command: Sequence[str]) -> None:
     """
     try:
         process = subprocess.Popen(  # noqa: S603  # the user's own program, named by the user
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=ending_with_parent(signal.SIGTERM),  # noqa: PLW1509  # which MPI passes on to its processes
         )
     except OSError as error:
         raise DnnTopologyError(f"{command[0]} cannot be started: {error.strerror}") from error

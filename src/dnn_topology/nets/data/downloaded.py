@@ -17,6 +17,7 @@ import torch
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology._machine import of_the_machine
 from dnn_topology.nets._torchvision import torchvision
 from dnn_topology.nets.data.forms import Shape
 from dnn_topology.nets.data.idx import packed_files, read_packed
@@ -100,6 +101,8 @@ class Download:
         try:
             return self._raw(self._open(place, download=True))
         except (OSError, RuntimeError, EOFError, ValueError) as error:
+            if isinstance(error, OSError) and (told := of_the_machine(error)) is not None:
+                raise told from error
             raise self._damaged(place, error) from error
 
     def _damaged(self, folder: Path, error: Exception) -> DnnTopologyError:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 
 STEMS = (("train-images-idx3", "train-labels-idx1"), ("t10k-images-idx3", "t10k-labels-idx1"))
@@ -45,12 +46,25 @@ def read_idx(path: Path) -> torch.Tensor:
         DnnTopologyError: It is damaged, or of another kind.
     """
     try:
-        with gzip.open(path) as file:
-            content = file.read()
-    except (OSError, EOFError, zlib.error) as error:
+        shape, content = _unpacked(path)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise DnnTopologyError(f"{path} is damaged ({' '.join(str(error).split())}); fetch it again") from error
-    start = 4 + 4 * (content[3] if len(content) > 3 else 0)
-    shape = np.frombuffer(content[4:start], dtype=">u4").tolist() if len(content) >= start else []
-    if content[:3] != bytes((0, 0, UNSIGNED_BYTES)) or len(content) - start != math.prod(shape):
+    if len(content) != math.prod(shape):
         raise DnnTopologyError(f"{path} is no whole IDX file of unsigned bytes; fetch it again")
-    return torch.frombuffer(bytearray(content[start:]), dtype=torch.uint8).reshape(shape)
+    return torch.frombuffer(content, dtype=torch.uint8).reshape(shape)
+
+
+def _unpacked(path: Path) -> tuple[list[int], bytearray]:
+    """Return the lengths that the header of a file announces, and one byte more than that at most.
+
+    Raises:
+        ValueError: It is of another kind, or announces more than a file of its size packs.
+    """
+    with gzip.open(path) as file:
+        start = file.read(4)
+        if start[:3] != bytes((0, 0, UNSIGNED_BYTES)) or len(start) < 4:
+            raise ValueError("it is no IDX file of unsigned bytes")
+        shape: list[int] = np.frombuffer(file.read(4 * start[3]), dtype=">u4").tolist()
+        if not 0 < math.prod(shape) <= store.believed(path.stat().st_size):
+            raise ValueError(f"its header announces {math.prod(shape)} bytes, and it has {path.stat().st_size} packed")
+        return shape, bytearray(file.read(math.prod(shape) + 1))

@@ -14,27 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.network_features import network_features
-from dnn_topology.pipeline import Snapshot, measured_graphs
 from dnn_topology.runs.run import Run
-from dnn_topology.settings import Compute, RunMeasureSettings, TrainSettings
+from dnn_topology.settings import RunMeasureSettings, TrainSettings
 
 if TYPE_CHECKING:
     from torch import nn
 
     from dnn_topology.homology.diagrams import Diagrams
-    from dnn_topology.nets.data import DataSet
     from dnn_topology.nets.train import TrainingState
 
 Value = str | float | int | None
 Row = dict[str, Value]
-BATCH = 100
 # The columns that every row has; other settings have one where they are not the usual ones.
 TRAINED = (
     *("net", "dataset", "width", "depth", "dropout", "weight_decay"),
     *("train_size", "permute_labels", "lr", "batch_size", "seed"),
 )
+USUAL_TRAINING, USUAL_MEASURING = asdict(TrainSettings()), RunMeasureSettings().results
 MEASURED = ("graph_split", "n_inputs", "nodes", "max_epsilon")
 
 
@@ -62,8 +59,8 @@ class Cell:
     def name(self) -> str:
         """What tells its settings from all others: a digest of those that are not the usual ones."""
         settings = {
-            "training": _unusual(asdict(self.training), asdict(TrainSettings())),
-            "topology": _unusual(self.settings.results, RunMeasureSettings().results),
+            "training": _unusual(asdict(self.training), USUAL_TRAINING),
+            "topology": _unusual(self.settings.results, USUAL_MEASURING),
             "epochs": self.epochs,
             "measured": self.measured,
             "draws": self.draws,
@@ -78,7 +75,7 @@ class Cell:
         return {
             "cell": self.name,
             **{name: training[name] for name in TRAINED},
-            **_unusual(others, asdict(TrainSettings())),
+            **_unusual(others, USUAL_TRAINING),
         }
 
     @property
@@ -101,7 +98,7 @@ class Cell:
         return {**self.columns, **self.measured_how}.get(axis)
 
     def __str__(self) -> str:
-        varied = _unusual(asdict(self.training), asdict(TrainSettings()))
+        varied = _unusual(asdict(self.training), USUAL_TRAINING)
         named = (f"{name} {value}" for name, value in varied.items() if name not in {"net", "dataset"})
         return ", ".join([f"{self.training.net} on {self.training.dataset}", *named])
 
@@ -142,12 +139,13 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
     Raises:
         DnnTopologyError: Its settings cannot be trained or measured; there are fewer training images than `n_inputs`.
     """
+    from dnn_topology.nets.draws import check_enough, measured_draws
     from dnn_topology.nets.train import train
 
     start = time.monotonic()
     run = Run(Path(), cell.training, data_dir)
     data = run.load_data()
-    _check_inputs(data, cell.settings)
+    check_enough(data, cell.settings)
     net = run.build_net(data)
     states: dict[int, TrainingState] = {}
 
@@ -165,40 +163,8 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
     return CellResult(rows, diagrams, time.monotonic() - start, states if cell.keep_weights else {})
 
 
-def measured_draws(
-    net: nn.Module, data: DataSet, settings: RunMeasureSettings, *, draws: int, seed: int
-) -> list[Diagrams]:
-    """Measure a network on several draws of training inputs.
-
-    Args:
-        net: The network.
-        data: Its data; the training part is drawn from.
-        settings: What to measure.
-        draws: Number of draws, draw d with the seed `seed + d`. Of as many inputs as there are all are the same, and
-            one is measured.
-        seed: Of the first draw.
-
-    Returns:
-        The diagrams of each draw.
-
-    Raises:
-        DnnTopologyError: There are fewer training images than `n_inputs`, or as for `measure`.
-    """
-    from dnn_topology.nets.data import batches, sample
-
-    _check_inputs(data, settings)
-    drawn = []
-    distinct = draws if settings.n_inputs < len(data.train) else 1
-    for draw in range(distinct):
-        inputs = batches(sample(data.train, settings.n_inputs, seed=seed + draw), batch_size=BATCH)
-        (diagrams,) = measured_graphs(Snapshot(net, inputs, settings, seed), compute=Compute(threads=1)).values()
-        drawn.append(diagrams)
-    return drawn * (draws // distinct)
-
-
 def measured_how(settings: RunMeasureSettings, *, draws: int) -> Row:
     """Return the columns that say how a network was measured."""
-    usual = RunMeasureSettings().results
     others = {name: value for name, value in settings.results.items() if name not in {*MEASURED, "max_dim"}}
     return {
         "graph_split": settings.graph_split,
@@ -206,21 +172,8 @@ def measured_how(settings: RunMeasureSettings, *, draws: int) -> Row:
         "draws": draws,
         "nodes": settings.nodes,
         "max_epsilon": settings.max_epsilon,
-        **{name: str(value) for name, value in _unusual(others, usual).items()},
+        **{name: str(value) for name, value in _unusual(others, USUAL_MEASURING).items()},
     }
-
-
-def _check_inputs(data: DataSet, settings: RunMeasureSettings) -> None:
-    """Check that there are enough training images to draw inputs from.
-
-    Raises:
-        DnnTopologyError: There are not.
-    """
-    if len(data.train) < settings.n_inputs:
-        raise DnnTopologyError(
-            f"n_inputs asks for {settings.n_inputs} training inputs and there are {len(data.train)}: every network "
-            "is measured on as many, so lower n_inputs or raise train_size"
-        )
 
 
 def _row(cell: Cell, state: TrainingState, net: nn.Module, drawn: Sequence[Diagrams]) -> Row:

@@ -81,6 +81,7 @@ class StudyFolder(Work[Cell, CellResult]):
         Raises:
             DnnTopologyError: A file is damaged or cannot be written, or there is no reaching the cluster.
         """
+        store.sweep(self.path)
         before = self.ledger.outcomes(study.cells)
         todo = {*before.left, *(before.failed if retry_failed else ())}
         try:

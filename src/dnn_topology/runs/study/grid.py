@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_type, nearest, shown
+from dnn_topology._checks import DnnTopologyError, check_at_least, shown
 from dnn_topology.runs.study.cell import Cell
 from dnn_topology.settings import RunMeasureSettings, TrainSettings
+from dnn_topology.settings.grids import check_keys, combinations, n_combinations, single_values, values_of
 from dnn_topology.store import read_toml
 
 NOT_VARIED = {"trial", "weights", "data_source", "data_digest"}  # of a training on disk alone
@@ -105,18 +104,14 @@ def _cells_of(content: Mapping[str, Any]) -> tuple[Cell, ...]:
     Raises:
         DnnTopologyError: A key is unknown, or a value of the wrong kind or out of range.
     """
-    _check_keys("", content, ("grid", "topology", "keep_weights"))
+    check_keys("", content, ("grid", "topology", "keep_weights"))
     grids, common, keep = content.get("grid"), content.get("topology", {}), content.get("keep_weights", False)
     if not isinstance(grids, list) or not grids or not all(isinstance(grid, dict) for grid in grids):
         raise DnnTopologyError("describes no network: add a table [[grid]] with net = … and dataset = …")
     if not isinstance(common, dict) or not isinstance(keep, bool):
         raise DnnTopologyError("expected a table [topology], and keep_weights to be true or false")
-    _check_keys("[topology] ", common, COMMON)
-    n_cells = sum(
-        math.prod(len(value) for name, value in grid.items() if isinstance(value, list) and name != "layers")
-        for grid in grids
-    )
-    if n_cells > MOST_CELLS:
+    check_keys("[topology] ", common, COMMON)
+    if (n_cells := sum(map(n_combinations, grids))) > MOST_CELLS:
         raise DnnTopologyError(f"describes {n_cells} networks, and a study has at most {MOST_CELLS}: split it")
     cells = [cell for grid in grids for cell in _cells(grid, common, keep_weights=keep)]
     return tuple({cell.name: cell for cell in cells}.values())
@@ -128,19 +123,13 @@ def _cells(grid: Mapping[str, Any], common: Mapping[str, Any], *, keep_weights: 
     Raises:
         DnnTopologyError: A key is unknown, or a value of the wrong kind or out of range.
     """
-    _check_keys("[[grid]] ", grid, AXES)
-    axes = {name: _values(name, value, AXES[name]) for name, value in grid.items()}
-    of_all = {name: _values(name, value, COMMON[name]) for name, value in common.items() if name != "epochs"}
-    if long := [name for name, values in of_all.items() if len(values) != 1]:
-        raise DnnTopologyError(
-            f"[topology] {long[0]} takes one value for the whole study, found {shown(common[long[0]])}"
-        )
-    measured_how = {**USUAL, **{name: values[0] for name, values in of_all.items()}}
+    check_keys("[[grid]] ", grid, AXES)
+    of_all = {name: value for name, value in common.items() if name != "epochs"}
+    measured_how = {**USUAL, **single_values("[topology]", of_all, COMMON)}
     draws = int(measured_how.pop("draws", 1))
     check_at_least("draws", draws, 1)
-    measured = _values("epochs", common["epochs"], int) if "epochs" in common else None
-    for chosen in itertools.product(*axes.values()):
-        one = dict(zip(axes, chosen, strict=True))
+    measured = values_of("epochs", common["epochs"], int) if "epochs" in common else None
+    for one in combinations(grid, AXES):
         epochs = int(one.pop("epochs", 20))
         settings = RunMeasureSettings(
             **{**measured_how, **{name: one.pop(name) for name in [*one] if name in MEASURED}}
@@ -169,30 +158,3 @@ def _checked(cell: Cell) -> Cell:
             f"[topology] epochs must lie between 0 and the last, {cell.epochs}: {shown(cell.measured)}"
         )
     return cell
-
-
-def _values(name: str, given: Any, hint: Any) -> list[Any]:
-    """Return the values of a key, each of its type; layers are one value as a list of names.
-
-    Raises:
-        DnnTopologyError: One is of another, or there is none.
-    """
-    if name == "layers":
-        given = [tuple(given)] if isinstance(given, list) else given
-    values = given if isinstance(given, list) else [given]
-    if not values:
-        raise DnnTopologyError(f"{name} takes a value or a list of them, found none")
-    for value in values:
-        check_type(name, value, hint)
-    return [float(value) if hint in (float, float | None) else value for value in values]
-
-
-def _check_keys(table: str, given: Mapping[str, Any], known: Any) -> None:
-    """Check the keys of a table.
-
-    Raises:
-        DnnTopologyError: One is unknown; the message names the nearest.
-    """
-    for key in given:
-        if key not in known:
-            raise DnnTopologyError(f"unknown key {table}{shown(key)}: {nearest(key[:100], known)}")

@@ -8,7 +8,7 @@ goes with one edge, so that its bars have length zero.
 `order` sorts edges and numbers vertices, `matching` matches a link by sets of bits (`sets`, `bits`), `sweep` goes over
 the edges, `descent`, `flow`, `ways` and `arrivals` find the boundaries of critical simplices, `stretches` divides sweep
 and flow among threads, `reduction` reduces those boundaries, `persistent` makes bars of it, `lifting` cycles of edges
-and triangles. `compiled` has all that concerns Numba.
+and triangles, which `annotation` and `shortest` shorten. `compiled` has all that concerns Numba.
 """
 
 from __future__ import annotations

@@ -57,14 +57,27 @@ def _keep_on_disk(compiled: Any) -> None:
     """Turn Numba's cache on: in NUMBA_CACHE_DIR, else beside the source, else in the user's cache folder.
 
     Numba would take the machine code of a function for current while the file of that function is unchanged, though
-    a file of what it calls has changed; so the stamp here is of all files. Where no folder can be written, each process
-    compiles for itself.
+    a file of what it calls has changed; so the stamp here is of all files. Where no folder can be written, or its disk
+    is full, each process compiles for itself.
     """
     try:
         compiled.enable_caching()
         compiled._cache._cache_file._source_stamp = _sources()
+        compiled._cache.save_overload = _if_there_is_room(compiled._cache.save_overload)
     except (RuntimeError, OSError, AttributeError) as error:  # no folder; or another Numba, of other insides
         logger.debug("machine code is not kept on disk: %s", error)
+
+
+def _if_there_is_room(save: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that keeps machine code on disk, or does not."""
+
+    def saved(*arguments: Any) -> None:
+        try:
+            save(*arguments)
+        except OSError as error:
+            logger.debug("machine code is not kept on disk: %s", error)
+
+    return saved
 
 
 def _stored(compiled: Any) -> list[tuple[Any, ...]]:

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dnn_topology.homology.engines.morse.shortest import ShortestLoops
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -46,15 +48,39 @@ class Lifting:
         Returns:
             (k, dim + 1), int64. Nodes of the graph: the edges or triangles of the cycle, sorted.
         """
-        level = self.found.levels[dim - 1]
-        column = np.flatnonzero(level.columns.lows == row)
-        begins = level.columns.begins
-        members = [row] if not len(column) else level.columns.rows[begins[column[0]] : begins[column[0] + 1]].tolist()
-        simplices = self._edges(level.births[members]) if dim == 1 else self._triangles(members)
-        nodes = self.found.order.nodes[np.array(sorted(simplices), np.int64).reshape(-1, dim + 1)]
-        nodes = np.sort(nodes, axis=1)
-        cycle: NDArray[np.int64] = nodes[np.lexsort(nodes.T[::-1])]
-        return cycle
+        members = self._members(dim, row)
+        return self._nodes(self._edges(self.found.levels[0].births[members]) if dim == 1 else self._triangles(members))
+
+    def shortest_loop(self, row: int, *, of_bar: bool) -> NDArray[np.int64] | None:
+        """Return the shortest loop for a row of H1, of its class at birth or of its bar; see `ShortestLoops`."""
+        level = self.found.levels[0]
+        birth, column = int(level.births[row]), np.flatnonzero(level.columns.lows == row)
+        if of_bar:
+            loop = self._shortest.of_bar(birth, int(level.deaths[column[0]]) if len(column) else None)
+        else:
+            cycle = [self._ranks[edge] for edge in self._edges(level.births[self._members(1, row)])]
+            loop = self._shortest.of_class(birth, cycle)
+        return None if loop is None else self._nodes(self.links[loop, :2].tolist())
+
+    def _members(self, dim: int, row: int) -> list[int]:
+        """Return the rows whose cycles add up to one of the class of a row."""
+        columns = self.found.levels[dim - 1].columns
+        column = np.flatnonzero(columns.lows == row)
+        if not len(column):
+            return [row]
+        members: list[int] = columns.rows[columns.begins[column[0]] : columns.begins[column[0] + 1]].tolist()
+        return members
+
+    def _nodes(self, simplices: Iterable[Sequence[int]]) -> NDArray[np.int64]:
+        """Return simplices of the engine's vertices as nodes of the graph, (k, dim + 1), sorted."""
+        nodes = np.sort(self.found.order.nodes[np.array([*simplices], np.int64)], axis=1)
+        ordered: NDArray[np.int64] = nodes[np.lexsort(nodes.T[::-1])]
+        return ordered
+
+    @cached_property
+    def _shortest(self) -> ShortestLoops:
+        """The search for shortest loops."""
+        return ShortestLoops(self.found)
 
     def _edges(self, births: Iterable[int]) -> set[tuple[int, int]]:
         """Return the edges of the cycles that some edges close in the minimum spanning forest, added up."""

@@ -1,0 +1,116 @@
+"""What `.github/workflows` runs, session by session; `make` does the everyday ones without nox.
+
+nox -s tests | lowest | docs | bench | package | coverage | workflows
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["tests", "docs", "package"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+# A build of PyTorch for CPUs is not to be had everywhere in every version: the lowest run is with this one.
+TORCH = ("torch==2.13.0", "torchvision==0.28.0")
+SIZE_LIMIT_MIB = 20
+
+
+def pinned() -> tuple[str, ...]:
+    """Return what installs the versions of constraints.txt; with CONSTRAINTS= (empty) the newest."""
+    constraints = os.environ.get("CONSTRAINTS", "constraints.txt")
+    return ("--constraint", constraints) if constraints else ()
+
+
+def install(session: nox.Session, group: str, *wanted: str) -> None:
+    """Install the package, not in editable form, and a group of what working on it takes."""
+    session.install(*pinned(), "pip>=25.1")
+    session.install(*pinned(), "--group", group, *wanted)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Style, types and every test, against the built wheel."""
+    install(session, "dev", ".[all]")
+    sources = ("src", "tests", "docs", "examples", "noxfile.py")
+    session.run("ruff", "format", "--check", *sources)
+    session.run("ruff", "check", *sources)
+    session.run("codespell")
+    session.run("mypy")
+    session.run("pytest", "--numprocesses", "logical", *session.posargs)
+
+
+@nox.session(python="3.11")
+def lowest(session: nox.Session) -> None:
+    """The tests with the lowest versions that pyproject.toml declares, PyTorch aside."""
+    folder = Path(session.create_tmp())
+    (folder / "override.txt").write_text("\n".join(TORCH))
+    versions = folder / "lowest.txt"
+    session.install("uv>=0.5", "pip>=25.1")
+    session.run(
+        "uv", "pip", "compile", "pyproject.toml", "--extra", "attacks", "--extra", "engines", "--quiet", "--no-header",
+        "--resolution", "lowest-direct", "--override", folder / "override.txt", "--output-file", versions,
+    )  # fmt: skip
+    session.install("--constraint", versions, ".[attacks,engines]")
+    session.install("--constraint", versions, "--group", "test")
+    # Old versions warn of what newer ones changed: here that is no error.
+    session.run("pytest", "--numprocesses", "logical", "--override-ini", "filterwarnings=", *session.posargs)
+
+
+@nox.session(python="3.11")
+def docs(session: nox.Session) -> None:
+    """Build the site; every script of the gallery runs."""
+    install(session, "docs", ".[all]")
+    session.run("python", "-m", "sphinx", "-b", "html", "-E", "-W", "--keep-going", "-q", "docs", "docs/_build/html")
+
+
+@nox.session(python="3.11")
+def bench(session: nox.Session) -> None:
+    """Measure the engines: about half an hour on a quiet machine, resumed where it stopped."""
+    install(session, "bench", ".[all,giotto-ph]")
+    session.run("python", "benchmarks/engines.py", *session.posargs)
+    session.run("python", "benchmarks/install_size.py")
+
+
+@nox.session(python="3.11")
+def coverage(session: nox.Session) -> None:
+    """Branch coverage of the whole suite, child processes included; slower than the tests alone."""
+    install(session, "coverage", ".[all]")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session(python="3.11")
+def package(session: nox.Session) -> None:
+    """Build sdist and wheel, check both, and run the sdist's own tests in an empty folder."""
+    install(session, "package")
+    folder = Path(session.create_tmp()).resolve()
+    for old in folder.glob("dnn_topology-*"):
+        session.run("python", "-c", f"import shutil; shutil.rmtree({str(old)!r}, ignore_errors=True)")
+        old.unlink(missing_ok=True)
+    session.run("validate-pyproject", "pyproject.toml")
+    session.run("pyroma", "--min", "10", ".")
+    session.run("repo-review", ".")
+    session.run("python", "-m", "build", "--outdir", folder)
+    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    session.run("check-wheel-contents", wheel)
+    session.run("twine", "check", "--strict", wheel, sdist)
+    if sdist.stat().st_size > SIZE_LIMIT_MIB * 2**20:
+        session.error(f"{sdist.name} is larger than {SIZE_LIMIT_MIB} MiB: what is bulky in it?")
+    session.run("tar", "--extract", "--file", sdist, "--directory", folder, external=True)
+    session.chdir(folder / sdist.name.removesuffix(".tar.gz"))
+    install(session, "test", f"{wheel}[all]")
+    session.run("pytest", "--numprocesses", "logical", *session.posargs)
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """Check the workflows for what could be misused; actionlint too where it is installed."""
+    session.install("zizmor>=1.5")
+    session.run("zizmor", "--offline", ".github")
+    session.run("actionlint", external=True)

@@ -1,0 +1,80 @@
+"""What is wrong with the machine and not with the call, in words; and processes that end with their parent."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from dnn_topology._checks import DnnTopologyError
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # there is no room left
+FAILING = FULL | {errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}  # or a disk or the machine has another fault
+PR_SET_PDEATHSIG = 1  # of Linux' prctl: the signal that a process gets when its parent dies
+TMPDIR = "free some space, or name another folder for temporary files in the environment variable TMPDIR"
+
+
+class CannotWriteError(DnnTopologyError):
+    """A file that cannot be written.
+
+    Args:
+        path: The file.
+        what: Which file, and why.
+        full: Whether that is for want of room.
+
+    Attributes:
+        path: The file.
+        what: Which file, and why.
+        full: Whether that is for want of room.
+    """
+
+    def __init__(self, path: Path, what: str, *, full: bool) -> None:
+        self.path, self.what, self.full = path, what, full
+        super().__init__(self.with_remedy("write to another folder"))
+
+    def with_remedy(self, elsewhere: str) -> str:
+        """Return the message, ending with how to write elsewhere."""
+        return f"{self.what}: {' or '.join(['free some space'] * self.full + [elsewhere] * bool(elsewhere))}"
+
+
+def of_the_machine(error: OSError) -> DnnTopologyError | None:
+    """Return what to tell the user of an error that some library met on a full or failing machine, else None.
+
+    What we write ourselves says which file it is; a library's caches and temporary files are met here.
+
+    Example:
+        >>> print(of_the_machine(OSError(errno.ENOSPC, "No space left on device", "/cache/x")))
+        cannot write /cache/x: No space left on device: free some space
+        >>> of_the_machine(FileNotFoundError(errno.ENOENT, "No such file", "data.npz")) is None
+        True
+    """
+    if "temporary directory" in str(error):  # as Python's tempfile says it
+        return DnnTopologyError(f"no folder for temporary files can be written to: {TMPDIR}")
+    if error.errno not in FAILING:
+        return None
+    if not error.filename:
+        return DnnTopologyError(f"a file cannot be written: {error.strerror}: free some space")
+    path = Path(str(error.filename))
+    remedy = TMPDIR if tempfile.tempdir and path.is_relative_to(tempfile.tempdir) else "free some space"
+    return DnnTopologyError(f"cannot write {path}: {error.strerror}: {remedy}")
+
+
+def ending_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """Return a function that lets Linux end the process that calls it when its parent dies, whatever it is doing.
+
+    By the parent Linux means the thread that started the process. Elsewhere, or where it is forbidden, it does nothing.
+
+    Args:
+        number: The signal that ends it.
+    """
+    if not sys.platform.startswith("linux"):
+        return lambda: None
+    with contextlib.suppress(OSError, AttributeError):
+        prctl = ctypes.CDLL(None).prctl  # looked up here, so that nothing is left to do between a fork and its exec
+        return lambda: prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+    return lambda: None

@@ -1,0 +1,108 @@
+"""What measuring a model should take, guessed from its graphs without computing their persistence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dnn_topology._calls import checked
+from dnn_topology.homology.engines.estimate import Estimate
+from dnn_topology.homology.engines.estimate import estimate as estimate_plan
+from dnn_topology.homology.engines.planner import Plan, prepare
+from dnn_topology.pipeline import Snapshot, fixed_groups, graphs_of, measure_options
+from dnn_topology.recording.inputs import take_batches
+from dnn_topology.settings import Compute, MeasureSettings, takes_settings
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class MeasureEstimate:
+    """What measuring a model should take: a guess, to tell a second from an hour and a megabyte from a gigabyte.
+
+    Attributes:
+        graphs: Name of each graph, "" for a single one → what it takes.
+        plans: Name → how it would be computed.
+    """
+
+    graphs: Mapping[str, Estimate]
+    plans: Mapping[str, Plan]
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes, of all graphs."""
+        return sum(one.n_nodes for one in self.graphs.values())
+
+    @property
+    def n_edges(self) -> int:
+        """Number of edges, of all graphs."""
+        return sum(one.n_edges for one in self.graphs.values())
+
+    @property
+    def memory(self) -> float:
+        """Bytes at the peak, of the largest graph, beyond what is in use now."""
+        return max((one.memory for one in self.graphs.values()), default=0.0)
+
+    @property
+    def seconds(self) -> float:
+        """Time that persistence takes, of all graphs, one after another."""
+        return sum(one.seconds for one in self.graphs.values())
+
+
+@takes_settings(MeasureSettings, Compute)
+@checked
+def estimate(
+    model: nn.Module,
+    batches: Iterable[Any],
+    *,
+    settings: MeasureSettings | None = None,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+    max_samples: int | None = 1000,
+    **options: Any,
+) -> MeasureEstimate:
+    """Say what `measure` with the same arguments would take, without computing persistence.
+
+    The model is recorded and its graphs are made, which takes seconds; what is guessed is the rest.
+
+    Args:
+        model: Any module, trained or not; it is left as it was found.
+        batches: As for `measure`.
+        settings: What would be measured, in one object, in place of the single options.
+        seed: Of everything that is drawn.
+        device: Where to run; by default where the model is.
+        max_samples: The same as `n_inputs`.
+        **options: Fields of `MeasureSettings` and `Compute`.
+
+    Returns:
+        Nodes, edges, memory in bytes and seconds, in all and of each graph.
+
+    Raises:
+        DnnTopologyError: An argument is wrong; the message says which, and what to do.
+
+    Example:
+        >>> import torch
+        >>> model = torch.nn.Sequential(torch.nn.Linear(4, 30), torch.nn.ReLU(), torch.nn.Linear(30, 2))
+        >>> inputs = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
+        >>> needed = estimate(model, inputs.split(50), max_dim=1)
+        >>> 0 < needed.n_nodes <= 32, needed.memory < 2**30, needed.seconds < 3600
+        (True, True, True)
+    """
+    chosen, compute = measure_options(settings, {"n_inputs": max_samples, **options})
+    inputs = take_batches(batches, max_samples=chosen.n_inputs, seed=seed)
+    return estimate_snapshot(Snapshot(model, inputs, chosen, seed, device), compute)
+
+
+def estimate_snapshot(snapshot: Snapshot, compute: Compute) -> MeasureEstimate:
+    """Return what measuring a snapshot would take, graphs without nodes left out."""
+    max_dim = snapshot.settings.max_dim
+    graphs, plans = {}, {}
+    for name, graph in graphs_of(snapshot, groups=fixed_groups(snapshot)):
+        if graph.n_nodes:
+            ready = prepare(graph, max_dim=max_dim, engine=compute.engine, threads=compute.threads)
+            graphs[name] = estimate_plan(ready.graph, ready.plan, max_dim=max_dim, census=ready.census)
+            plans[name] = ready.plan
+    return MeasureEstimate(graphs, plans)

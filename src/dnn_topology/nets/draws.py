@@ -1,0 +1,60 @@
+"""A network measured on several draws of its training inputs, which says how much its numbers depend on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.nets.data import batches, sample
+from dnn_topology.pipeline import Snapshot, measured_graphs
+from dnn_topology.settings import Compute, RunMeasureSettings
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dnn_topology.homology.diagrams import Diagrams
+    from dnn_topology.nets.data import DataSet
+
+BATCH = 100  # inputs that are recorded at a time
+
+
+def measured_draws(
+    net: nn.Module, data: DataSet, settings: RunMeasureSettings, *, draws: int, seed: int
+) -> list[Diagrams]:
+    """Measure a network on several draws of training inputs.
+
+    Args:
+        net: The network.
+        data: Its data; the training part is drawn from.
+        settings: What to measure.
+        draws: Number of draws, draw d with the seed `seed + d`. Of as many inputs as there are all are the same, and
+            one is measured.
+        seed: Of the first draw.
+
+    Returns:
+        The diagrams of each draw.
+
+    Raises:
+        DnnTopologyError: There are fewer training images than `n_inputs`, or as for `measure`.
+    """
+    check_enough(data, settings)
+    drawn = []
+    distinct = draws if settings.n_inputs < len(data.train) else 1
+    for draw in range(distinct):
+        inputs = batches(sample(data.train, settings.n_inputs, seed=seed + draw), batch_size=BATCH)
+        (diagrams,) = measured_graphs(Snapshot(net, inputs, settings, seed), compute=Compute(threads=1)).values()
+        drawn.append(diagrams)
+    return drawn * (draws // distinct)
+
+
+def check_enough(data: DataSet, settings: RunMeasureSettings) -> None:
+    """Check that there are enough training images to draw inputs from.
+
+    Raises:
+        DnnTopologyError: There are not.
+    """
+    if len(data.train) < settings.n_inputs:
+        raise DnnTopologyError(
+            f"n_inputs asks for {settings.n_inputs} training inputs and there are {len(data.train)}: every network "
+            "is measured on as many, so lower n_inputs or raise train_size"
+        )

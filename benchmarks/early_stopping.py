@@ -1,6 +1,6 @@
-"""Which rule finds a good epoch to stop at? Trainings on real data, each carried out once, every rule on each.
+r"""Which rule finds a good epoch to stop at? Trainings on real data, each carried out once, every rule on each.
 
-    python benchmarks/early_stopping.py --data fashion=npz:FASHION.npz --data usps=npz:USPS.npz \\
+    python benchmarks/early_stopping.py --data fashion=npz:FASHION.npz --data usps=npz:USPS.npz \
         --data cifar10=npz:CIFAR10.npz                  # train what is missing, then judge what is there
     python benchmarks/early_stopping.py --only judge    # judge what is there
 
@@ -243,7 +243,7 @@ def judge(settings: list[Setting], out: Path) -> None:
 
 
 def outcomes(setting: Setting) -> Iterator[dict[str, Any]]:
-    """Yield one row per rule: the epochs that it keeps, the points lost there, and the accuracy that one is left with."""
+    """Yield one row per rule: the epoch that it keeps, the points lost there, and the accuracy one is left with."""
     run = setting.parted.run
     about = {"run": run.name, "cell": setting.cell, "dataset": run.dataset, "net": run.net, "noise": run.noise}
     about["agreement"] = setting.agreement

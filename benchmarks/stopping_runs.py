@@ -1,4 +1,4 @@
-"""The trainings that `early_stopping.py` judges: everything that any rule looks at, epoch by epoch, one file per training.
+"""The trainings that `early_stopping.py` judges: all that any rule looks at, epoch by epoch, one file per training.
 
 Every setting is trained twice, with the same images, labels, initial weights and epochs: on four fifths of the images,
 the last fifth being a validation split, and on all of them. What is kept of an epoch: the prediction at every training
@@ -9,6 +9,7 @@ is not done again.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Mapping
@@ -85,7 +86,7 @@ def small_with_batch_norm(n_classes: int, channels: int) -> nn.Module:
     widths = (channels, 16, 32, 64)
     blocks = [
         nn.Sequential(nn.Conv2d(first, second, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(second), nn.ReLU())
-        for first, second in zip(widths, widths[1:], strict=False)
+        for first, second in itertools.pairwise(widths)
     ]
     return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * widths[-1], n_classes))
 

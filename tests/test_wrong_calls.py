@@ -55,6 +55,10 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         "track": (dt.track, {"model": net(), "batches": [inputs], "states": {0: net().state_dict()}, **FAST}),
         "Diagrams": (dt.Diagrams, {"points": [[(0, 0.1)]], "max_epsilon": 0.3, "n_nodes": 3}),
         "StoppingRule": (dt.StoppingRule, {"quantity": "midlife", "patience": 2, "min_delta": 0.1}),
+        "NeighbourLabels.of": (
+            dt.NeighbourLabels.of,
+            {"inputs": inputs, "labels": np.arange(40) % 3, "graph": 2, "features": None},
+        ),
         "TopologyMonitor": (dt.TopologyMonitor, {"batches": [inputs], "every": 1, "max_samples": 10, "seed": 0}),
         "TopologicalEarlyStopping": (
             dt.TopologicalEarlyStopping,
@@ -87,7 +91,16 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
 CALLS = calls()
 # Public names that are not called by users, that have nothing to be wrong, or whose door is another's.
 ELSEWHERE = {
-    *("Activations", "Attacked", "BettiCurve", "FittedDetectors", "FunctionalGraph", "GapModel", "Measurement"),
+    *(
+        "Activations",
+        "Attacked",
+        "BettiCurve",
+        "FittedDetectors",
+        "FunctionalGraph",
+        "GapModel",
+        "Measurement",
+        "NeighbourLabels",
+    ),
     *(
         "Observation",
         "DataSet",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import dnn_topology as dt
 from dnn_topology.analysis.adversarial import compare_scores, disjoint_batches
-from dnn_topology.analysis.features import EARLY, SPREAD
+from dnn_topology.analysis.features import EARLY, SPREAD, with_early
 from dnn_topology.analysis.gap import GapModel, evaluate_gap, evaluating
 from dnn_topology.analysis.gap.evaluating import SHUFFLED
 from dnn_topology.analysis.gap.scores import conditional_information, interval_of_units, shuffled_networks
@@ -179,3 +179,29 @@ def test_neurons_that_vary_little_are_not_thereby_the_best() -> None:
     assert discriminative_neurons(signals, kinds, share=0.1).tolist() == [0, 1, 2, 3, 4]
     constant = np.hstack([signals[:, :5], np.full((400, 5), 3.0)])
     assert discriminative_neurons(constant, kinds, share=0.5).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_what_a_set_adds_is_measured_beside_the_strongest_of_the_others() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(60, 4)), columns=["life", "midlife", "train_loss", "other"])
+    table = table.assign(gap=10 * table["train_loss"] + 3 * table["life"])
+    predictors = {"useful": ("life",), "useless": ("other",)}
+    baselines = {"train loss": ("train_loss",), "none": (), "weak": ("midlife",)}
+    judged = evaluate_gap(table, predictors=predictors, baselines=baselines)
+    added = judged.added.set_index("predictor")
+    assert set(added["strongest"]) == {"train loss"}
+    assert added.loc["useful", "upper"] < 0
+    assert added.loc["useful", "partial_r2"] > 0.9
+    assert added.loc["useless", "lower"] < 0 < added.loc["useless", "upper"] + 0.2
+    assert abs(added.loc["useless", "partial_r2"]) < 0.1
+    assert judged.headline()["adds"].tolist() == ["useful", "useless"]
+
+
+def test_training_at_two_epochs_is_a_set_of_features_of_no_topology() -> None:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {"cell": np.repeat(np.arange(30), 2), "epoch": [5, 20] * 30, "train_loss": rng.uniform(size=60)}
+    )
+    table = with_early(rows.assign(train_accuracy=1 - rows["train_loss"] / 2)).drop_duplicates("cell", keep="last")
+    model = GapModel.fit(table.assign(gap=50 * table["early_train_loss"]), features="training")
+    assert max(model.errors) < 5

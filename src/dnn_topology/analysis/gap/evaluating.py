@@ -35,6 +35,7 @@ BASELINES: dict[str, tuple[str, ...]] = {
     "Frobenius norm": ("log_frobenius",),
     "spectral norm": ("log_spectral",),
     "neural persistence": ("neural_persistence",),
+    "training, now and early": FEATURE_SETS["training"],
 }
 SHUFFLED = " (gaps shuffled)"
 HYPERPARAMETERS = (
@@ -51,6 +52,7 @@ HYPERPARAMETERS = (
 )
 DRAWS = 2000
 SHUFFLES = {"linear": 10, "gaussian-process": 4}  # of the gaps, for the control
+ADDED = ("fold", "units", "predictor", "strongest", "difference", "lower", "upper", "partial_r2")
 SCORES = (
     *("fold", "units", "predictor", "mae", "mae_lower", "mae_upper"),
     *("r2", "r2_std", "tau", "tau_chance", "cmi"),
@@ -70,6 +72,9 @@ class Evaluation:
             what all but a twentieth of the shuffles lie between.
         differences: One row per fold, predictor and baseline: `difference` of their `mae` (negative: the predictor is
             better) with its paired interval (`lower`, `upper`).
+        added: One row per fold and predictor: what it adds to the `strongest` baseline of that fold. `difference` of
+            the error of both together and of that baseline alone (negative: it adds something) with its paired interval
+            (`lower`, `upper`), and `partial_r2`, the share of the baseline's squared error that it takes away.
         predictions: One row per row judged: `cell`, `gap`, and the left-out prediction of each predictor (fold
             "sample").
         n_rows: Rows judged.
@@ -78,9 +83,18 @@ class Evaluation:
 
     scores: pd.DataFrame
     differences: pd.DataFrame
+    added: pd.DataFrame
     predictions: pd.DataFrame
     n_rows: int
     n_networks: int
+
+    def headline(self) -> pd.DataFrame:
+        """Return as text what each set of features adds to what is strongest without it."""
+        shown = self.added[["fold", "predictor", "strongest"]].rename(columns={"fold": "left out", "predictor": "adds"})
+        ends = self.added[["difference", "lower", "upper"]].to_numpy()
+        shown["error changes by"] = [f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]" for mean, low, high in ends]
+        shown["partial R²"] = [f"{value:.2f}" for value in self.added["partial_r2"]]
+        return shown
 
     def report(self) -> pd.DataFrame:
         """Return the scores as text: errors in points with their intervals; what is not known is left empty."""
@@ -142,7 +156,7 @@ def evaluate_gap(
     rows = rows.reset_index(drop=True)
     gaps, groups = rows["gap"].to_numpy(dtype=np.float64), networks(rows)
     predictions: dict[str, object] = {"cell": rows.get("cell", pd.Series(range(len(rows)))), "gap": gaps}
-    scores, differences = list[dict[str, object]](), list[dict[str, object]]()
+    scores, differences, added = list[dict[str, object]](), list[dict[str, object]](), list[dict[str, object]]()
     for fold in _possible(rows):
         labels = fold_labels(rows, fold, by_row=by_row)
         foretold = {name: left_out(rows, columns, labels, method=method) for name, columns in everything.items()}
@@ -153,6 +167,13 @@ def evaluate_gap(
         differences += [
             {**about, **_difference(errors, sure, name, other)} for name in predictors for other in baselines
         ]
+        if known := {name: columns for name, columns in baselines.items() if columns}:
+            strongest = min(known, key=lambda name: float(errors[name].mean()))
+            for name, columns in predictors.items():
+                both = tuple(dict.fromkeys((*known[strongest], *columns)))
+                together = left_out(rows, both, labels, method=method) - gaps
+                about_both = {**about, "predictor": name, "strongest": strongest}
+                added.append({**about_both, **_added(together, foretold[strongest] - gaps, sure)})
         if fold == "sample":
             predictions |= foretold
             orders = [
@@ -173,6 +194,7 @@ def evaluate_gap(
     return Evaluation(
         pd.DataFrame(scores).reindex(columns=SCORES),
         pd.DataFrame(differences),
+        pd.DataFrame(added, columns=ADDED),
         pd.DataFrame(predictions),
         len(rows),
         len(np.unique(groups)),
@@ -185,7 +207,8 @@ def _default_predictors(table: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     Raises:
         DnnTopologyError: There is none.
     """
-    known = {**FEATURE_SETS, "asd + train": (*FEATURE_SETS["asd"], "train_loss", "train_accuracy")}
+    topological = {name: columns for name, columns in FEATURE_SETS.items() if name != "training"}
+    known = {**topological, "asd + train": (*FEATURE_SETS["asd"], "train_loss", "train_accuracy")}
     there = {name: columns for name, columns in known.items() if _there(table, columns)}
     if "asd-early" in there and is_copied(table, there["asd-early"]):
         del there["asd-early"]
@@ -239,6 +262,14 @@ def _difference(errors: pd.DataFrame, sure: _Sureness, name: str, other: str) ->
     apart = np.asarray(errors[name] - errors[other], dtype=np.float64)
     low, high = sure.interval(apart)
     return {"predictor": name, "baseline": other, "difference": apart.mean(), "lower": low, "upper": high}
+
+
+def _added(together: NDArray[np.float64], alone: NDArray[np.float64], sure: _Sureness) -> dict[str, object]:
+    """Return how much smaller errors become where a predictor joins a baseline."""
+    apart = np.abs(together) - np.abs(alone)
+    low, high = sure.interval(apart)
+    taken = 1 - float(np.sum(together**2) / np.sum(alone**2)) if np.any(alone) else float("nan")
+    return {"difference": apart.mean(), "lower": low, "upper": high, "partial_r2": taken}
 
 
 def _control(rows: pd.DataFrame, columns: Sequence[str], *, by_row: bool, seed: int, method: str) -> dict[str, object]:

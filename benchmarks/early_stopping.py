@@ -301,7 +301,7 @@ def summarized(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def interval(values: pd.Series, *, repeats: int = 4000) -> tuple[float, float, float]:
-    """Return a mean and its 95 % interval, cells (data set, network and seed, at three noise levels) resampled whole."""
+    """Return a mean and its 95 % interval, cells (data set, network, seed; all noise levels) resampled whole."""
     groups = [part.to_numpy() for _, part in values.groupby(level="cell")]
     sums, sizes = np.array([part.sum() for part in groups]), np.array([len(part) for part in groups])
     drawn = np.random.default_rng(0).integers(len(groups), size=(repeats, len(groups)))
@@ -325,14 +325,14 @@ def markdown(table: pd.DataFrame, parts: Mapping[str, pd.DataFrame], fresh: pd.D
     lines = [
         f"{len(one)} settings on {', '.join(FRESH)}, on which no rule was chosen ("
         + ", ".join(f"{net} on {data}: {count}" for (data, net), count in counts.items())
-        + f"), {SIZE:,} images, 0, 25 and 50 % of the labels permuted, 60 epochs, each trained on four fifths and on all "
-        "images. *Lost*: points of test accuracy below the best epoch of the same training (a rule that needs a held-out "
-        "fifth: of the training on four fifths). *Accuracy*: what one is left with, the rules that need no split having "
-        "trained on all images. *Above validation*: paired difference to validation accuracy with patience 15. *Choice "
-        "alone*: the same with both on four fifths. 95 % bootstrap intervals: a data set, network and seed at its noise "
-        f"levels is resampled as one ({table['cells'].iloc[0]} of them): they hold for these data sets and networks. "
-        f"The best epoch is a maximum over noise: a curve smoothed over {SMOOTHED} epochs itself loses "
-        f"{one['floor'].mean():.1f} points.",
+        + f"), {SIZE:,} images, 0, 25 and 50 % of the labels permuted, 60 epochs, each trained on four fifths and on "
+        "all images. *Lost*: points of test accuracy below the best epoch of the same training (a rule that needs a "
+        "held-out fifth: of the training on four fifths). *Accuracy*: what one is left with, the rules that need no "
+        "split having trained on all images. *Above validation*: paired difference to validation accuracy with "
+        "patience 15. *Choice alone*: the same with both on four fifths. 95 % bootstrap intervals: a data set, network "
+        f"and seed at its noise levels is resampled as one ({table['cells'].iloc[0]} of them): they hold for these "
+        f"data sets and networks. The best epoch is a maximum over noise: a curve smoothed over {SMOOTHED} epochs "
+        f"itself loses {one['floor'].mean():.1f} points.",
         "",
         "| rule | needs | lost | 0 % | 25 % | 50 % | accuracy | above validation | above retraining | choice alone |",
         "|---|---|---|---|---|---|---|---|---|---|",
@@ -350,8 +350,8 @@ def markdown(table: pd.DataFrame, parts: Mapping[str, pd.DataFrame], fresh: pd.D
         "",
         "By data set: above validation, and points lost (neighbours; validation; last epoch).",
         "",
-        "| data set | settings | neighbours' labels agree (0 chance, 1 always), at 0, 25, 50 % | above validation | above "
-        "retraining | lost |",
+        "| data set | settings | neighbours' labels agree (0 chance, 1 always), at 0, 25, 50 % | above validation | "
+        "above retraining | lost |",
         "|---|---|---|---|---|---|",
     ]
     for name, part in parts.items():

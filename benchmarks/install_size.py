@@ -51,9 +51,7 @@ def main() -> None:
     with_torch = closure("torch") | closure("torchvision")
     print("| what | packages | size |\n|---|---|---|")
     print(f"| dnn-topology and what it requires, PyTorch aside | {len(base - with_torch)} | {mib(base - with_torch)} |")
-    print(
-        f"| PyTorch and torchvision, as installed here, with what they share with it | {len(with_torch)} | {mib(with_torch)} |"
-    )
+    print(f"| PyTorch and torchvision as installed here | {len(with_torch)} | {mib(with_torch)} |")
     for extra in EXTRAS:
         more = closure("dnn-topology", extra) - base
         if more:

@@ -11,6 +11,7 @@ from dnn_topology.cli import app
 # room → title of its page, in the order of the flow
 STAGES = {
     "pipeline": "The flow at once",
+    "estimating": "What it will take",
     "recording": "Any module and its inputs → signals",
     "graphs": "Signals → functional graphs",
     "homology": "Graph → diagrams → numbers",
@@ -46,7 +47,11 @@ def rooms() -> dict[str, list[str]]:
             continue
         module, name = words[1].strip("."), words[-1]
         if name != "__version__":
-            names[next(stage for stage in STAGES if module.split(".")[0] == stage or not stage)].append(name)
+            names[
+                next(
+                    stage for stage in STAGES if module.split(".")[0] == stage or not stage
+                )
+            ].append(name)
     return names
 
 
@@ -62,16 +67,31 @@ def commands(path: Path) -> None:
     text = app.generate_docs(output_format="markdown", heading_level=1)
     text = text.replace("# dnn-topology\n", "# The command line\n", 1)
     text = re.sub(r"## Table of Contents\n.*?(?=\*\*Commands)", "", text, flags=re.DOTALL)
-    _put(path, re.sub(r"\]\(#[\w-]+\)", "]", text).replace("* [`", "* `").replace("`]:", "`:"))
+    _put(
+        path,
+        re.sub(r"\]\(#[\w-]+\)", "]", text).replace("* [`", "* `").replace("`]:", "`:"),
+    )
 
 
 def results(folder: Path) -> None:
     """Write a page for every table that a benchmark left."""
-    tables = sorted((STUB.parents[2] / "benchmarks" / "results").glob("*.md"))
+    tables = sorted((Path(__file__).parents[1] / "benchmarks" / "results").glob("*.md"))
     for path in tables:
-        title = f"# {path.stem.replace('_', ' ').capitalize()}: measured tables\n\nLeft by `python benchmarks/{path.stem}.py`.\n\n"
-        _put(folder / path.name, title + path.read_text())
-    index = ["# Measured tables", "", "```{toctree}", "", *(path.stem for path in tables), "```", ""]
+        title = path.stem.replace("_", " ").capitalize()
+        made_by = f"Left by `python benchmarks/{path.stem}.py`."
+        _put(
+            folder / path.name,
+            f"# {title}: measured tables\n\n{made_by}\n\n{path.read_text()}",
+        )
+    index = [
+        "# Measured tables",
+        "",
+        "```{toctree}",
+        "",
+        *(path.stem for path in tables),
+        "```",
+        "",
+    ]
     _put(folder / "index.md", "\n".join(index))
 
 
@@ -83,12 +103,34 @@ def names(folder: Path) -> None:
             continue
         page = f"{number}_{stage or 'rest'}"
         index.append(page)
-        text = [f"# {STAGES[stage]}", "", "```{eval-rst}", ".. currentmodule:: dnn_topology", ""]
-        text += [".. autosummary::", "   :toctree: names", "   :nosignatures:", "", *(f"   {name}" for name in names)]
+        text = [
+            f"# {STAGES[stage]}",
+            "",
+            "```{eval-rst}",
+            ".. currentmodule:: dnn_topology",
+            "",
+        ]
+        text += [
+            ".. autosummary::",
+            "   :toctree: names",
+            "   :nosignatures:",
+            "",
+            *(f"   {name}" for name in names),
+        ]
         _put(folder / f"{page}.md", "\n".join([*text, "```", ""]))
     types = [one for one in TYPES if one.rpartition(".")[2] not in dnn_topology.__all__]
-    text = ["# Types that they take and return", "", "```{eval-rst}", ".. autosummary::", "   :toctree: names", ""]
-    _put(folder / "types.md", "\n".join([*text, *(f"   {name}" for name in types), "```", ""]))
+    text = [
+        "# Types that they take and return",
+        "",
+        "```{eval-rst}",
+        ".. autosummary::",
+        "   :toctree: names",
+        "",
+    ]
+    _put(
+        folder / "types.md",
+        "\n".join([*text, *(f"   {name}" for name in types), "```", ""]),
+    )
     _put(folder / "index.md", "\n".join([*index, "types", "```", ""]))
 
 

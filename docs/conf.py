@@ -11,7 +11,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # sums are rounded in the same order on every machine
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # sums are rounded in the same order on every machine
 
 import api_pages  # noqa: E402
 
@@ -47,7 +49,9 @@ autosummary_generate = True
 autosummary_ignore_module_all = False
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = False  # signatures made of settings have no source to look defaults up in
+autodoc_preserve_defaults = (
+    False  # signatures made of settings have no source to look defaults up in
+)
 python_maximum_signature_line_length = 80
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
@@ -64,6 +68,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_signature": False,
     "show_memory": False,
+    "ignore_repr_types": r"matplotlib",
     "min_reported_time": 3600,
     "plot_gallery": os.environ.get("GALLERY", "1") == "1",
     "image_scrapers": ("matplotlib",),
@@ -81,9 +86,15 @@ html_copy_source = False
 html_show_sphinx = False
 html_last_updated_fmt = None
 # The address of the sources, once there is one, has its place in pyproject.toml's [project.urls] and nowhere else.
-_urls = dict(line.split(", ", 1) for line in metadata("dnn-topology").get_all("Project-URL") or [])
+_urls = dict(
+    line.split(", ", 1) for line in metadata("dnn-topology").get_all("Project-URL") or []
+)
 html_theme_options = (
-    {"source_repository": _urls["Source"], "source_branch": "main", "source_directory": "docs/"}
+    {
+        "source_repository": _urls["Source"],
+        "source_branch": "main",
+        "source_directory": "docs/",
+    }
     if ("Source" in _urls)
     else {}
 )

@@ -17,30 +17,50 @@ PUBLIC = frozenset(dnn_topology.__all__) - {"__version__"}
 
 
 def public_or_code(
-    name: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Any = ()
+    name: str,
+    rawtext: str,
+    text: str,
+    lineno: int,
+    inliner: Any,
+    options: Any = None,
+    content: Any = (),
 ) -> tuple[list[nodes.Node], list[nodes.system_message]]:
     """Make of a word in backticks what it is."""
     if text in PUBLIC:
         link: Any = PyXRefRole()
         shown = f":py:obj:`~dnn_topology.{text}`"
-        return link("py:obj", shown, f"~dnn_topology.{text}", lineno, inliner, options or {}, list(content))  # type: ignore[no-any-return]
+        return link(
+            "py:obj",
+            shown,
+            f"~dnn_topology.{text}",
+            lineno,
+            inliner,
+            options or {},
+            list(content),
+        )  # type: ignore[no-any-return]
     return [nodes.literal(rawtext, text)], []
 
 
-def plain_text(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+def plain_text(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
     """Escape what docstrings mean literally and reStructuredText does not: bars, and words that end in a line."""
     example = False
     for place, line in enumerate(lines):
         example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
         if not example:
             parts = re.split(r"(`+[^`]*`+)", line)
-            parts[::2] = [re.sub(r"\||(?<=\w)_(?!\w)", r"\\\g<0>", part) for part in parts[::2]]
+            parts[::2] = [
+                re.sub(r"\||(?<=\w)_(?!\w)", r"\\\g<0>", part) for part in parts[::2]
+            ]
             lines[place] = "".join(parts)
 
 
 def links_out_of_docs(app: Sphinx, docname: str, source: list[str]) -> None:
     """Point links of pages that are also read in a clone to what the site has of their target."""
-    source[0] = re.sub(r"\]\(\.\./benchmarks/results/(\w+)\.md\)", r"](reference/results/\1.md)", source[0])
+    source[0] = re.sub(
+        r"\]\(\.\./benchmarks/results/(\w+)\.md\)", r"](reference/results/\1.md)", source[0]
+    )
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

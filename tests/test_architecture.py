@@ -42,6 +42,7 @@ HOMES = {
             "recording",
             "nets",
             "pipeline",
+            "estimating",
             "analysis.adversarial",
             "analysis.network_features",
             "monitors",

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-NEEDS = {"own_training_loop": (), "transformer": ("transformers", "accelerate")}
+NEEDS = {"own_training_loop": (), "transformer": ("transformers", "accelerate"), "tracked_experiment": ("trackio",)}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NEEDS)
-def test_an_example_prints_numbers_per_epoch(name: str, tmp_path: Path) -> None:
+def test_an_example_prints_numbers_per_epoch(
+    name: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     for library in NEEDS[name]:
         if importlib.util.find_spec(library) is None:
             pytest.skip(f"{library} is not installed")
@@ -25,7 +27,7 @@ def test_an_example_prints_numbers_per_epoch(name: str, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "TRACKIO_DIR": str(tmp_path_factory.mktemp("trackio"))},
     )
     assert found.returncode == 0, found.stderr
     assert "midlife" in found.stdout

@@ -29,7 +29,7 @@ from dnn_topology.runs.stopping import USUAL, StoppingEpochs, _drawn
 from dnn_topology.runs.study.cell import Cell, CellResult, run_cell
 from dnn_topology.runs.training import run_training
 from dnn_topology.settings import DetectSettings, RunMeasureSettings, TrainSettings
-from dnn_topology.work.epoch_tables import TrainingWatch
+from dnn_topology.work.decisions import TrainingWatch
 
 TRAINING = TrainSettings(net="mlp", dataset="digits", width=0.1, train_size=80, lr=0.05)
 SETTINGS = RunMeasureSettings(n_inputs=40, max_dim=1)

@@ -20,13 +20,19 @@ inputs /= np.linalg.norm(inputs, axis=1, keepdims=True)
 signals = np.maximum(inputs @ places.T - 0.5, 0).astype(np.float32)
 
 graph = dt.functional_graph(
-    dt.Activations(signals, pd.DataFrame({"layer": "ring", "index": range(30)})), max_epsilon=0.45
+    dt.Activations(signals, pd.DataFrame({"layer": "ring", "index": range(30)})),
+    max_epsilon=0.45,
 )
-(birth, death), *_ = sorted(dt.persistence(graph, max_dim=1)[1].tolist(), key=lambda bar: bar[0] - bar[1])
+(birth, death), *_ = sorted(
+    dt.persistence(graph, max_dim=1)[1].tolist(), key=lambda bar: bar[0] - bar[1]
+)
 
 figure, axes = plt.subplots(1, 3, figsize=(9, 3.3), layout="constrained")
 for ax, epsilon, title in zip(
-    axes, (birth / 2, (birth + death) / 2, death), ("not yet", "one loop", "filled"), strict=True
+    axes,
+    (birth / 2, (birth + death) / 2, death),
+    ("not yet", "one loop", "filled"),
+    strict=True,
 ):
     joined = graph.distances <= 2 * epsilon
     for i, j in zip(graph.rows[joined], graph.cols[joined], strict=True):

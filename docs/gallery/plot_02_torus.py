@@ -19,7 +19,9 @@ stimulus = rng.uniform(0, 2 * np.pi, size=(4000, 1, 2))
 tuning = np.exp(3 * (np.cos(stimulus - preferred) - 1)).prod(axis=2)
 
 neurons = pd.DataFrame({"layer": "torus", "index": range(len(preferred))})
-graph = dt.functional_graph(dt.Activations(tuning.astype(np.float32), neurons), max_epsilon=0.42)
+graph = dt.functional_graph(
+    dt.Activations(tuning.astype(np.float32), neurons), max_epsilon=0.42
+)
 diagrams = dt.persistence(graph, max_dim=2)
 lasting = diagrams.filtered(min_persistence=0.1)
 print([len(points) for points in lasting[1:]])

@@ -19,7 +19,9 @@ neurons = pd.DataFrame({"layer": "noise", "index": range(80)})
 curves = {}
 for n_inputs in (30, 100, 300, 1000):
     noise = dt.Activations(rng.normal(size=(n_inputs, 80)).astype(np.float32), neurons)
-    curves[f"{n_inputs} inputs"] = dt.persistence(dt.functional_graph(noise, max_epsilon=0.5), max_dim=1)
+    curves[f"{n_inputs} inputs"] = dt.persistence(
+        dt.functional_graph(noise, max_epsilon=0.5), max_dim=1
+    )
 
 figure, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
 dt.plot_betti_curves(curves, dim=1, ax=ax)

@@ -15,9 +15,15 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
 for ax, permuted in zip(axes, (0.0, 1.0), strict=True):
     data = dt.load_data("digits_gray28", permute_labels=permuted, train_size=600)
     net = dt.build_net("lenet_300_100")
-    monitor = dt.TopologyMonitor([data.train.tensors[0][:400]], every=10, max_dim=1, min_persistence=0.02)
+    monitor = dt.TopologyMonitor(
+        [data.train.tensors[0][:400]], every=10, max_dim=1, min_persistence=0.02
+    )
     history = dt.train(
-        net, data, epochs=40, lr=0.05, on_epoch=lambda state, m=monitor, n=net: m(n, state.epoch) and None
+        net,
+        data,
+        epochs=40,
+        lr=0.05,
+        on_epoch=lambda state, m=monitor, n=net: m(n, state.epoch) and None,
     )
     dt.plot_betti_curves(monitor.measurements, dim=1, ax=ax)
     ax.set_title("true labels" if not permuted else "permuted labels")

@@ -22,4 +22,6 @@ for name in names[:2]:
 figure, ax = plt.subplots(figsize=(6.8, 3.8), layout="constrained")
 dt.plot_betti_curves(curves, dim=1, ax=ax)
 for name, m in curves.items():
-    print(f"{name}: {m.diagrams.n_nodes} nodes that vary, {m.summary.loc[1, 'count']:.0f} loops")
+    print(
+        f"{name}: {m.diagrams.n_nodes} nodes that vary, {m.summary.loc[1, 'count']:.0f} loops"
+    )

@@ -19,8 +19,15 @@ for decay, colour in ((0.0, "tab:blue"), (0.02, "tab:orange")):
         net = dt.build_net("mlp", seed=seed)
         dt.train(net, data, epochs=15, lr=0.05, weight_decay=decay, seed=seed)
         m = dt.measure(net, inputs, max_dim=1, min_persistence=0.02)
-        ax.step(*m.diagrams.betti_curve(1), where="post", color=colour, label=None if seed else f"weight decay {decay}")
-        rows.append({"weight decay": decay, "seed": seed, "midlife": m.summary.loc[1, "midlife"]})
+        ax.step(
+            *m.diagrams.betti_curve(1),
+            where="post",
+            color=colour,
+            label=None if seed else f"weight decay {decay}",
+        )
+        rows.append(
+            {"weight decay": decay, "seed": seed, "midlife": m.summary.loc[1, "midlife"]}
+        )
 ax.set(xlabel="scale ε", ylabel="loops living longer than 0.02")
 ax.legend(frameon=False)
 pd.DataFrame(rows).pivot(index="seed", columns="weight decay", values="midlife").round(3)

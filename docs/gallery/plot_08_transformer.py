@@ -24,7 +24,9 @@ class Reader(nn.Module):
         self.classes = nn.Linear(64, 10)
 
     def forward(self, images):
-        return self.classes(self.second(self.first(self.embed(images.flatten(0, 1)))).mean(dim=1))
+        return self.classes(
+            self.second(self.first(self.embed(images.flatten(0, 1)))).mean(dim=1)
+        )
 
 
 torch.manual_seed(0)
@@ -32,9 +34,15 @@ data = dt.load_data("digits")
 model = Reader()
 inputs = [data.train.tensors[0][:500]]
 options = {"nodes": "feature", "max_dim": 1, "max_epsilon": 0.45}
-curves = {f"{name}, untrained": dt.measure(model, inputs, layers=[name], **options) for name in ("first", "second")}
+curves = {
+    f"{name}, untrained": dt.measure(model, inputs, layers=[name], **options)
+    for name in ("first", "second")
+}
 history = dt.train(model, data, epochs=8, lr=0.05)
-curves |= {f"{name}, trained": dt.measure(model, inputs, layers=[name], **options) for name in ("first", "second")}
+curves |= {
+    f"{name}, trained": dt.measure(model, inputs, layers=[name], **options)
+    for name in ("first", "second")
+}
 
 figure, ax = plt.subplots(figsize=(7.2, 3.8), layout="constrained")
 dt.plot_betti_curves(curves, dim=1, ax=ax)

@@ -17,7 +17,9 @@ data = dt.load_data("digits_gray28")
 net = dt.build_net("lenet_300_100")
 dt.train(net, data, epochs=5, lr=0.05)
 acts = dt.record(net, [data.train.tensors[0][:500]])
-dt.persistence(dt.functional_graph(acts, max_epsilon=0.1), max_dim=1)  # engines are compiled at their first use
+dt.persistence(
+    dt.functional_graph(acts, max_epsilon=0.1), max_dim=1
+)  # engines are compiled at their first use
 
 rows = []
 for max_epsilon in (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4):
@@ -25,7 +27,14 @@ for max_epsilon in (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4):
     start = time.process_time()
     diagrams = dt.persistence(graph, max_dim=1, threads=1)
     seconds = time.process_time() - start
-    rows.append({"max_epsilon": max_epsilon, "edges": graph.n_edges, "loops": len(diagrams[1]), "CPU s": seconds})
+    rows.append(
+        {
+            "max_epsilon": max_epsilon,
+            "edges": graph.n_edges,
+            "loops": len(diagrams[1]),
+            "CPU s": seconds,
+        }
+    )
 table = pd.DataFrame(rows)
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 table.plot(x="max_epsilon", y=["edges", "loops"], logy=True, marker="o", ax=left)

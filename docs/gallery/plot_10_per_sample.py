@@ -14,7 +14,14 @@ import dnn_topology as dt
 data = dt.load_data("digits_gray28")
 net = dt.build_net("lenet_300_100")
 dt.train(net, data, epochs=5, lr=0.05)
-m = dt.measure(net, [data.train[list(range(6))]], graph_type="per-sample", n_samples=6, max_dim=1, max_epsilon=0.2)
+m = dt.measure(
+    net,
+    [data.train[list(range(6))]],
+    graph_type="per-sample",
+    n_samples=6,
+    max_dim=1,
+    max_epsilon=0.2,
+)
 
 figure, ax = plt.subplots(figsize=(7.2, 3.8), layout="constrained")
 labels = {f"a {d.provenance['label']} ({name})": d for name, d in m.graphs.items()}

@@ -14,14 +14,20 @@ from dnn_topology.homology.neural_persistence import neural_persistence
 
 data = dt.load_data("digits_gray28", train_size=600)
 net = dt.build_net("lenet_300_100")
-monitor = dt.TopologyMonitor([data.train.tensors[0][:400]], every=2, max_dim=1, min_persistence=0.02)
+monitor = dt.TopologyMonitor(
+    [data.train.tensors[0][:400]], every=2, max_dim=1, min_persistence=0.02
+)
 strengths = {}
 
 
 def look(state):
     """Measure both."""
     if monitor(net, state.epoch):
-        layers = [module.weight.detach() for module in net.modules() if isinstance(module, nn.Linear)]
+        layers = [
+            module.weight.detach()
+            for module in net.modules()
+            if isinstance(module, nn.Linear)
+        ]
         strengths[state.epoch] = neural_persistence(layers)
 
 

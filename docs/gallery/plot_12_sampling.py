@@ -17,7 +17,9 @@ dt.train(net, data, epochs=5, lr=0.05)
 acts = dt.record(net, [data.train.tensors[0][:500]])
 sizes = (60, 120, 180, 240)
 tables = {
-    n: dt.bootstrap(acts, n, repeats=10, max_dim=1, min_persistence=0.02).query("dim == 1").set_index("summary")
+    n: dt.bootstrap(acts, n, repeats=10, max_dim=1, min_persistence=0.02)
+    .query("dim == 1")
+    .set_index("summary")
     for n in sizes
 }
 
@@ -27,8 +29,13 @@ for ax, summary in zip(axes, ("midlife", "count"), strict=True):
     ax.errorbar(
         sizes,
         [row["mean"] for row in rows],
-        yerr=[[row["mean"] - row["lower"] for row in rows], [row["upper"] - row["mean"] for row in rows]],
+        yerr=[
+            [row["mean"] - row["lower"] for row in rows],
+            [row["upper"] - row["mean"] for row in rows],
+        ],
         marker="o",
         capsize=3,
     )
-    ax.set(xlabel="neurons drawn", ylabel=f"{summary} of loops, 95 % of draws", ylim=(0, None))
+    ax.set(
+        xlabel="neurons drawn", ylabel=f"{summary} of loops, 95 % of draws", ylim=(0, None)
+    )

@@ -20,7 +20,14 @@ import dnn_topology as dt
 
 torch.manual_seed(0)
 data = dt.load_data("digits")  # images (1, 8, 8) and labels
-model = nn.Sequential(nn.Flatten(), nn.Linear(64, 200), nn.ReLU(), nn.Linear(200, 100), nn.ReLU(), nn.Linear(100, 10))
+model = nn.Sequential(
+    nn.Flatten(),
+    nn.Linear(64, 200),
+    nn.ReLU(),
+    nn.Linear(200, 100),
+    nn.ReLU(),
+    nn.Linear(100, 10),
+)
 loader = DataLoader(data.train, batch_size=128)
 
 # %%
@@ -31,7 +38,9 @@ loader = DataLoader(data.train, batch_size=128)
 # papers. The model stays as it was found.
 
 untrained = dt.measure(model, loader, max_dim=1, max_epsilon=0.3, min_persistence=0.02)
-untrained.summary[["dim", "count", "essential", "life", "midlife", "betti_max", "peak_epsilon"]].round(3)
+untrained.summary[
+    ["dim", "count", "essential", "life", "midlife", "betti_max", "peak_epsilon"]
+].round(3)
 
 # %%
 # Train it, measure again

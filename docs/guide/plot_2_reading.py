@@ -14,9 +14,9 @@ signals of their neurons.
 # %%
 # The recipe
 # ----------
-# Each neuron gets a place, and answers an input the more the closer the input is to that place. Neurons with places on a
-# circle then have signals that go round in a circle. (The inputs are random directions; a place answers by the cosine
-# between both, less a threshold and cut at 0, as in a ReLU.)
+# Each neuron gets a place, and answers an input the more the closer the input is to that place. Neurons with places
+# on a circle then have signals that go round in a circle. (The inputs are random directions; a place answers by the
+# cosine between both, less a threshold and cut at 0, as in a ReLU.)
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,7 +30,9 @@ rng = np.random.default_rng(0)
 def measured(signals, max_dim=1, max_epsilon=0.45):
     """Signals (n_samples, n_neurons) → the diagrams of their correlations."""
     neurons = pd.DataFrame({"layer": "toy", "index": range(signals.shape[1])})
-    graph = dt.functional_graph(dt.Activations(signals.astype(np.float32), neurons), max_epsilon=max_epsilon)
+    graph = dt.functional_graph(
+        dt.Activations(signals.astype(np.float32), neurons), max_epsilon=max_epsilon
+    )
     return dt.persistence(graph, max_dim=max_dim)
 
 
@@ -57,15 +59,16 @@ assert len(loop) == 1, loop
 f"one loop, born at ε {loop[0, 0]:.2f}, gone at {loop[0, 1]:.2f}"
 
 # %%
-# Left the *Betti curve*: how many loops live at each ε. Right the *persistence diagram*: one point per cavity, its birth
-# to the right, its death upwards; the farther above the diagonal, the longer it lived. The dots at birth 0 are
-# components (H0), which die when they are joined to others. The spike where the loop dies is a handful of cavities on
-# the diagonal, which live for thousandths.
+# Left the *Betti curve*: how many loops live at each ε. Right the *persistence diagram*: one point per cavity, its
+# birth to the right, its death upwards; the farther above the diagonal, the longer it lived. The dots at birth 0
+# are components (H0), which die when they are joined to others. The spike where the loop dies is a handful of
+# cavities on the diagonal, which live for thousandths.
 #
 # A sphere: one void
 # ------------------
-# The same with directions in space. No loop lives long, because on a sphere every loop is soon filled; what lasts is
-# the hollow inside, in dimension 2. The hill at the left is the net of neighbours closing: many loops, each soon filled.
+# The same with directions in space. No loop lives long, because on a sphere every loop is soon filled; what lasts
+# is the hollow inside, in dimension 2. The hill at the left is the net of neighbours closing: many loops, each soon
+# filled.
 
 places = rng.normal(size=(100, 3))
 places /= np.linalg.norm(places, axis=1, keepdims=True)
@@ -84,9 +87,9 @@ sphere.filtered(min_persistence=0.1)
 # %%
 # Independent noise: nothing
 # --------------------------
-# Signals that have nothing to do with one another are all about as far apart as can be, d ≈ 1, so that nothing is joined
-# before ε nears 0.5: an empty curve. (With few inputs chance correlations pull the distances down: that is why the same
-# number of inputs has to be used for everything that is compared.)
+# Signals that have nothing to do with one another are all about as far apart as can be, d ≈ 1, so that nothing is
+# joined before ε nears 0.5: an empty curve. (With few inputs chance correlations pull the distances down: that is
+# why the same number of inputs has to be used for everything that is compared.)
 
 noise = measured(rng.normal(size=(3000, 60)))
 assert len(noise[1]) == 0

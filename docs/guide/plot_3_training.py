@@ -9,8 +9,9 @@ may and may not be taken for.
 # %%
 # The movement
 # ------------
-# Untrained, the neurons' answers differ mostly by chance weights: few are strongly correlated, and loops appear at large
-# ε. As the network learns, units come to share what they answer to: loops appear at smaller ε, the peak moves left.
+# Untrained, the neurons' answers differ mostly by chance weights: few are strongly correlated, and loops appear at
+# large ε. As the network learns, units come to share what they answer to: loops appear at smaller ε, the peak moves
+# left.
 
 import copy
 
@@ -53,11 +54,13 @@ assert table[8]["midlife"] < table[0]["midlife"]
 # %%
 # How much is the draw of the inputs?
 # -----------------------------------
-# Before reading a change, know what the same network gives with other inputs. Here the last epoch on three other sets of
-# 500 training inputs.
+# Before reading a change, know what the same network gives with other inputs. Here the last epoch on three other
+# sets of 500 training inputs.
 
 chances = [
-    dt.measure(model, [data.train.tensors[0][start : start + 500]], max_dim=1, min_persistence=0.02)
+    dt.measure(
+        model, [data.train.tensors[0][start : start + 500]], max_dim=1, min_persistence=0.02
+    )
     for start in (500, 1000, 1500)
 ]
 print("midlife on other inputs:", *[f"{m.summary.loc[1, 'midlife']:.3f}" for m in chances])
@@ -69,8 +72,8 @@ print("loops on other inputs:  ", *[f"{m.summary.loc[1, 'count']:.0f}" for m in 
 # - **Comparable** are measurements of the same nodes on the same number of inputs with the same ``max_epsilon``,
 #   metric and filter. Fewer inputs mean larger chance correlations, more edges and more loops; more neurons mean more
 #   of everything.
-# - **Peak and midlife moving to smaller ε** say that loops are now among more strongly correlated units. In the networks
-#   that were tried it goes with learning; it does not measure accuracy.
+# - **Peak and midlife moving to smaller ε** say that loops are now among more strongly correlated units. In the
+#   networks that were tried it goes with learning; it does not measure accuracy.
 # - **The height** of a curve depends on how many neurons vary at all: dead units are left out and counted
 #   (`FunctionalGraph`'s ``n_constant``).
 #

@@ -27,6 +27,11 @@ class DnnTopologyError(ValueError):
     Args:
         message: The line. Names of files, layers and keys in it may be anybody's: what would break the line or cannot
             be printed is written as an escape.
+
+    Example:
+        >>> raise DnnTopologyError("max_dim must be at least 0, found -1")
+        Traceback (most recent call last):
+        dnn_topology._checks.DnnTopologyError: max_dim must be at least 0, found -1
     """
 
     def __init__(self, message: object = "") -> None:

@@ -23,6 +23,7 @@ from dnn_topology.graphs.node_sampling import sample_nodes
 from dnn_topology.homology.cavities import Tight, cavities
 from dnn_topology.homology.cavity import Cavities
 from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.homology.neural_persistence import neural_persistence
 from dnn_topology.homology.persistence import persistence
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.homology.tables import named_rows
@@ -57,6 +58,14 @@ class Measurement:
 
     A measurement keeps no graph. What `measure` returned knows the model and the batches, which are its caller's, and
     makes the graph again when its cavities are asked for.
+
+    Example:
+        >>> import torch
+        >>> model = torch.nn.Sequential(torch.nn.Linear(4, 30), torch.nn.ReLU(), torch.nn.Linear(30, 2))
+        >>> inputs = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
+        >>> m = measure(model, inputs.split(50), max_dim=1, min_persistence=0.02)
+        >>> m.diagrams.max_dim, m.settings.min_persistence, list(m.graphs)
+        (1, 0.02, [''])
     """
 
     diagrams: Diagrams
@@ -202,6 +211,12 @@ class Snapshot:
             self.model, inputs[:1].to(self._home), layers=self.settings.layers, nodes=self.settings.recorded_nodes
         )
 
+    def neural_persistence(self) -> float:
+        """Return the mean neural persistence of the model's layers; NaN where all weights are 0."""
+        from dnn_topology.recording.weight_norms import weight_matrices
+
+        return neural_persistence(weight_matrices(self.model))
+
     @property
     def _home(self) -> Any:
         """Where the model is."""
@@ -297,10 +312,14 @@ def measured_graphs(
         compute: What computing may use.
 
     Returns:
-        Name → diagrams; those of per-sample graphs say the input's label and what the model takes it for.
+        Name → diagrams; those of per-sample graphs say the input's label and what the model takes it for, that of the
+        structural graph the neural persistence of the weights, in `provenance`.
     """
     settings = snapshot.settings
     measured = {name: diagrams_of(graph, settings, compute) for name, graph in graphs_of(snapshot, groups=groups)}
+    if settings.graph_type == "structural":
+        beside = {"neural_persistence": snapshot.neural_persistence()}
+        return {name: replace(one, provenance={**one.provenance, **beside}) for name, one in measured.items()}
     if settings.graph_type != "per-sample":
         return measured
     labels, predicted = snapshot.labels(settings.n_samples), snapshot.predicted(settings.n_samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -9,12 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from dnn_topology import Diagrams, __version__
 from dnn_topology.cli import main
 from dnn_topology.cli.spelling import our_words
+from dnn_topology.homology.tables import epoch_lines, epoch_table
 
 QUICK = ["--net", "lenet_300_100", "--dataset", "digits", "--data-subset", "0.2", "--n-inputs", "60", "--nproc", "1"]
 
@@ -334,3 +337,74 @@ def test_what_cannot_be_measured_is_known_before_anything_is_trained(
     assert main(["run", *QUICK, "--layers", "zzz*", "--save-path", str(tmp_path / "new")]) == 2
     assert "no layer matches 'zzz*'" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+def test_epochs_with_a_checkpoint_are_measured_on_the_spot_and_those_without_are_named(
+    done: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "results"
+    shutil.copytree(done, folder)
+    measured = folder / "lenet_300_100_digits" / "trial0" / "eps0.3"
+    expected = Diagrams.load(measured / "epoch1.npz")
+    for path in (*measured.glob("epoch1*"), folder / "lenet_300_100_digits" / "adj_epc1_trl0_0.3.bin.out"):
+        path.unlink()
+    manifest = json.loads((measured / "manifest.json").read_text())
+    del manifest["finished"]["epoch1"]
+    (measured / "manifest.json").write_text(json.dumps(manifest))
+    words = f"visualise --net lenet_300_100 --dataset digits --save_path {folder} --formats png --epochs"
+    assert main([*words.split(), "0 1 3 7"]) == 0
+    printed = capsys.readouterr()
+    assert "measured on the spot: epochs 1, which have a checkpoint" in printed.err
+    assert "left out: epochs 3 7, which have neither diagrams nor a checkpoint" in printed.err
+    assert [line.split(":")[0].split()[-1] for line in printed.out.splitlines() if "  epoch" in line] == ["0", "1"]
+    assert Diagrams.load(measured / "epoch1.npz") == expected
+    assert "epochs 3 7 of" in complaint(capsys, *words.split(), "3 7")
+
+
+@pytest.mark.parametrize(("form", "start"), [("md", "|"), ("latex", r"\begin{tabular}"), ("csv", "epoch,life")])
+def test_life_and_midlife_of_epochs_are_a_table_for_papers(
+    form: str, start: str, done: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = done / "lenet_300_100_digits" / "trial0"
+    assert main(["visualise", str(run), "--formats", "png", "--format", form, "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith(start)
+
+
+def test_the_flags_of_the_original_s_training_are_understood(tmp_path: Path) -> None:
+    theirs = "train --net lenet_300_100 --dataset digits --epochs 0 --subset 0.2 --train_batch_size 64 --resume 1"
+    assert main([*theirs.split(), "--save_every", "1", "--save_path", str(tmp_path)]) == 0
+    about = json.loads((tmp_path / "lenet_300_100_digits" / "trial0" / "settings.json").read_text())
+    assert (about["data_subset"], about["batch_size"]) == (0.2, 64)
+    assert our_words(["train", "--subset", "0"]) == ["train", "--data-subset", "1"]
+
+
+def test_what_nothing_of_the_original_reads_is_accepted_as_it_stands_there_and_else_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "kl=1: no program of the original reads it" in complaint(capsys, "run", *QUICK, "--kl", "1")
+    assert "scale=log" in complaint(capsys, "run", *QUICK, "--scale", "log")
+    assert main(["run", *QUICK, "--no-train", "--kl", "0", "--scale", "linear", "--build_graph", "0"]) == 0
+
+
+def test_thresholds_are_a_range_or_a_list_and_the_original_s_pair_is_explained(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert our_words(["run", "--thresholds", "0.5:0.6:0.025", "0.9"])[2:] == [
+        "0.5",
+        "0.525",
+        "0.55",
+        "0.575",
+        "0.6",
+        "0.9",
+    ]
+    assert not capsys.readouterr().err
+    assert our_words(["run", "--thresholds", "0.5 1.0"])[2:] == ["0.5", "1.0"]
+    assert "the range that the original means is 0.5:1.0:0.025" in capsys.readouterr().err
+    for wrong in ("0.5:1", "1:0.5:0.1", "0.5:1:0", "a:b:c", "0:1:1e-9"):
+        assert "is no range start:stop:step" in complaint(capsys, "run", *QUICK, "--thresholds", wrong)
+
+
+def test_no_line_says_nan_where_every_cavity_is_alive_at_the_end() -> None:
+    alive = Diagrams([np.empty((0, 2)), np.array([[0.1, np.inf]])], 0.3)
+    (line,) = epoch_lines(epoch_table({0: alive}), dim=1).splitlines()[1:]
+    assert line == "  epoch    0: 0 finite and 1 alive at the end, at most 1 at once (ε 0.100)"

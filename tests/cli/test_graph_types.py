@@ -163,6 +163,13 @@ def test_another_metric_is_another_measurement_beside_the_first(results: Path) -
     assert second["life"].tolist() != first["life"].tolist()
 
 
+def test_the_graph_of_the_weights_leaves_neural_persistence_beside_its_cavities(results: Path) -> None:
+    table = measured(results, "--graph_type structural --max-epsilon 0.5")
+    assert table["neural_persistence"].between(0, 1).all()
+    assert (table.query("dim == 0")["n_nodes"] == 410).all()
+    assert table["n_edges"].iloc[0] == 300 * 100 + 100 * 10
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -172,6 +179,7 @@ def test_another_metric_is_another_measurement_beside_the_first(results: Path) -
         ("--thresholds 0.2", "beyond --max-epsilon 0.3"),
         ("--thresholds half", 'Invalid value for --thresholds: unable to convert "half" into float'),
         ("--graph_type per-sample --n_samples 61", "--n-samples must be at most --n-inputs, 60, found 61"),
+        ("--graph_type structural --metric spearman", "--metric does not apply to --graph-type 'structural'"),
         ("--metric nowhere:f", "cannot be imported"),
         ("--graph_type grouped --split 9 --sample-nodes 20", "--sample-nodes does not apply to --graph-type 'grouped'"),
     ],

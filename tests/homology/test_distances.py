@@ -91,7 +91,7 @@ def test_no_change_of_distances_moves_a_diagram_by_more_than_half_of_it(real_gra
 
 def test_the_distances_of_epochs_are_those_of_every_two() -> None:
     epochs = {epoch: loops(random_loops(epoch)) for epoch in (0, 2, 5)}
-    table = dt.distances(epochs)
+    table: Any = dt.distances(epochs)
     assert (list(table), list(table.index)) == ([0, 2, 5], [0, 2, 5])
     assert table.loc[2, 5] == table.loc[5, 2] == dt.distance(epochs[2], epochs[5])
     assert np.diag(table).tolist() == [0, 0, 0]
@@ -101,7 +101,7 @@ def test_the_distances_of_epochs_are_those_of_every_two() -> None:
     ("other", "words"),
     [
         (loops([], 0.2), "b ends at max_epsilon=0.2 and a at 0.3"),
-        (Diagrams([[]], 0.3), "b has dimensions up to 0 and a up to 1"),
+        (Diagrams([np.empty((0, 2))], 0.3), "b has dimensions up to 0 and a up to 1"),
         (loops([]).filtered(), "b went through the filter min_persistence=0.02"),
     ],
 )

@@ -138,3 +138,27 @@ def test_a_training_with_labels_in_a_tensor_data_set_is_measured_on_its_inputs_a
         monitor.measurements[0].diagrams
         == dt.measure(net, [images[start : start + 10] for start in (0, 10, 20)], max_dim=1).diagrams
     )
+
+
+def test_a_logger_is_given_the_numbers_of_every_measured_epoch_and_the_step(
+    net: nn.Module, digits: DataLoader[tuple[torch.Tensor, ...]]
+) -> None:
+    logged: list[tuple[dict[str, float], int]] = []
+
+    def log(numbers: dict[str, float], step: int) -> None:
+        logged.append((numbers, step))
+
+    for monitor in (
+        dt.TopologyMonitor(digits, every=2, max_dim=1, log=log),
+        dt.TopologicalEarlyStopping(digits, every=2, log=log),
+    ):
+        logged.clear()
+        for epoch in (0, 1, 2):
+            monitor(net, epoch)
+        assert [step for _, step in logged] == [0, 2]
+        assert logged[1][0] == scalars(monitor.measurements[2])
+
+
+def test_a_logger_that_cannot_be_called_is_refused(digits: DataLoader[tuple[torch.Tensor, ...]]) -> None:
+    with pytest.raises(dt.DnnTopologyError, match="log must be"):
+        dt.TopologyMonitor(digits, log="wandb")  # type: ignore[arg-type]

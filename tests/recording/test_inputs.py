@@ -154,3 +154,16 @@ def test_batches_are_taken_with_the_same_checks(options: dict[str, Any], message
     with pytest.raises(dt.DnnTopologyError, match=message):
         take_batches([X], **options)
     assert [len(batch) for batch in take_batches(X, max_samples=None)] == [256, 44]
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int64])
+def test_whole_numbers_for_a_model_of_floats_are_one_line_with_the_remedy(dtype: torch.dtype) -> None:
+    images = torch.arange(80).reshape(20, 4).to(dtype)
+    with pytest.raises(dt.DnnTopologyError, match=r"whole numbers .u?int\d+., .*images\.float\(\) / 255"):
+        dt.record(torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU()), [images])
+
+
+def test_whole_numbers_for_a_model_that_takes_them_are_taken() -> None:
+    words = torch.arange(40).reshape(20, 2) % 7
+    model = torch.nn.Sequential(torch.nn.Embedding(7, 3), torch.nn.Flatten(), torch.nn.Linear(6, 2))
+    assert len(dt.record(model, [words]).values) == 20

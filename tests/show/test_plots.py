@@ -328,7 +328,8 @@ def test_the_old_keywords_warn_and_draw_the_filtered_curves() -> None:
         np.testing.assert_array_equal(one.get_xydata(), other.get_xydata())
 
 
-TRAINED = [Diagrams([[], [(0.1, 0.2 + seed / 100), (0.15, 0.25)]], 0.3) for seed in range(4)]
+NOTHING = np.empty((0, 2))
+TRAINED = [Diagrams([NOTHING, np.array([(0.1, 0.2 + seed / 100), (0.15, 0.25)])], 0.3) for seed in range(4)]
 
 
 def test_of_a_group_the_mean_is_drawn_with_the_band_of_its_middle_95_percent() -> None:
@@ -339,7 +340,7 @@ def test_of_a_group_the_mean_is_drawn_with_the_band_of_its_middle_95_percent() -
         curves = np.array([one.betti_curve(1).at(x) for one in TRAINED])
         np.testing.assert_allclose(np.asarray(line.get_ydata()), curves.mean(axis=0))
         assert line.get_drawstyle() == "steps-post"
-        edge = band.get_paths()[0].vertices
+        edge = np.asarray(band.get_paths()[0].vertices)
         for place, scale in enumerate(x[:-1]):
             at = np.isclose(edge[:, 0], scale)
             low, high = np.quantile(curves[:, place], [0.025, 0.975])
@@ -377,7 +378,8 @@ def test_the_history_of_trials_is_their_mean_with_a_band() -> None:
     tracks = [{0: one, 5: TRAINED[0]} for one in TRAINED]
     tables = [pd.concat([summarize(one).assign(epoch=epoch) for epoch, one in track.items()]) for track in tracks]
     midlife = np.mean([table.query("dim == 1 and epoch == 0")["midlife"].item() for table in tables])
-    for group in (tracks, tables, pd.concat(tables)):
+    groups: list[Any] = [tracks, tables, pd.concat(tables)]
+    for group in groups:
         panels = drawn(plot_history(group, [HISTORY, HISTORY])).axes
         assert [len(panel.collections) for panel in panels] == [1, 1, 1, 2]
         assert np.asarray(panels[1].get_lines()[0].get_ydata())[0] == pytest.approx(midlife)
@@ -436,11 +438,11 @@ def test_colours_of_epochs_go_one_way_in_luminance_for_every_eye(who: str, style
 
 
 def test_the_axis_is_logarithmic_where_curves_are_decades_apart_and_where_it_is_asked_for() -> None:
-    many = Diagrams([[], [(0.1, 0.2 + k / 1000) for k in range(40)]], 0.3)
-    one = Diagrams([[], [(0.1, 0.2)]], 0.3)
+    many = Diagrams([NOTHING, np.array([(0.1, 0.2 + k / 1000) for k in range(40)])], 0.3)
+    one = Diagrams([NOTHING, np.array([(0.1, 0.2)])], 0.3)
     assert plot_betti_curves({"a": many, "b": one}).get_yscale() == "symlog"
     assert plot_betti_curves({"a": many, "b": one}, yscale="linear").get_yscale() == "linear"
     assert plot_betti_curves({"a": many, "b": many}).get_yscale() == "linear"
     assert plot_betti_curves(many, yscale="log").get_yscale() == "symlog"
     with pytest.raises(DnnTopologyError, match="unknown yscale"):
-        plot_betti_curves(many, yscale="logs")  # type: ignore[arg-type]
+        plot_betti_curves(many, yscale="logs")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib as mpl
 import matplotlib.style
 import numpy as np
@@ -16,7 +18,7 @@ from dnn_topology.show.trajectory import plot_trajectory
 
 def epochs(step: float, n: int = 4, start: float = 0.2) -> dict[int, Diagrams]:
     """Epochs whose one loop dies later and later."""
-    return {epoch: Diagrams([[], [(0.1, start + step * epoch)]], 0.3) for epoch in range(n)}
+    return {epoch: Diagrams([np.empty((0, 2)), np.array([(0.1, start + step * epoch)])], 0.3) for epoch in range(n)}
 
 
 def test_points_of_a_plane_are_found_again_but_for_turns_and_mirrors() -> None:
@@ -48,9 +50,11 @@ def test_several_trainings_share_the_plane_and_are_told_apart_by_their_marks() -
     legend = ax.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["a", "b"]
-    listed = plot_trajectory([epochs(0.02), epochs(0.01)]).get_legend()
-    assert listed is not None
-    assert [text.get_text() for text in listed.get_texts()] == ["1", "2"]
+    grouped = plot_trajectory({"a": [epochs(0.02), epochs(0.01)], "b": [epochs(0.005)]})
+    assert [len(np.asarray(points.get_offsets())) for points in grouped.collections] == [4, 4, 4]
+    styles = [line.get_linestyle() for line in grouped.get_lines()]
+    assert styles[0] == styles[1] != styles[2]
+    assert plot_trajectory([epochs(0.02), epochs(0.01)]).get_legend() is None
 
 
 def test_from_eight_epochs_on_a_bar_says_which_colour_is_which() -> None:
@@ -73,12 +77,13 @@ def test_it_can_be_drawn_on_a_dark_background() -> None:
 
 def test_what_is_no_trajectory_is_refused_in_one_line() -> None:
     one = epochs(0.02)[0]
-    for wrong, words in (
+    wrongs: list[tuple[Any, str]] = [
         ({0: one}, "two epochs at least"),
         (one, "runs must be epoch → diagrams"),
         ({"a": one}, "found the key 'a'"),
         ({}, "runs must be"),
         ({0: one, 1: one.cut(max_epsilon=0.2)}, "epoch 1 ends at max_epsilon=0.2 and epoch 0 at 0.3"),
-    ):
+    ]
+    for wrong, words in wrongs:
         with pytest.raises(DnnTopologyError, match=words):
-            plot_trajectory(wrong)  # type: ignore[arg-type]
+            plot_trajectory(wrong)

@@ -183,6 +183,16 @@ def test_results_of_a_version_without_a_manifest_are_adopted(folder: Path) -> No
     assert again(folder) == ["a"]
 
 
+def test_results_of_a_version_that_kept_fewer_files_are_said_to_be_made_again(folder: Path) -> None:
+    (folder / "results" / "manifest.json").unlink()
+    work, ledger = shouts(folder)
+    work.files("a")[-1].unlink()
+    said: list[str] = []
+    ledger.finish(TASKS, say=said.append)
+    assert said == [f"not as they were written, so done again: task-a in {work.folder}"]
+    assert work.done == ["a"]
+
+
 def test_whole_files_that_do_not_hold_enough_are_made_again_and_are_not_called_damaged(folder: Path) -> None:
     work, ledger = shouts(folder, enough=False)
     assert ledger.outcomes(TASKS) == Outcomes(left=tuple(TASKS))

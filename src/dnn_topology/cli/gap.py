@@ -71,7 +71,8 @@ def predict(
         run: The folder of a run, trial0.
         model: What `gap fit` left.
         epoch: Which checkpoint of the run (default: the last).
-        checkpoint: Weights from elsewhere, of a network --net trained on all of --dataset.
+        checkpoint: Weights from elsewhere: one of a run's, whose images and labels are taken, or of a network --net
+            trained on all of --dataset.
         seed: Of the draws of inputs.
         confidence: Share of networks whose gap should lie in the interval.
         out: Write the numbers too, as a table.
@@ -99,7 +100,9 @@ def predict(
     for warning in caught:
         say(f"dnn-topology: warning: {warning.message}")
     if out is not None:
-        about = pd.DataFrame({"run": [str(there.folder) if run else ""], "checkpoint": [str(weights)]})
+        about = pd.DataFrame(
+            {"run": [str(there.folder) if weights.is_relative_to(there.folder) else ""], "checkpoint": [str(weights)]}
+        )
         store.write_table(out, pd.concat([about, row, foretold.to_frame().T.reset_index(drop=True)], axis=1))
         answer(out)
 
@@ -176,6 +179,10 @@ def _weights(
             f"the model also looks at epoch {model.measured[EARLY_EPOCH]} of a network's training: name its RUN"
         )
     assert checkpoint is not None
+    home = checkpoint.parent.parent
+    if checkpoint.parent.name == "checkpoints" and (home / "settings.json").exists():
+        return named.open(home, machine), checkpoint, None  # which knows its images and their labels
+    say(f"taking {checkpoint} for trained on all of {named.dataset}, with its own labels")
     training = TrainSettings(net=named.net, dataset=named.dataset)
     return Run(named.folder, training, machine.data_dir, machine.place), checkpoint, None
 

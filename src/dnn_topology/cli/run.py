@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dnn_topology.runs.measurements import RunMeasurement
     from dnn_topology.runs.run import Run
     from dnn_topology.settings import Resources
-    from dnn_topology.work.epoch_tables import TrainingWatch
+    from dnn_topology.work.decisions import TrainingWatch
 
 DEMO_EPOCHS = (0, 1, 2, 5, 10, 20, 30)
 Epochs = Annotated[int, Parameter(alias="--epochs", group=opt.FIRST)]

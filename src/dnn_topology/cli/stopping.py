@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from dnn_topology.analysis.early_stopping import Decision
     from dnn_topology.runs.run import Run
     from dnn_topology.settings import Resources, RunMeasureSettings
-    from dnn_topology.work.epoch_tables import EpochTables, TrainingWatch
+    from dnn_topology.work.decisions import TrainingWatch
+    from dnn_topology.work.epoch_tables import EpochTables
 
 _rule, RULE = opt.as_flags(StoppingSettings, opt.STOPPING, rule=Parameter(alias="--quantity"))
 _in_training, IN_TRAINING = opt.as_flags(
@@ -67,8 +68,9 @@ def early_stop(
     """
     from dnn_topology.analysis.early_stopping import StoppingRule, how_sure
     from dnn_topology.runs.run import Run
-    from dnn_topology.runs.stopping import looked_at, stopping_settings, write_decision
-    from dnn_topology.work.epoch_tables import EpochsFailedError, values_of
+    from dnn_topology.runs.stopping import looked_at, stopping_settings
+    from dnn_topology.work.decisions import values_of, write_decision
+    from dnn_topology.work.epoch_tables import EpochsFailedError
 
     if draws < 0:
         raise DnnTopologyError(f"draws must be at least 0, found {draws}")
@@ -126,7 +128,7 @@ def watch_of(
     from dnn_topology.runs.stopping import USUAL as WATCHED
     from dnn_topology.runs.stopping import looked_at
     from dnn_topology.settings import Resources
-    from dnn_topology.work.epoch_tables import TrainingWatch
+    from dnn_topology.work.decisions import TrainingWatch
 
     if not save_every:
         raise DnnTopologyError("--early-stop looks at and chooses among the weights that are kept: raise --save-every")
@@ -145,7 +147,7 @@ def leave(watch: TrainingWatch, wanted: Sequence[int]) -> list[int]:
     Returns:
         Those among them that were trained, the last and the chosen one.
     """
-    from dnn_topology.runs.stopping import write_decision
+    from dnn_topology.work.decisions import write_decision
 
     decision, tables = watch.decision()
     _say_which(decision, watch.epochs.run)

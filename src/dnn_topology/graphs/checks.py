@@ -102,7 +102,7 @@ def check_edges(
         DnnTopologyError: They are no such edges; the message names the first that is not.
     """
     for name, ends in (("rows", rows), ("cols", cols)):
-        if ends.dtype.kind not in "iu" and len(ends):
+        if ends.dtype.kind not in "iu" and ends.size:
             raise DnnTopologyError(f"`{name}` must be whole numbers, the places of nodes, found {ends.dtype}")
     if not rows.ndim == cols.ndim == distances.ndim == 1 or not len(rows) == len(cols) == len(distances):
         raise DnnTopologyError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from dnn_topology._calls import check_argument, checked
-from dnn_topology._checks import DnnTopologyError, check_choice, check_max_epsilon
+from dnn_topology._checks import DnnTopologyError, check_choice, check_max_epsilon, shown
 from dnn_topology.graphs.checks import check_count, check_edges, check_scales, checked_distances, real_array
 from dnn_topology.graphs.correlation import Edges, near_pairs
 from dnn_topology.graphs.distance_correlation import distance_correlation_pairs
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ROUNDINGS = 4  # within which the values of a neuron are one and the same
 
 
+MOST_NODES = 2**31 - 1  # that int32 counts
 NO_EDGES = Edges(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0))
 
 
@@ -67,6 +68,8 @@ class FunctionalGraph:
     def __post_init__(self) -> None:
         check_max_epsilon(self.max_epsilon, bounded=False)
         object.__setattr__(self, "n_nodes", check_count("n_nodes", self.n_nodes, 0))
+        if self.n_nodes > MOST_NODES:
+            raise DnnTopologyError(f"n_nodes must be at most {MOST_NODES}, found {shown(self.n_nodes)}")
         rows, cols = real_array("rows", self.rows), real_array("cols", self.cols)
         distances = real_array("distances", self.distances).astype(np.float64, copy=False)
         check_edges(rows, cols, distances, n_nodes=self.n_nodes, max_epsilon=self.max_epsilon)

@@ -1,4 +1,4 @@
-"""Which graphs are made of one recording: one of all neurons, one of groups, one per part, or one per input.
+"""Which graphs are made: one of all neurons, one of groups, one per part, one per input, or one of the weights.
 
 Every type answers with named graphs. The name is "" for a single graph, "part3" or "sample3" for one of several.
 """
@@ -20,6 +20,7 @@ from dnn_topology.graphs.groups import (
     metis_groups,
 )
 from dnn_topology.graphs.sample_graphs import discriminative_neurons, sample_graph
+from dnn_topology.graphs.weight_graphs import weight_graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -144,12 +145,19 @@ def _per_sample(settings: MeasureSettings, source: Source) -> Iterator[tuple[str
         yield f"sample{number}", sample_graph(seen.values[number], neurons=seen.neurons, **scale)
 
 
+def _structural(settings: MeasureSettings, source: Source) -> Iterator[tuple[str, FunctionalGraph]]:
+    """Yield the graph of the network's own weights."""
+    neurons = source.activations.neurons
+    yield "", weight_graph(source.strengths(), max_epsilon=settings.max_epsilon, neurons=neurons)
+
+
 # Type of graph → what makes its graphs; `settings.measuring.GRAPH_OPTIONS` says which options mean something for it.
 GRAPHS: dict[str, Callable[[MeasureSettings, Source], Iterator[tuple[str, FunctionalGraph]]]] = {
     "functional": _functional,
     "grouped": _grouped,
     "partitioned": _partitioned,
     "per-sample": _per_sample,
+    "structural": _structural,
 }
 
 

@@ -30,6 +30,10 @@ class Neuron:
         channel: Of a unit of a feature map, its channel.
         position: Of a unit of a feature map, its place there: (row, column), as many numbers as the map has dimensions.
         size: How many neurons it stands for, more than 1 for a group and a centroid.
+
+    Example:
+        >>> str(Neuron(7, layer="conv1", index=31, channel=1, position=(2, 3))), str(Neuron(7))
+        ('conv1[1, 2, 3]', 'node 7')
     """
 
     node: int

@@ -52,6 +52,13 @@ class Cavity:
             edge of birth; of H2, where it has the fewest triangles that a cavity can have. False where that could not
             be shown, whether or not it was shortened; None where it was not asked for.
         n_untightened: How many edges or triangles the cycle had before it was shortened.
+
+    Example:
+        >>> from dnn_topology import FunctionalGraph, cavities
+        >>> ring = FunctionalGraph([0, 1, 2, 0], [1, 2, 3, 3], [0.2] * 4, n_nodes=4, max_epsilon=0.3)
+        >>> longest = cavities(ring)[0]
+        >>> sorted(longest.loops[0]), longest.birth, longest.death
+        ([0, 1, 2, 3], 0.1, inf)
     """
 
     number: int
@@ -145,6 +152,12 @@ class Cavities(Sequence[Cavity]):
         n_cavities: How many cavities of this dimension there are that live long enough, with those left out by `top`.
         nodes_are: What a node of the graph stands for: "neurons", "groups" of neurons by their mean signals,
             "centroids" of clusters of neurons, or "nodes" of a graph that does not say.
+
+    Example:
+        >>> from dnn_topology import FunctionalGraph, cavities
+        >>> ring = FunctionalGraph([0, 1, 2, 0], [1, 2, 3, 3], [0.2] * 4, n_nodes=4, max_epsilon=0.3)
+        >>> cavities(ring)
+        Cavities(1 of 1 of H1 among nodes, max_epsilon=0.3)
     """
 
     items: tuple[Cavity, ...]

@@ -115,6 +115,13 @@ def write_dipha(diagrams: Diagrams, path: str | Path) -> None:
 
     Raises:
         DnnTopologyError: The file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_dipha(Diagrams([[(0, 0.1)]], max_epsilon=0.3), Path(folder) / "mine.bin.out")
+        ...     (Path(folder) / "mine.bin.out").stat().st_size  # three whole numbers, then one record
+        48
     """
     parts = []
     for dim, points in enumerate(diagrams.points):

@@ -25,7 +25,7 @@ def epoch_table(diagrams: Mapping[int, Diagrams], *, graph: str = "") -> pd.Data
     Returns:
         Columns epoch, those of `summarize`, n_nodes, n_edges, n_constant, min_persistence. For one of several graphs
         a column with its number, `part` or `sample`, follows the epoch; a sample's label and what the network took
-        it for come last.
+        it for, or the neural persistence of the weights, come last.
     """
     tables = []
     for epoch, of_epoch in diagrams.items():
@@ -34,7 +34,7 @@ def epoch_table(diagrams: Mapping[int, Diagrams], *, graph: str = "") -> pd.Data
         for size in ("n_edges", "n_constant"):
             table[size] = of_epoch.provenance.get(size)
         table["min_persistence"] = of_epoch.min_persistence
-        for about in ("label", "predicted"):
+        for about in ("label", "predicted", "neural_persistence"):
             if about in of_epoch.provenance:
                 table[about] = of_epoch.provenance[about]
         tables.append(table)

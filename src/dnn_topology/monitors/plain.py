@@ -30,6 +30,8 @@ class TopologyMonitor:
         max_samples: The first so many samples are used; None for all.
         seed: Of every random state that can be reached while inputs are drawn and the model runs.
         on_measure: Called with each measured epoch and its measurement; see `to_tensorboard`.
+        log: Called with the numbers of each measured epoch, name → number as `scalars` gives them, and the epoch as the
+            step: `wandb.log`, `mlflow.log_metrics`, `trackio.log` or any other function that takes such.
         **options: The others of `measure`.
 
     Attributes:
@@ -61,6 +63,7 @@ class TopologyMonitor:
         max_samples: int | None = 1000,
         seed: int = 0,
         on_measure: Callable[[int, Measurement], None] | None = None,
+        log: Callable[..., Any] | None = None,
         **options: Any,
     ) -> None:
         check_at_least("every", every, 1)
@@ -70,6 +73,7 @@ class TopologyMonitor:
         self._every = every
         self._options = {"max_samples": max_samples, "seed": seed, **options}
         self._on_measure = on_measure
+        self._log = log
         self._steps = 0
 
     def __call__(self, model: nn.Module, epoch: int) -> Measurement | None:
@@ -91,6 +95,8 @@ class TopologyMonitor:
         self.measurements[epoch] = measurement
         if self._on_measure:
             self._on_measure(epoch, measurement)
+        if self._log:
+            self._log(scalars(measurement), epoch)
         return measurement
 
     def is_measured(self, epoch: int) -> bool:

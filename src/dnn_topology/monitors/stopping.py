@@ -30,8 +30,8 @@ class TopologicalEarlyStopping(TopologyMonitor):
     Face's `TopologyCallback` end a training when it says so. Call it for the untrained model too (epoch 0).
 
     Args:
-        batches: See `TopologyMonitor`. Training inputs, for neighbours with the labels that are trained on: pairs
-            (inputs, labels), or mappings with a key "labels".
+        batches: Any iterable of batches of training inputs, drawn once, here; for neighbours with the labels that are
+            trained on: pairs (inputs, labels), or mappings with a key "labels".
         rule: A rule, or the name of its quantity; instead of the next three.
         quantity: What is looked at: "neighbours", or, of loops, "midlife", "life", "density" or "epsilon".
         patience: Epochs without a good value before the stop; None for what is usual for the quantity.
@@ -40,10 +40,12 @@ class TopologicalEarlyStopping(TopologyMonitor):
         features: What stands for the inputs where neighbours are sought, (n_inputs, ...), or a function that makes it
             of the inputs of all batches, in one tensor (mappings: in a list). Needed where inputs are tokens.
         keep_weights: Whether `best_state` is kept.
-        every: Epochs that are a multiple of this are looked at.
+        every: Epochs that are a multiple of this are looked at; epoch 0 is the untrained model.
         max_samples: Batches are taken until they hold so many samples. None: all for neighbours, 1,000 for loops.
-        seed: Of every random state that can be reached while inputs are taken and the model runs.
-        on_measure: See `TopologyMonitor`; with neighbours it is never called.
+        seed: Of every random state that can be reached while inputs are drawn and the model runs.
+        on_measure: Called with each measured epoch and its measurement, such as `to_tensorboard` gives; with neighbours
+            it is never called.
+        log: Called with the numbers of each epoch and the epoch as the step, such as `wandb.log`.
         **options: The others of `measure`; `max_dim` is 1 and `max_epsilon` 0.4 unless given.
 
     Attributes:
@@ -87,6 +89,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
         max_samples: int | None = None,
         seed: int = 0,
         on_measure: Callable[[int, Measurement], None] | None = None,
+        log: Callable[..., Any] | None = None,
         **options: Any,
     ) -> None:
         self.rule = _rule(rule, quantity, patience, min_delta)
@@ -100,7 +103,9 @@ class TopologicalEarlyStopping(TopologyMonitor):
         by_neighbours = self.rule.quantity == NEIGHBOURS
         if max_samples is None and not by_neighbours:
             max_samples = USUAL_INPUTS
-        super().__init__(batches, every=every, max_samples=max_samples, seed=seed, on_measure=on_measure, **options)
+        super().__init__(
+            batches, every=every, max_samples=max_samples, seed=seed, on_measure=on_measure, log=log, **options
+        )
         if by_neighbours:
             self.neighbours = _neighbours(self._batches, graph, features)
 
@@ -127,6 +132,8 @@ class TopologicalEarlyStopping(TopologyMonitor):
             if not self.is_measured(epoch):
                 return None
             self._values[epoch] = self.neighbours.disagreement(predicted_classes(model, self._batches))
+            if self._log:
+                self._log({"topology/neighbours": self._values[epoch]}, epoch)
         if self._keep_weights and self.best_epoch == epoch:
             self.best_state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
         return measurement

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from dnn_topology.recording.signals import NODES, Nodes, token_mask
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+WRONG_TYPE = re.compile(r"\b(d?type|Byte|Char|Short|Int|Long)\b")  # in what torch says of numbers of another type
+
 
 @dataclass(frozen=True, eq=False)
 class Activations:
@@ -41,6 +44,11 @@ class Activations:
             `stage` ("after activation" or "before activation", that is the output of a layer of weights; else
             "other"), `neurons`, their number, and `shape`, a tuple: (channels, rows, columns) where the neurons are the
             units of a feature map, whose `index` counts in this order, else (number,). None where it is not known.
+
+    Example:
+        >>> neurons = pd.DataFrame({"layer": ["fc", "fc"], "index": [0, 1]})
+        >>> Activations(np.array([[0.0, 1.0], [1.0, 0.5], [0.5, 0.0]], np.float32), neurons).values.shape
+        (3, 2)
     """
 
     values: NDArray[np.float32]
@@ -48,6 +56,14 @@ class Activations:
     layers: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.values, np.ndarray) or self.values.dtype.kind not in "fiu":
+            raise DnnTopologyError(
+                f"values must be an array of numbers (n_samples, n_neurons), found a {type(self.values).__name__}"
+            )
+        if not isinstance(self.neurons, pd.DataFrame):
+            raise DnnTopologyError(
+                f"neurons must be a table with a row per neuron, found a {type(self.neurons).__name__}"
+            )
         if self.values.ndim != 2 or self.values.shape[1] != len(self.neurons):
             raise DnnTopologyError(
                 f"activations of shape {self.values.shape} do not fit a table of {len(self.neurons)} neurons"
@@ -182,7 +198,7 @@ def _recorded(
                 continue
             mask = _mask(model, kwargs) if nodes == "feature" else None
             if not chosen:  # what some names mean, and where the samples are, shows when the model runs
-                with _complex_explained(args, kwargs):
+                with _numbers_explained(args, kwargs):
                     calls = probe(model, args, kwargs, home)
                 chosen = _chosen(model, names, nodes, calls)
                 tape.tensors, tape.certain = {each.layer: each for each in calls.tensors}, calls.certain
@@ -246,8 +262,8 @@ def _run(
 
 
 @contextlib.contextmanager
-def _complex_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[None]:
-    """Say in one line that a model does not take complex numbers, where it fails on them.
+def _numbers_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[None]:
+    """Say in one line that a model does not take numbers of such a type, where it fails on them.
 
     Raises:
         DnnTopologyError: It does.
@@ -256,10 +272,17 @@ def _complex_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterat
     try:
         yield
     except RuntimeError as error:
-        if not any(isinstance(item, torch.Tensor) and item.is_complex() for item in (*args, *kwargs.values())):
+        tensors = [item for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor)]
+        if any(item.is_complex() for item in tensors):
+            raise DnnTopologyError(
+                "the inputs are complex numbers, which the model does not take: give their real part or absolute value"
+            ) from error
+        whole = [item.dtype for item in tensors if not item.is_floating_point()]
+        if not whole or not WRONG_TYPE.search(str(error)):
             raise
         raise DnnTopologyError(
-            "the inputs are complex numbers, which the model does not take: give their real part or absolute value"
+            f"the inputs are whole numbers ({str(whole[0]).removeprefix('torch.')}), and the model takes "
+            "floating-point ones: give them as it was trained on, such as images.float() / 255"
         ) from error
 
 

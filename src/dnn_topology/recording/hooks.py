@@ -119,6 +119,12 @@ class Tape:
         about = self.tensors.get(label)
         axis = about.axis if about is not None and self.certain else 0
         if axis is None or leaf.ndim <= axis or leaf.shape[axis] != self.size:
+            n_each, rest = divmod(len(leaf), self.size)
+            if axis is None and n_each > 1 and not rest:
+                raise DnnTopologyError(
+                    f"layer {label!r} returned {len(leaf)} rows for a batch of {self.size}, {n_each} for each sample: "
+                    "it folds another dimension, such as time, into that of the samples; leave it out"
+                )
             raise DnnTopologyError(
                 f"layer {label!r} returned {len(leaf)} rows for a batch of {self.size}: the first dimension of its "
                 "output must be the samples (in torch's sequence layers: batch_first=True); leave it out"

@@ -130,10 +130,17 @@ class Run:
         return self.load_net(data, None)
 
     def load_net(self, data: DataSet, weights: Path | None) -> nn.Module:
-        """Return the network with the weights of a file, ours or those of the original's network of its name."""
+        """Return the network with the weights of a file, ours or those of the original's network of its name.
+
+        Weights from elsewhere that do far worse on these data than their file says are warned of.
+        """
+        from dnn_topology.nets.claims import warn_if_worse
         from dnn_topology.nets.from_settings import net_of
 
-        return net_of(self.training, data, weights)
+        net = net_of(self.training, data, weights)
+        if weights is not None and weights.parent != self.folder / "checkpoints":
+            warn_if_worse(net, data, weights, device=self.device)
+        return net
 
     def history(self) -> pd.DataFrame:
         """Return how the training went, epoch by epoch, as in history.csv.

@@ -7,21 +7,18 @@ Whether they are made while the network trains or afterwards, they come from the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
-from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.early_stopping import (
     MAX_EPSILON,
     NEIGHBOURS,
     OF_LOOPS,
-    Decision,
     StoppingRule,
     stopping_quantities,
 )
@@ -33,7 +30,7 @@ from dnn_topology.runs.neighbours import NeighbourEpochs
 from dnn_topology.runs.run import Run
 from dnn_topology.settings import NeighbourSettings, Resources, RunMeasureSettings
 from dnn_topology.work import stamps
-from dnn_topology.work.epoch_tables import RESULTS, EpochTables, values_of
+from dnn_topology.work.epoch_tables import RESULTS, EpochTables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +38,6 @@ if TYPE_CHECKING:
     from dnn_topology.recording.activations import Activations
 
 STEM = "early_stopping"
-DECIDING = ("n_inputs", "max_epsilon", "neighbours", "features")  # settings that stand beside a decision
 USUAL = RunMeasureSettings(max_dim=1, max_epsilon=MAX_EPSILON)
 OPTIONS = RunMeasureSettings.__dataclass_fields__
 
@@ -126,43 +122,6 @@ def stopping_settings(run: Run, **asked: Any) -> RunMeasureSettings:
     if wanted.get("layers") is not None:
         wanted["layers"] = tuple(wanted["layers"])
     return replace(USUAL, **wanted)
-
-
-def write_decision(
-    decision: Decision,
-    tables: Mapping[int, pd.DataFrame],
-    looked_at: EpochTables,
-    folder: Path,
-    *,
-    sureness: pd.DataFrame | None = None,
-) -> list[Path]:
-    """Write a decision, its table and its picture.
-
-    Args:
-        decision: The decision.
-        tables: What it was made of.
-        looked_at: What was measured.
-        folder: Where the files go.
-        sureness: How often draws of the inputs agree, if there are any.
-
-    Returns:
-        The paths of the files.
-    """
-    from dnn_topology.show.early_stopping import plot_early_stopping
-    from dnn_topology.show.report import save_figure
-
-    values = values_of(tables, decision.rule.quantity)
-    table = decision.of_all_epochs(values, sureness)
-    inputs = {name: value for name, value in looked_at.settings.results.items() if name in DECIDING}
-    about = {"format": store.FORMAT, **decision.record, **inputs}
-    store.write_json(folder / "early_stopping.json", about)
-    store.write_table(folder / "early_stopping.csv", table)
-    paths = [folder / "early_stopping.json", folder / "early_stopping.csv"]
-    if decision.chosen_epoch is None:
-        return paths
-    history = looked_at.run.history()
-    ax = plot_early_stopping(decision, history, values=table)
-    return [*paths, *save_figure(ax, folder / "early_stopping", formats=["png"])]
 
 
 def _drawn(snapshot: Snapshot, draws: Sequence[int]) -> Iterator[tuple[int, Activations]]:

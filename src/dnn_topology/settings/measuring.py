@@ -17,7 +17,7 @@ from dnn_topology._checks import (
 )
 
 Nodes = Literal["unit", "channel", "feature"]
-GraphType = Literal["functional", "grouped", "partitioned", "per-sample"]
+GraphType = Literal["functional", "grouped", "partitioned", "per-sample", "structural"]
 Partition = Literal["chunks", "channels", "metis", "structure-metis"]
 Constant = Literal["drop", "isolate"]
 SampleScale = Literal["layer", "none"]
@@ -31,6 +31,7 @@ GRAPH_OPTIONS: Mapping[GraphType, frozenset[str]] = {
     "grouped": frozenset({"metric", "partition", "split", "threshold"}),
     "partitioned": frozenset({"metric", "partition", "split", "threshold", "subsplit"}),
     "per-sample": frozenset({"n_samples", "select_nodes", "sample_scale"}),
+    "structural": frozenset(),
 }
 CORRELATIONS = ("pearson", "spearman", "distance-correlation")  # metrics whose distances are at most 1
 OF_SOME_GRAPHS = ("partition", "split", "subsplit", "threshold", "n_samples", "select_nodes", "sample_scale", "metric")
@@ -46,7 +47,8 @@ class MeasureSettings:
         nodes: A node is a 'unit', a 'channel' averaged over space, or a 'feature' averaged over tokens.
         n_inputs: Number of inputs that the graph is built from.
         graph_type: 'functional': neurons; 'grouped': groups of neurons, by their mean signals; 'partitioned': a graph
-            per part of the neurons; 'per-sample': a graph per input.
+            per part of the neurons; 'per-sample': a graph per input; 'structural': the network's own weights, neural
+            persistence beside it.
         partition: Groups or parts: 'chunks' of a layer, 'channels' (grouped only), 'metis' parts of the graph of
             strong correlations, 'structure-metis' parts of the weights' graph (default: chunks; for 'partitioned'
             metis).

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # quantity → what it is called, and what stands at its axis
 NAMES = {
-    "neighbours": ("disagreement of neighbours", "predictions that are not the neighbour's label, share"),
+    "neighbours": ("disagreement of neighbours", "disagreement of neighbours, share of edges"),
     "density": ("density of the peak ρ*", "$H_1$ density of the peak ρ*, share of pairs"),
     "epsilon": ("ε of the peak", "$H_1$ ε of the peak, in ε"),
     "midlife": ("midlife μ", "$H_1$ midlife μ, in ε"),
@@ -47,6 +47,12 @@ def plot_early_stopping(
 
     Raises:
         DnnTopologyError: No epoch has a value.
+
+    Example:
+        >>> from dnn_topology.analysis.early_stopping import StoppingRule
+        >>> decision = StoppingRule(patience=2, min_delta=0).decide({0: 0.24, 1: 0.18, 2: 0.2, 3: 0.22})
+        >>> plot_early_stopping(decision).get_lines()[0].get_ydata().tolist()
+        [0.24, 0.18, 0.2, 0.22]
     """
     table = (decision.table if values is None else values).sort_values("epoch")
     if table["value"].isna().all():

@@ -114,8 +114,10 @@ def _draw_mean(panel: Axes, rows: pd.DataFrame, column: str, **look: Any) -> Non
     values = numbered.pivot(index="trial", columns="epoch", values=column).to_numpy(dtype=float)
     mean, low, high = mean_and_band(values)
     panel.plot(epochs, mean if len(values) > 1 else values[0], **look)
-    if len(values) > 1:
+    if len(values) > 1 and len(epochs) > 1:
         panel.fill_between(epochs, low, high, color=look["color"], alpha=0.25, linewidth=0)
+    elif len(values) > 1:  # a band of no width would not be seen
+        panel.vlines(epochs, low, high, color=look["color"], alpha=0.5)
 
 
 def _draw_accuracies(panel: Axes, tables: Mapping[str, pd.DataFrame], looks: Sequence[Mapping[str, Any]]) -> None:
@@ -148,14 +150,14 @@ def _holds_trials(source: Any) -> bool:
 
 def _table(source: Any) -> pd.DataFrame:
     """Return the numbers of every epoch in one table; what has no epoch's label counts as the next."""
+    tables: list[pd.DataFrame] = []
     if isinstance(source, pd.DataFrame):
-        return source
+        return pd.DataFrame(source)
     if is_several(source) and (members := list(source)):
         if all(isinstance(one, pd.DataFrame) for one in members):
             return pd.concat(members, ignore_index=True)
         tracks = all(isinstance(one, Mapping) for one in members)
         source = by_epoch(members) if tracks else dict(enumerate(members))
-    tables = []
     for place, (label, group) in enumerate(labelled(source).items()):
         named = EPOCH.fullmatch(label)
         tables += [summarize(one).assign(epoch=int(named[1]) if named else place) for one in group]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def plot_trajectory(
-    runs: Mapping[int, Source] | Mapping[str, Mapping[int, Source]] | list[Mapping[int, Source]],
+    runs: Mapping[int, Source] | Mapping[str, Any] | Sequence[Mapping[int, Source]],
     *,
     dim: int = 1,
     metric: DistanceName = "bottleneck",
@@ -47,8 +47,8 @@ def plot_trajectory(
     stress-1, the share of the distances that it cannot hold. The axes themselves mean nothing; lengths are in ε.
 
     Args:
-        runs: Epoch → diagrams or measurement, as `track` returns; label → such, or a list of them, for several
-            trainings, of the same max_epsilon, dimensions and filter.
+        runs: Epoch → diagrams or measurement, as `track` returns; a list of such, a group of trials; or label → either,
+            whose marks differ. All have the same max_epsilon, dimensions and filter.
         dim: Dimension of the cavities.
         metric: "bottleneck" or "wasserstein", between the diagrams; cavities alive at max_epsilon die there.
         order: Of the Wasserstein distance.
@@ -69,28 +69,31 @@ def plot_trajectory(
         [-0.017, -0.007, 0.023]
     """
     check_argument("dim", dim, int)
-    tracks = _tracks(runs)
-    named = {(label, epoch): one for label, track in tracks.items() for epoch, one in track.items()}
+    groups = _groups(runs)
+    tracks = [(label, track) for label, group in groups.items() for track in group]
+    named = [(_words(label, epoch), one) for label, track in tracks for epoch, one in track.items()]
     if len(named) < 2:
         raise DnnTopologyError("a trajectory needs two epochs at least: pass what `track` returns")
-    between = distances({_words(key): one for key, one in named.items()}, dim=dim, metric=metric, order=order)
-    points, stress = embedded(between.to_numpy(), seed=seed)
-    epochs = sorted({epoch for _, epoch in named})
+    words = [
+        f"number {place}, {name}" if len(tracks) > len(groups) else name for place, (name, _) in enumerate(named, 1)
+    ]
+    sources = dict(zip(words, (one for _, one in named), strict=True))
+    points, stress = embedded(distances(sources, dim=dim, metric=metric, order=order).to_numpy(), seed=seed)
+    epochs = sorted({epoch for _, track in tracks for epoch in track})
     many = len(epochs) >= MANY
-    ax = axes_or_new(ax, square=True, beside=many or len(tracks) > 1)
-    place = {epoch: number / max(len(epochs) - 1, 1) for number, epoch in enumerate(epochs)}
+    ax = axes_or_new(ax, square=True, beside=many)
+    place_of = {epoch: number / max(len(epochs) - 1, 1) for number, epoch in enumerate(epochs)}
     if many:
-        place = {epoch: (epoch - epochs[0]) / (epochs[-1] - epochs[0]) for epoch in epochs}
-    start, shapes = 0, []
-    for number, (label, track) in enumerate(tracks.items()):
+        place_of = {epoch: (epoch - epochs[0]) / (epochs[-1] - epochs[0]) for epoch in epochs}
+    start = 0
+    looks = {label: _look(number) for number, label in enumerate(groups)}
+    for label, track in tracks:
         own = points[start : start + len(track)]
         start += len(track)
-        style: dict[str, Any] = {"linestyle": LINE_STYLES[number % len(LINE_STYLES)], "linewidth": 1.0}
-        marker = MARKERS[number % len(MARKERS)]
-        ax.plot(*own.T, color=GREY, zorder=1, **style)
-        colours = palette(ax)([place[epoch] for epoch in track])
-        ax.scatter(*own.T, c=colours, marker=marker, s=34, zorder=2)
-        shapes.append(Line2D([], [], color=GREY, marker=marker, label=label, **style))
+        marker = looks[label]["marker"]
+        ax.plot(*own.T, color=GREY, zorder=1, linewidth=1.0, linestyle=looks[label]["linestyle"])
+        colours = palette(ax)([place_of[epoch] for epoch in track])
+        ax.scatter(own[:, 0], own[:, 1], c=colours, marker=marker, s=34, zorder=2)
         _name_epochs(ax, own, list(track), every=not many)
     ax.set_title(f"$H_{dim}$, {metric} distances in ε, stress {stress:.2f}", fontsize=10, color=foreground(ax))
     ax.set_aspect("equal", adjustable="datalim")
@@ -98,32 +101,42 @@ def plot_trajectory(
     ax.tick_params(labelleft=False, labelbottom=False, length=0)
     if many:
         epoch_bar(epochs, ax)
-    if len(tracks) > 1:
-        beside: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "ncols": 3} if many else {}
-        legend_beside(ax, handles=shapes, **beside)
+    if len(groups) > 1:
+        shapes = [Line2D([], [], color=GREY, linewidth=1.0, label=label, **looks[label]) for label in groups]
+        place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.01), "ncols": 2}
+        legend_beside(ax, handles=shapes, **place)
     return ax
 
 
-def _tracks(runs: Any) -> dict[str, dict[int, Diagrams]]:
-    """Return label → epoch → diagrams.
+def _groups(runs: Any) -> dict[str, list[dict[int, Diagrams]]]:
+    """Return label → the trials of a group, each epoch → diagrams.
 
     Raises:
         DnnTopologyError: There is something else.
     """
-    if is_several(runs):
-        runs = {str(number): track for number, track in enumerate(runs, start=1)}
-    if not isinstance(runs, Mapping) or not runs:
+    given = {"": list(runs)} if is_several(runs) else runs
+    if not isinstance(given, Mapping) or not given:
         raise DnnTopologyError("runs must be epoch → diagrams, as `track` returns, or label → such")
-    several = runs if all(isinstance(track, Mapping) for track in runs.values()) else {"": runs}
-    return {str(label): _epochs(track) for label, track in several.items()}
+    several = given if all(isinstance(one, Mapping) or is_several(one) for one in given.values()) else {"": given}
+    return {
+        str(label): [_epochs(track) for track in (list(one) if is_several(one) else [one])]
+        for label, one in several.items()
+    }
 
 
-def _epochs(track: Mapping[Any, Any]) -> dict[int, Diagrams]:
+def _look(number: int) -> dict[str, Any]:
+    """Return mark and line style of a group."""
+    return {"marker": MARKERS[number % len(MARKERS)], "linestyle": LINE_STYLES[number % len(LINE_STYLES)]}
+
+
+def _epochs(track: Any) -> dict[int, Diagrams]:
     """Return epoch → diagrams, in the order of the epochs; of several draws of neurons the first.
 
     Raises:
-        DnnTopologyError: A key is no epoch.
+        DnnTopologyError: A key is no epoch, or there are none.
     """
+    if not isinstance(track, Mapping):
+        raise DnnTopologyError(f"runs must be epoch → diagrams, as `track` returns, found a {type(track).__name__}")
     epochs = {}
     for label, group in labelled(track).items():
         match = EPOCH.fullmatch(label)
@@ -133,9 +146,9 @@ def _epochs(track: Mapping[Any, Any]) -> dict[int, Diagrams]:
     return dict(sorted(epochs.items()))
 
 
-def _words(key: tuple[str, int]) -> str:
+def _words(label: str, epoch: int) -> str:
     """Return what an epoch of a training is called in a message."""
-    return f"epoch {key[1]}{f' of {key[0]!r}' if key[0] else ''}"
+    return f"epoch {epoch}{f' of {label!r}' if label else ''}"
 
 
 def _name_epochs(ax: Axes, points: np.ndarray[Any, np.dtype[np.float64]], epochs: list[int], *, every: bool) -> None:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dnn_topology import store
 from dnn_topology.analysis.comparison import Comparison, compare
 from dnn_topology.settings import CompareSettings
 from dnn_topology.trials.groups import RunGroups
-
-if TYPE_CHECKING:
-    from dnn_topology.homology.diagrams import Diagrams
 
 
 def compare_runs(
@@ -76,7 +73,7 @@ def write_comparison(groups: RunGroups, settings: CompareSettings, folder: Path)
     else:
         pictures["history"] = plot_history(tracks, histories, dim=dim)
     if settings.trajectory is not None:
-        pictures["trajectory"] = plot_trajectory(_named(groups, tracks), dim=dim, metric=settings.trajectory)
+        pictures["trajectory"] = plot_trajectory(tracks, dim=dim, metric=settings.trajectory)
     saved = (save_figure(ax, folder / name, formats=settings.formats) for name, ax in pictures.items())
     return result, [*paths, *itertools.chain.from_iterable(saved)]
 
@@ -85,12 +82,3 @@ def folder_beside(groups: RunGroups) -> Path:
     """Return where the comparison of some runs goes by itself: `comparison/` in the folder that holds them all."""
     folders = [one.run.folder.resolve().parent for group in groups.measurements.values() for one in group]
     return Path(os.path.commonpath([str(folder) for folder in folders])) / "comparison"
-
-
-def _named(groups: RunGroups, tracks: Mapping[str, Sequence[Mapping[int, Diagrams]]]) -> dict[str, Any]:
-    """Return every trial by its group and seed."""
-    return {
-        f"{label}, seed {one.run.training.seed}": trial
-        for label, group in groups.measurements.items()
-        for one, trial in zip(group, tracks[label], strict=True)
-    }

@@ -11,7 +11,6 @@ import pandas as pd
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.early_stopping import Decision, StoppingRule
 from dnn_topology.settings import Resources
 from dnn_topology.work import stamps
 from dnn_topology.work.isolate import Failure
@@ -140,31 +139,3 @@ class EpochTables(Work[int, pd.DataFrame]):
     def is_enough(self, epoch: int) -> bool:
         """Return whether an epoch has all the draws that are asked for."""
         return len(self.load(epoch)) > self.draws
-
-
-def values_of(tables: Mapping[int, pd.DataFrame], quantity: str, *, draw: int = 0) -> dict[int, float]:
-    """Return the value of every epoch in one draw of the inputs; draw 0 is the inputs themselves."""
-    return {epoch: float(table[quantity].iloc[draw]) for epoch, table in tables.items()}
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingWatch:
-    """A rule at work on a training.
-
-    Attributes:
-        epochs: What it looks at.
-        rule: The rule.
-    """
-
-    epochs: EpochTables
-    rule: StoppingRule
-
-    def should_stop(self, epoch: int) -> bool:
-        """Return whether an epoch is the last, by what its checkpoint and the earlier ones say."""
-        return self.decision(until=epoch)[0].stop_epoch is not None
-
-    def decision(self, *, until: int | None = None) -> tuple[Decision, dict[int, pd.DataFrame]]:
-        """Return what the rule makes of the checkpoints up to an epoch, and what it looked at."""
-        trained = self.epochs.run.trained()
-        tables = self.epochs.quantities([epoch for epoch in trained if until is None or epoch <= until])
-        return self.rule.decide(values_of(tables, self.rule.quantity)), tables

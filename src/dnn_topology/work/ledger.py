@@ -123,7 +123,8 @@ class Outcomes(Generic[Task]):
         finished: Those with a result.
         failed: Those with a reason why they have none.
         left: Those that were not tried, or are being tried.
-        damaged: Those that were finished and whose files are no longer what was written; they are left too.
+        damaged: Those of which there are files that are not all there, or no longer what was written; they are left
+            too.
     """
 
     finished: tuple[Task, ...] = ()
@@ -159,8 +160,11 @@ class Ledger(Generic[Task, Result]):
                 failed[task] = failure
             else:
                 left.append(task)
-                name = self.work.name(task)
-                if manifest.knows(name) and not manifest.is_whole(name, self.work.files(task)):
+                name, files = self.work.name(task), self.work.files(task)
+                known = manifest.knows(
+                    name
+                )  # else an older version left it, which kept other files, or a killed process
+                if not manifest.is_whole(name, files) if known else any(path.exists() for path in files):
                     damaged.append(task)
         return Outcomes(tuple(finished), failed, tuple(left), tuple(damaged))
 

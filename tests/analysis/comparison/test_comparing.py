@@ -40,7 +40,7 @@ class Measured:
 
 
 def test_loops_born_later_are_found_and_components_alike_are_not() -> None:
-    curves = compared().curves.set_index("dim")
+    curves: Any = compared().curves.set_index("dim")
     assert curves.loc[1, "p"] == pytest.approx(2 / 70)
     assert curves.loc[1, "p_corrected"] <= 0.05 < curves.loc[0, "p"]
     ((low, high), *_) = curves.loc[1, "where"]
@@ -49,15 +49,15 @@ def test_loops_born_later_are_found_and_components_alike_are_not() -> None:
 
 
 def test_summaries_are_those_of_the_trials() -> None:
-    found = compared(summaries=["midlife"]).groups.query("dim == 1").set_index("group")
-    values = [summarize(trial(seed)).loc[1, "midlife"] for seed in range(4)]
+    found: Any = compared(summaries=["midlife"]).groups.query("dim == 1").set_index("group")
+    values: Any = [summarize(trial(seed)).loc[1, "midlife"] for seed in range(4)]
     assert found.loc["early", "mean"] == pytest.approx(np.mean(values))
     assert found.loc["early", "std"] == pytest.approx(np.std(values, ddof=1))
     assert found.loc["early", "n"] == 4
 
 
 def test_the_difference_is_that_of_the_first_less_the_second_with_its_effect() -> None:
-    row = compared().summaries.query("dim == 1 and summary == 'midlife'").iloc[0]
+    row: Any = compared().summaries.query("dim == 1 and summary == 'midlife'").iloc[0]
     assert row["lower"] < row["difference"] < row["upper"] < 0
     assert row["effect_lower"] < row["effect"] < row["effect_upper"] < 0
     assert row["p"] == pytest.approx(2 / 70)
@@ -65,24 +65,24 @@ def test_the_difference_is_that_of_the_first_less_the_second_with_its_effect() -
 
 def test_measurements_and_epochs_give_what_their_diagrams_give() -> None:
     groups = {"a": [trial(0), trial(1)], "b": [trial(2), trial(3)]}
-    plain = dt.compare(groups).summaries
+    plain: Any = dt.compare(groups).summaries
     measured = {label: [Measured(one) for one in group] for label, group in groups.items()}
     pd.testing.assert_frame_equal(dt.compare(measured).summaries, plain)
     tracked = {label: [{7: one, 9: one} for one in group] for label, group in groups.items()}
-    of_epoch = dt.compare(tracked).summaries.query("epoch == 7").reset_index(drop=True)
+    of_epoch: Any = dt.compare(tracked).summaries.query("epoch == 7").reset_index(drop=True)
     kept = [name for name in plain if name not in {"epoch", "p_corrected"}]
     pd.testing.assert_frame_equal(of_epoch[kept], plain[kept])
 
 
 def test_two_against_two_says_that_no_p_value_can_be_below_a_third() -> None:
-    found = compared(2)
+    found: Any = compared(2)
     assert found.curves["p"].min() == pytest.approx(1 / 3)
     assert found.tests["least_p"].tolist() == [pytest.approx(1 / 3)]
     assert "no p-value can be below 0.33" in " ".join(found.notes)
 
 
 def test_a_group_of_one_is_described_and_not_tested_and_said() -> None:
-    found = dt.compare({"alone": [trial(0)], "more": [trial(1), trial(2)]})
+    found: Any = dt.compare({"alone": [trial(0)], "more": [trial(1), trial(2)]})
     assert set(found.groups["group"]) == {"alone", "more"}
     assert found.curves.empty
     assert found.summaries.empty
@@ -102,17 +102,17 @@ def test_more_epochs_are_corrected_for_and_three_groups_by_their_pairs() -> None
         return {epoch: trial(100 * epoch + seed, later=later if epoch == 1 else 0) for epoch in range(5)}
 
     groups = {"a": [epochs(s, 0) for s in range(4)], "b": [epochs(s + 20, 0.003) for s in range(4)]}
-    two = dt.compare(groups).summaries
+    two: Any = dt.compare(groups).summaries
     assert (two["p_corrected"] >= two["p"] - 1e-12).all()
     assert (two["p_corrected"] > two["p"]).any()
-    third = dt.compare({**groups, "c": [epochs(s + 40, 0.1) for s in range(4)]}).summaries
+    third: Any = dt.compare({**groups, "c": [epochs(s + 40, 0.1) for s in range(4)]}).summaries
     same = third[(third["first"] == "a") & (third["second"] == "b")]["p_corrected"]
     np.testing.assert_allclose(same, np.minimum(1, 3 * two["p_corrected"].to_numpy()))
 
 
 def test_epochs_that_only_some_trials_have_are_left_out_and_named() -> None:
     one, other = {0: trial(0), 5: trial(1)}, {0: trial(2), 7: trial(3)}
-    found = dt.compare({"a": [one, one], "b": [other, other]})
+    found: Any = dt.compare({"a": [one, one], "b": [other, other]})
     assert found.groups["epoch"].unique().tolist() == [0]
     assert "epochs 5 7" in found.notes[0]
     with pytest.raises(DnnTopologyError, match="no epoch in common"):
@@ -120,9 +120,9 @@ def test_epochs_that_only_some_trials_have_are_left_out_and_named() -> None:
 
 
 def test_a_number_that_a_trial_has_not_is_described_and_not_tested() -> None:
-    none = Diagrams([trial(0)[0], []], 0.3)
-    found = dt.compare({"a": [none, trial(1)], "b": [trial(2), trial(3)]})
-    life = found.summaries.query("dim == 1 and summary == 'life'").iloc[0]
+    none = Diagrams([trial(0)[0], np.empty((0, 2))], 0.3)
+    found: Any = dt.compare({"a": [none, trial(1)], "b": [trial(2), trial(3)]})
+    life: Any = found.summaries.query("dim == 1 and summary == 'life'").iloc[0]
     assert np.isnan(life["p"])
     assert found.groups.query("group == 'a' and dim == 1 and summary == 'life'")["n"].tolist() == [1]
     assert "life of H1" in found.notes[-1]
@@ -145,7 +145,8 @@ def test_trials_of_another_kind_are_refused_in_one_line(other: Any, words: str) 
 
 
 def test_no_group_and_an_empty_one_are_refused() -> None:
-    for wrong in ({}, []):
+    nothing: list[Any] = [{}, []]
+    for wrong in nothing:
         with pytest.raises(DnnTopologyError, match="holds no trial"):
             dt.compare(wrong)
     with pytest.raises(DnnTopologyError, match="group 'a' is empty"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,9 +25,12 @@ def test_the_exact_p_value_is_the_share_of_all_orders_in_which_the_means_differ_
 def test_it_agrees_with_scipy_s_exact_test_of_the_difference_of_means() -> None:
     generator = np.random.default_rng(1)
     first, second = generator.normal(size=5), generator.normal(loc=0.8, size=4)
-    found = stats.permutation_test(
-        (first, second), lambda a, b: abs(a.mean() - b.mean()), n_resamples=np.inf, alternative="greater"
-    )
+
+    def statistic(a: Any, b: Any) -> Any:
+        return abs(a.mean() - b.mean())
+
+    exact: Any = {"n_resamples": np.inf, "alternative": "greater"}
+    found = stats.permutation_test((first, second), statistic, **exact)
     assert permutation_test(first, second, Partitions.of(5, 4)).p == pytest.approx(found.pvalue)
 
 
@@ -53,11 +57,17 @@ def test_a_sample_of_partitions_comes_close_to_all_of_them_and_never_gives_0() -
 def test_of_groups_alike_one_in_twenty_has_a_p_value_of_at_most_a_twentieth() -> None:
     generator = np.random.default_rng(3)
     partitions = Partitions.of(5, 5)
-    ps = [permutation_test(*generator.normal(size=(2, 5, 20)), partitions).p for _ in range(400)]
+    ps = [
+        permutation_test(generator.normal(size=(5, 20)), generator.normal(size=(5, 20)), partitions).p
+        for _ in range(400)
+    ]
     assert 0.02 < np.mean(np.array(ps) <= 0.05) < 0.08
 
 
 def test_groups_alike_have_p_1() -> None:
+    same = np.random.default_rng(6).normal(size=(3, 50))
+    assert permutation_test(same, same, Partitions.of(3, 3)).observed == 0
+    assert permutation_test(same, same[::-1], Partitions.of(3, 3)).p == 1
     assert permutation_test([1.0, 1.0], [1.0, 1.0], Partitions.of(2, 2)).p == 1
     assert corrected([permutation_test([1.0, 1.0], [1.0, 1.0], Partitions.of(2, 2))] * 2) == [1, 1]
 
@@ -68,7 +78,10 @@ def test_of_twenty_tests_without_a_difference_one_in_twenty_families_has_a_corre
     uncorrected, families = [], []
     for _ in range(200):
         scale = 10.0 ** generator.integers(-3, 3, size=20)  # summaries have other units
-        tests = [permutation_test(*(generator.normal(size=(2, 5)) * one), partitions) for one in scale]
+        tests = [
+            permutation_test(generator.normal(size=5) * one, generator.normal(size=5) * one, partitions)
+            for one in scale
+        ]
         uncorrected.append(min(test.p for test in tests) <= 0.05)
         families.append(min(corrected(tests)) <= 0.05)
     assert np.mean(uncorrected) > 0.4
@@ -78,7 +91,7 @@ def test_of_twenty_tests_without_a_difference_one_in_twenty_families_has_a_corre
 def test_a_corrected_p_value_is_at_least_its_own_and_that_of_one_test_is_itself() -> None:
     generator = np.random.default_rng(5)
     partitions = Partitions.of(4, 4)
-    tests = [permutation_test(*generator.normal(size=(2, 4)), partitions) for _ in range(6)]
+    tests = [permutation_test(generator.normal(size=4), generator.normal(size=4), partitions) for _ in range(6)]
     assert all(after >= test.p for after, test in zip(corrected(tests), tests, strict=True))
     assert corrected(tests[:1]) == [tests[0].p]
     assert corrected([]) == []

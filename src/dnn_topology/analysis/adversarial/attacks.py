@@ -34,6 +34,7 @@ __all__ = ["ATTACKS", "Attacked", "attack", "equal_noise", "noisy_inputs"]
 
 # attack → the norm that measures it
 ATTACKS = {"fgsm": "linf", "pgd": "linf", "deepfool": "l2", "deepfool-linf": "linf"}
+LARGEST = 1e30  # size in pixels, which lie in [0, 1]: what is larger float32 does not square
 PGD_REACH = 2.5  # of the strength: how far all steps of PGD together go, as in Madry et al.'s code
 
 
@@ -54,6 +55,12 @@ class Attacked:
         predicted_noise: The same, of the noisy inputs.
         sizes: One row per input, in pixels, after clipping to [0, 1]: adversarial_linf, adversarial_l2, noise_linf,
             noise_l2.
+
+    Example:
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+        >>> made = attack(model, torch.full((3, 1, 2, 2), 0.5), torch.tensor([0, 1, 0]), method="fgsm", strength=0.0)
+        >>> int(made.right.sum()) in range(4), made.fooled.any(), bool((made.noise == made.inputs).all())
+        (True, np.False_, True)
     """
 
     method: str
@@ -284,8 +291,10 @@ def _check_strength(method: str, strength: float | None) -> None:
     if strength is None:
         if not method.startswith("deepfool"):
             raise DnnTopologyError(f"the attack {method!r} needs a strength in pixels, such as 0.1")
-    elif not 0 <= strength < math.inf:
-        raise DnnTopologyError(f"strength must be a number of at least 0, in pixels in [0, 1], found {strength}")
+    elif not 0 <= strength <= LARGEST:
+        raise DnnTopologyError(
+            f"strength must be a number of at least 0 and at most {LARGEST:g}, in pixels in [0, 1], found {strength}"
+        )
 
 
 def _check_classes(outputs: torch.Tensor, labels: torch.Tensor) -> None:

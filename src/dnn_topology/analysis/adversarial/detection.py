@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, shown
 from dnn_topology.analysis.adversarial import (
     NOISE,
     BatchDetector,
@@ -81,6 +81,15 @@ class FittedDetectors:
         layers: Of the nodes; see `record`.
         device: Where to run.
         input_shape: Of one input that they were fitted on: inputs of another are refused. Empty: any.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 2))
+        >>> ready = fit_detectors(model, torch.rand(60, 1, 4, 4), detectors=["softmax"], batch_sizes=[20])
+        >>> scores = ready.score(torch.rand(40, 1, 4, 4))
+        >>> scores.single["softmax"].shape, scores.batches[20].shape
+        ((40,), (40,))
     """
 
     model: nn.Module
@@ -199,6 +208,13 @@ def compare_detectors(
 
     Raises:
         DnnTopologyError: A kind is missing.
+
+    Example:
+        >>> def drawn(shift):
+        ...     return Scores({"mine": np.arange(20.0) + shift}, {}, {})
+        >>> table = compare_detectors({"clean": drawn(0), "noise": drawn(0), "adversarial": drawn(100)}, resamples=10)
+        >>> table[["negative", "positive", "auroc"]].round(2).to_numpy().tolist()
+        [['clean', 'adversarial', 1.0], ['noise', 'adversarial', 1.0], ['clean', 'noise', 0.5]]
     """
     import pandas as pd
 
@@ -207,6 +223,9 @@ def compare_detectors(
         raise DnnTopologyError(
             f"scores of {', '.join(KINDS)} inputs are compared; missing: {', '.join(sorted(missing))}"
         )
+    n_inputs = {len(values) for one in scores.values() for values in one.single.values()}
+    if fooled is not None and (np.asarray(fooled).dtype != bool or {np.shape(fooled)} != {(n,) for n in n_inputs}):
+        raise DnnTopologyError(f"fooled must be one truth value for each of the inputs, found {shown(fooled)}")
     rows: list[dict[str, Any]] = []
 
     def compare(detector: str, kind: str, of_kinds: Mapping[str, NDArray[np.float64]]) -> None:
@@ -220,8 +239,8 @@ def compare_detectors(
     for name in scores["clean"].single:
         by_kind = {kind: scores[kind].single[name] for kind in KINDS}
         compare(name, "all", by_kind)
-        if fooled is not None and fooled.any():
-            compare(name, "fooled", {kind: values[fooled] for kind, values in by_kind.items()})
+        if fooled is not None and np.any(fooled):
+            compare(name, "fooled", {kind: values[np.asarray(fooled)] for kind, values in by_kind.items()})
     for size in scores["clean"].batches:
         compare(f"{BATCH}{size}", "all", {kind: scores[kind].batches[size] for kind in KINDS})
     return pd.DataFrame(rows)

@@ -33,6 +33,14 @@ class Observation:
         activations: The signals of the network's nodes; see `record`.
         trees: Layer with weights → (n, n_in + n_out - 1), float32: the 0-dimensional persistence of its activation
             graph on each input, falling; see `tree_weights`. Empty where nobody asked for them.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+        >>> seen = observe(model, torch.rand(5, 1, 2, 2), trees=False)
+        >>> len(seen), seen.predicted.shape, len(seen.take(slice(2)))
+        (5, (5,), 2)
     """
 
     inputs: NDArray[np.float32]

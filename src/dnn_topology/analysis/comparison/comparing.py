@@ -46,6 +46,13 @@ class Comparison:
         tests: One row per pair: `first`, `second`, `n_first`, `n_second`, `n_partitions`, `exact`, `least_p`.
         notes: What a reader has to know: groups that cannot be tested, epochs left out, the least p-value.
         confidence: Of all intervals.
+
+    Example:
+        >>> from dnn_topology.homology.diagrams import Diagrams
+        >>> loops = [Diagrams([[], [(0.1, 0.2 + seed / 100)]], max_epsilon=0.3) for seed in range(4)]
+        >>> result = compare({"a": loops[:2], "b": loops[2:]})
+        >>> result.tests[["n_first", "n_second", "n_partitions", "exact"]].values.tolist()
+        [[2, 2, 6, True]]
     """
 
     groups: pd.DataFrame
@@ -91,7 +98,9 @@ def compare(
     Of every two groups, at every epoch and in every dimension, the statistic of the Betti curves is the largest
     |difference of the two means| over all scales, that of a summary the |difference of the means|. Its p-value is the
     share of the ways to part the trials into groups of these sizes in which it is as large: exact where there are at
-    most `resamples` + 1 ways, else from a sample of them. Trials keep their epochs together.
+    most `resamples` + 1 ways, else from a sample of them. Trials keep their epochs together. They
+    are taken for independent; those of two groups that share a seed, and so their initial weights, are alike if
+    anything, which makes a difference harder to find, not easier.
 
     `p_corrected` accounts for the number of epochs and dimensions (and summaries) by the largest statistic over them
     all (Westfall and Young's maxT; see `corrected`), and for that of pairs of groups by Bonferroni's factor. With few
@@ -144,9 +153,9 @@ def compare(
         curves += [about | row for row in _curve_rows(trials, first, second, partitions, n_scales)]
         both = numbers[first], numbers[second]
         effects += [about | row for row in _summary_rows(*both, partitions, confidence)]
-    tables = [_table(rows, columns, len(tests)) for rows, columns in ((curves, CURVES), (effects, EFFECTS))]
     notes = (*_notes(trials, tests), *_undefined(described))
-    return Comparison(described, *tables, pd.DataFrame(tests, columns=TESTS), notes, confidence)
+    of_curves, of_summaries = _table(curves, CURVES, len(tests)), _table(effects, EFFECTS, len(tests))
+    return Comparison(described, of_curves, of_summaries, pd.DataFrame(tests, columns=TESTS), notes, confidence)
 
 
 PAIR, KEYS, P = ("first", "second"), ("epoch", "dim"), ("p", "p_corrected")

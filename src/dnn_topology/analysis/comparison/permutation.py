@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 CHUNK = 4_000_000  # numbers at a time
+SAME = 1e-12  # share of the largest number below which a difference is round-off
 ROUND_OFF = 1e-9  # share by which a statistic may fall short of the observed one and still count as equal
 
 
@@ -68,7 +69,8 @@ class Partitions:
         weights = np.where(self.inside, 1 / counts, -1 / (len(values) - counts))
         rows = max(1, CHUNK // values.shape[1])
         parts = [weights[start : start + rows] @ values for start in range(0, len(weights), rows)]
-        return np.concatenate([np.abs(part).max(axis=1) for part in parts])
+        largest = np.concatenate([np.abs(part).max(axis=1) for part in parts])
+        return np.where(largest > SAME * np.abs(values).max(), largest, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -168,7 +168,7 @@ def evaluate_gap(
             {**about, **_difference(errors, sure, name, other)} for name in predictors for other in baselines
         ]
         if known := {name: columns for name, columns in baselines.items() if columns}:
-            strongest = min(known, key=lambda name: float(errors[name].mean()))
+            strongest = min(known, key=lambda name: float(np.mean(errors[name].to_numpy())))
             for name, columns in predictors.items():
                 both = tuple(dict.fromkeys((*known[strongest], *columns)))
                 together = left_out(rows, both, labels, method=method) - gaps
@@ -259,7 +259,7 @@ def _error(errors: pd.Series[float], sure: _Sureness) -> dict[str, object]:
 
 def _difference(errors: pd.DataFrame, sure: _Sureness, name: str, other: str) -> dict[str, object]:
     """Return how much smaller the error of one predictor is than another's, on the same units."""
-    apart = np.asarray(errors[name] - errors[other], dtype=np.float64)
+    apart: NDArray[np.float64] = np.asarray(errors[name] - errors[other], dtype=np.float64)
     low, high = sure.interval(apart)
     return {"predictor": name, "baseline": other, "difference": apart.mean(), "lower": low, "upper": high}
 

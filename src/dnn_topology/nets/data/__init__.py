@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, check_type, shown
 from dnn_topology.nets.data.forms import FittedImages, Form, Normalisation, Normalise, Samples, Shape, form_of
 from dnn_topology.nets.data.labels import Split, binarized, permuted, subset
 from dnn_topology.nets.data.loading import batches, sample
@@ -49,6 +49,12 @@ class DataSet:
         source: The name with its path made absolute: it means the same data from every folder.
         normalisation: Mean and standard deviation of the pixels, one per channel of the images: images · std + mean
             are pixels in [0, 1]. None where nobody knows. This is what `attack` and `fit_detectors` want of `data`.
+
+    Example:
+        >>> data = load_data("digits")
+        >>> images, labels = data.train[[0, 1, 2]]
+        >>> tuple(images.shape), tuple(labels.shape), data.n_classes
+        ((3, 1, 8, 8), (3,), 10)
     """
 
     name: str
@@ -57,6 +63,16 @@ class DataSet:
     n_classes: int
     source: str = ""
     normalisation: Normalisation | None = None
+
+    def __post_init__(self) -> None:
+        for name, hint in (("name", str), ("n_classes", int), ("source", str)):
+            check_type(name, getattr(self, name), hint)
+        check_at_least("n_classes", self.n_classes, 1)
+        for name in ("train", "test"):
+            if not all(hasattr(getattr(self, name), method) for method in ("__len__", "__getitem__")):
+                raise DnnTopologyError(
+                    f"{name} must be images and labels, such as a TensorDataset, found {shown(getattr(self, name))}"
+                )
 
     @property
     def shape(self) -> Shape:

@@ -1,0 +1,86 @@
+"""A network that does far worse than the file of its weights says is warned of, and no other."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from dnn_topology.nets.claims import claimed_accuracy, warn_if_worse
+from dnn_topology.nets.data import DataSet, load_data
+from dnn_topology.nets.train import evaluate
+from dnn_topology.nets.zoo import build_net
+from dnn_topology.runs.run import Run
+from dnn_topology.runs.training import run_training
+from dnn_topology.settings import TrainSettings
+
+
+@pytest.fixture(scope="module")
+def data() -> DataSet:
+    return load_data("digits", data_subset=0.2)
+
+
+@pytest.fixture
+def net(data: DataSet) -> torch.nn.Module:
+    """An untrained network."""
+    return build_net("mlp", shape=data.shape, width=0.1)
+
+
+def saved(folder: Path, net: torch.nn.Module, **more: Any) -> Path:
+    """A checkpoint as people keep them."""
+    torch.save({"net": net.state_dict(), **more}, folder / "w.pt")
+    return folder / "w.pt"
+
+
+@pytest.mark.parametrize(
+    ("more", "claimed"),
+    [
+        ({"acc": 91.68, "epoch": 3}, 0.9168),
+        ({"accuracy": 0.5}, 0.5),
+        ({"best_acc": torch.tensor(0.25)}, 0.25),
+        ({"train_acc": 0.99, "test_acc": 0.9}, 0.99),
+        ({"acc": "good"}, None),
+        ({}, None),
+    ],
+)
+def test_the_claim_of_a_file_is_a_share(
+    more: dict[str, Any], claimed: float | None, net: torch.nn.Module, tmp_path: Path
+) -> None:
+    assert claimed_accuracy(saved(tmp_path, net, **more)) == (None if claimed is None else pytest.approx(claimed))
+
+
+def test_a_network_that_does_far_worse_is_warned_of_with_the_remedy(
+    data: DataSet, net: torch.nn.Module, tmp_path: Path
+) -> None:
+    with pytest.warns(UserWarning, match=r"w\.pt says that .* 91\.7 % .*--normalise none"):
+        warn_if_worse(net, data, saved(tmp_path, net, acc=91.68))
+
+
+@pytest.mark.parametrize("above", [0.01, -0.3, None])
+def test_a_network_that_does_as_it_says_is_not_warned_of(
+    above: float | None, data: DataSet, net: torch.nn.Module, tmp_path: Path
+) -> None:
+    accuracy = evaluate(net, data.train)[1]
+    path = saved(tmp_path, net) if above is None else saved(tmp_path, net, acc=max(accuracy + above, 0.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_if_worse(net, data, path)
+
+
+def test_a_checkpoint_of_a_run_claims_what_the_history_says(tmp_path: Path) -> None:
+    run = Run.named(TrainSettings(net="mlp", dataset="digits", width=0.1, data_subset=0.1), tmp_path)
+    history = run_training(run, epochs=1)
+    assert claimed_accuracy(run.checkpoint(1)) == pytest.approx(history["train_accuracy"][1])
+
+
+def test_weights_from_elsewhere_are_looked_at_and_those_of_the_run_are_not(tmp_path: Path) -> None:
+    run = Run.named(TrainSettings(net="mlp", dataset="digits", width=0.1, data_subset=0.1), tmp_path)
+    run_training(run, epochs=0)
+    data = run.load_data()
+    path = saved(tmp_path, run.build_net(data), acc=99.0)
+    run.load_net(data, run.checkpoint(0))
+    with pytest.warns(UserWarning, match=r"99\.0 %"):
+        run.load_net(data, path)

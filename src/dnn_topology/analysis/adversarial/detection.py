@@ -89,7 +89,7 @@ class FittedDetectors:
         >>> ready = fit_detectors(model, torch.rand(60, 1, 4, 4), detectors=["softmax"], batch_sizes=[20])
         >>> scores = ready.score(torch.rand(40, 1, 4, 4))
         >>> scores.single["softmax"].shape, scores.batches[20].shape
-        ((40,), (40,))
+        ((40,), (2,))
     """
 
     model: nn.Module

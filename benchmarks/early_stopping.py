@@ -1,22 +1,22 @@
-"""Which rule finds a good epoch to stop at? Sixty-four trainings, every rule on each.
+r"""Which rule finds a good epoch to stop at? Trainings on real data, each carried out once, every rule on each.
 
-    python benchmarks/early_stopping.py               # train what is missing, then judge
-    python benchmarks/early_stopping.py --only judge  # the same, where nothing is left to train
+    python benchmarks/early_stopping.py --data fashion=npz:FASHION.npz --data usps=npz:USPS.npz \
+        --data cifar10=npz:CIFAR10.npz                  # train what is missing, then judge what is there
+    python benchmarks/early_stopping.py --only judge    # judge what is there
 
-Four fifths of the training images are trained on; the last fifth is a validation split, which only the rules that need
-one look at. Label noise is in both. Patience, min_delta and variant of every kind of rule are chosen on the first half
-of the trainings, and judged on the second, whose seeds, and for some the number of images, are others. Test accuracy
-judges and decides nothing. Twenty-four more trainings, on all images, say what a rule without a validation split gains
-by having those too.
+Every setting is trained on four fifths of its images, the last fifth being a validation split with the same share of
+permuted labels, and on all of them. A rule that needs a split is used on the first, the others are used on the second
+(and on the first, to compare the choice of an epoch alone). Nothing is chosen here: the rule by neighbours has the
+patience and the graph that were found on MNIST, scikit-learn's digits and MNIST-1D, the rivals the same patience and
+another. Test accuracy judges and decides nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from itertools import product
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,290 +25,370 @@ import pandas as pd
 import torch
 from machine import machine
 from matplotlib.figure import Figure
-from stopping_runs import VARIANTS, Run, carry_out
+from numpy.typing import NDArray
+from stopping_runs import Run, Training, carry_out, split
 
 from dnn_topology.analysis.early_stopping import StoppingRule
-from dnn_topology.store import write_bytes, write_json
+from dnn_topology.analysis.neighbour_labels import NeighbourLabels
+from dnn_topology.store import write_bytes, write_json, write_table
 
 HERE = Path(__file__).parent
-NOISE = (0.0, 0.25, 0.5, 1.0)
-NETS = (
-    *(("lenet", "mnist-5k"), ("lenet", "digits"), ("lenet_300_100", "mnist-5k"), ("lenet_300_100", "digits")),
-    *(("lenet_300_100", "mnist1d"), ("conv_1d", "mnist1d"), ("mlp", "mnist-5k"), ("mlp", "mnist1d")),
+NOISE = (0.0, 0.25, 0.5)
+FRESH = ("fashion", "usps", "cifar10")  # on which no rule was chosen
+ALL = (*FRESH, "mnist")
+SIZE = 2_000
+# net, data sets, seed: in this order, so that what is there first is spread over all data sets
+PLAN = (
+    *(("lenet_300_100", FRESH, 0), ("bn_cnn", FRESH, 0), ("lenet_300_100", FRESH, 1), ("mlp", FRESH, 2)),
+    *(("lenet_300_100", FRESH, 2), ("bn_cnn", FRESH, 1), ("lenet", FRESH, 0), ("conv_2", FRESH, 0)),
+    *(("lenet_300_100", ("mnist",), 0), ("bn_cnn", ("mnist",), 0), ("lenet", ("mnist",), 0)),
 )
-LARGER = {"mnist-5k": 2500, "mnist1d": 2500}  # images in the half that is judged; digits has no more than 1,437
-CHOOSING = [Run(net, data, noise, seed=int(net == "mlp"), train_size=1250) for net, data in NETS for noise in NOISE]
-JUDGED = [
-    Run(net, data, noise, seed=10 + number, train_size=LARGER.get(data, 1250) if number % 2 else 1250)
-    for number, (net, data) in enumerate(NETS)
-    for noise in NOISE
-]
-WHOLE = [replace(run, held_out=0.0) for run in JUDGED if run.noise < 1]  # the same, trained on all images
-PATIENCES = (1, 2, 3, 5, 8, 10, 15)
-MIN_DELTAS = (0.05, 0.02, 0.01, 0.0, -0.05, -0.1, -0.15, -0.2, -0.3)
-OURS = StoppingRule()
-Rows = Sequence[dict[str, Any]]
-Rule = Callable[[Rows], tuple[int, int]]  # rows of every epoch → chosen epoch, stop epoch
+RUNS = [Run(net, data, noise, seed, SIZE) for net, sets, seed in PLAN for data in sets for noise in NOISE]
+SMOOTHED = 5  # epochs, of the curve that shows how much of a loss is noise
+VALIDATION, LAST = "validation accuracy, patience 15", "last epoch"
+RETRAINED, OURS = "retrained on all for validation's epoch", "neighbours: tree, patience 15"
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """A setting, trained twice.
+
+    Attributes:
+        parted: On four fifths.
+        whole: On all images.
+        disagreements: Graph → the disagreement of every epoch, of the training on four fifths and of that on all.
+        agreement: Of neighbours' given labels in the tree of all images, from chance (0) to 1.
+    """
+
+    parted: Training
+    whole: Training
+    disagreements: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+    agreement: float
+
+    @property
+    def cell(self) -> str:
+        """What is resampled: trainings that share images, order and initial weights are one draw."""
+        run = self.parted.run
+        return f"{run.dataset}-{run.net}-{run.seed}"
+
+
+Choice = Callable[[Setting, int], int]  # of the training on four fifths (0) or on all (1): the epoch to keep
 
 
 def main() -> None:
     """Carry out what is missing, then judge the rules."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", action="append", default=[], metavar="NAME=DATA", help="what load_data calls it")
+    parser.add_argument("--data-dir", type=Path, help="a folder with MNIST/raw, as torchvision's")
     parser.add_argument("--only", choices=("train", "judge"))
     parser.add_argument("--work", type=Path, default=HERE / ".work" / "stopping")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    halves: dict[str, list[tuple[Run, Rows]]] = {"choosing": [], "judged": [], "whole": []}
-    for half, runs in (("choosing", CHOOSING), ("judged", JUDGED), ("whole", WHOLE)):
-        for number, run in enumerate(runs, 1):
-            rows = carry_out(run, options.work)
-            halves[half].append((run, rows))
-            last = rows[-1]
-            print(
-                f"{half} {number}/{len(runs)} {run.name}: train {last['train_accuracy']:.3f}, "
-                f"test {last['test_accuracy']:.3f}",
-                flush=True,
-            )
+    sources = {"mnist": "mnist", **dict(each.split("=", 1) for each in options.data)}
+    if options.only != "judge":
+        train_all(sources, options.data_dir, options.work)
     if options.only != "train":
-        judge(halves["choosing"], halves["judged"], halves["whole"], options.out)
+        judge(settings_there(sources, options.data_dir, options.work), options.out)
 
 
-def judge(
-    choosing: list[tuple[Run, Rows]], judged: list[tuple[Run, Rows]], whole: list[tuple[Run, Rows]], out: Path
-) -> None:
-    """Choose every kind of rule on one half, judge it on the other, and write the results."""
-    kinds = {kind: dict(rules) for kind, rules in every_kind()}
-    table, chosen = [], []
-    for kind, rules in kinds.items():
-        scores = {name: mean_lost(rule, choosing) for name, rule in rules.items()}
-        best = min(scores, key=lambda name: scores[name])
-        chosen.append({"kind": kind, "rule": best, "tried": len(rules), "lost_when_chosen": scores[best]})
-        table.append(outcomes(kind, best, rules[best], judged))
-    everything = pd.concat(table, ignore_index=True)
-    summary = pd.DataFrame(chosen).merge(summarized(everything), on="kind")
-    gained = with_all_images(everything, judged, whole)
-    moved = movements([*choosing, *judged])
-    text = markdown(summary, everything, gained, moved)
+def train_all(sources: Mapping[str, str], data_dir: Path | None, work: Path) -> None:
+    """Carry out every training whose data are named."""
+    for number, run in enumerate(run for run in RUNS if run.dataset in sources):
+        for held_out in (run.held_out, 0.0):
+            trained = carry_out(replace(run, held_out=held_out), work, sources, data_dir)
+            last = {name: trained.table[name][-1] for name in ("train_accuracy", "test_accuracy")}
+            print(number, trained.run.name, last, flush=True)
+
+
+def settings_there(sources: Mapping[str, str], data_dir: Path | None, work: Path) -> list[Setting]:
+    """Return the settings both of whose trainings are done, with what neighbours say at every epoch."""
+    settings = []
+    for run in RUNS:
+        both = (run, replace(run, held_out=0.0))
+        if all((work / f"{each.name}.npz").exists() for each in both):
+            parted, whole = (carry_out(each, work, {}, None) for each in both)
+            graphs = [graphs_of(each, sources[run.dataset], data_dir, work) for each in both]
+            values = {
+                name: tuple(
+                    np.array([NeighbourLabels(edges[name], one.labels).disagreement(at) for at in one.predictions])
+                    for edges, one in zip(graphs, (parted, whole), strict=True)
+                )
+                for name in graphs[0]
+            }
+            agreement = NeighbourLabels(graphs[1]["tree"], whole.labels).agreement
+            settings.append(Setting(parted, whole, values, agreement))  # type: ignore[arg-type]
+    return settings
+
+
+def graphs_of(run: Run, source: str, data_dir: Path | None, work: Path) -> dict[str, NDArray[np.int64]]:
+    """Return the edges of the three graphs on a training's inputs, kept beside the trainings."""
+    about = (
+        f"graphs-{run.dataset}-{'images' if run.net == 'lenet' else 'own'}-{run.train_size}-{run.seed}-{run.held_out}"
+    )
+    path = work / f"{about}.npz"
+    if not path.exists():
+        data, _ = split(replace(run, noise=0.0), source, data_dir)
+        images, labels = data.train.tensors
+        graphs: dict[str, Any] = {"tree": "tree", "1-NN": 1, "3-NN": 3}
+        np.savez(path, **{name: NeighbourLabels.of(images, labels, graph=g).edges for name, g in graphs.items()})
+    with np.load(path) as held:
+        return {name: held[name] for name in held.files}
+
+
+def rules() -> Iterator[tuple[str, str, Choice]]:
+    """Yield every rule: its name, what it needs, and the epoch that it keeps."""
+    for graph in ("tree", "1-NN", "3-NN"):
+        for patience in (15, 5) if graph == "tree" else (15,):
+            rule = StoppingRule("neighbours", patience, 0.0)
+            yield f"neighbours: {graph}, patience {patience}", "training inputs", of_neighbours(graph, rule)
+    yield "midlife may rise by 15 %, patience 3", "training inputs", of_loops(StoppingRule("midlife"))
+    yield "density must fall (the paper's), patience 15", "training inputs", of_loops(StoppingRule("density"))
+    yield "training loss, patience 15", "training inputs", lowest("train_loss", 15)
+    yield "gradient disparity, patience 15", "training inputs", lowest("disparity", 15)
+    yield "gradient disparity, first 5 rises (the paper's)", "training inputs", risen_five_times
+    yield "changed predictions, first minimum (Label Wave)", "training inputs", label_wave
+    yield "changed predictions, patience 15", "training inputs", fewest_changes
+    yield VALIDATION, "a held-out fifth", lowest("val_accuracy", 15, sign=-1)
+    yield "validation accuracy, patience 5", "a held-out fifth", lowest("val_accuracy", 5, sign=-1)
+    yield "validation loss, patience 15", "a held-out fifth", lowest("val_loss", 15)
+    yield LAST, "nothing", lambda setting, place: len(trainings(setting)[place].predictions) - 1
+
+
+def trainings(setting: Setting) -> tuple[Training, Training]:
+    """Return the training on four fifths and that on all images."""
+    return setting.parted, setting.whole
+
+
+def of_neighbours(graph: str, rule: StoppingRule) -> Choice:
+    """Return the rule by neighbours."""
+    return lambda setting, place: chosen(rule, setting.disagreements[graph][place])
+
+
+def of_loops(rule: StoppingRule) -> Choice:
+    """Return a rule on loops, which were measured in the training on all images alone."""
+    return lambda setting, place: chosen(rule, setting.whole.table[rule.quantity]) if place else -1
+
+
+def lowest(column: str, patience: int, *, sign: int = 1) -> Choice:
+    """Return the usual rule: keep the minimum of sign · value, stop when there was no new one for `patience` epochs."""
+
+    def choose(setting: Setting, place: int) -> int:
+        values = sign * trainings(setting)[place].table[column]
+        return -1 if np.isnan(values).all() else first_minimum(values, patience)
+
+    return choose
+
+
+def first_minimum(values: NDArray[np.float64], patience: int) -> int:
+    """Return the first minimum of those values that are seen until there was no new one for `patience` epochs."""
+    best = 0
+    for epoch, value in enumerate(values):
+        if value < values[best]:
+            best = epoch
+        elif epoch - best >= patience:
+            break
+    return best
+
+
+def chosen(rule: StoppingRule, values: NDArray[np.float64]) -> int:
+    """Return the epoch that a rule keeps, the last where it keeps none."""
+    epoch = rule.decide(dict(enumerate(values.tolist()))).chosen_epoch
+    return len(values) - 1 if epoch is None else epoch
+
+
+def risen_five_times(setting: Setting, place: int) -> int:
+    """Keep the epoch before gradient disparity had risen five times (Forouzesh & Thiran 2021)."""
+    values = trainings(setting)[place].table["disparity"][1:]
+    rises = np.flatnonzero(np.diff(values) > 0)
+    return len(values) if len(rises) < 5 else int(rises[4]) + 2
+
+
+def changes(training: Training) -> NDArray[np.float64]:
+    """Return how many predictions at training inputs changed in every epoch, from epoch 1."""
+    return (training.predictions[1:] != training.predictions[:-1]).mean(axis=1)
+
+
+def label_wave(setting: Setting, place: int) -> int:
+    """Keep the first local minimum of changed predictions, a mean of three epochs (Yuan et al., ICLR 2025)."""
+    values = np.convolve(changes(trainings(setting)[place]), np.ones(3) / 3, mode="valid")
+    rises = np.flatnonzero(np.diff(values) > 0)
+    return len(values) + 2 if not len(rises) else int(rises[0]) + 3
+
+
+def fewest_changes(setting: Setting, place: int) -> int:
+    """Keep the fewest changed predictions, with patience 15."""
+    return 1 + first_minimum(changes(trainings(setting)[place]), 15)
+
+
+def judge(settings: list[Setting], out: Path) -> None:
+    """Write what every rule loses, and what it gains over a validation split."""
+    rows = pd.DataFrame([row for setting in settings for row in outcomes(setting)])
+    fresh = rows[rows["dataset"].isin(FRESH)]
+    table = summarized(fresh)
+    parts = {name: summarized(rows[rows["dataset"] == name]) for name in ALL if (rows["dataset"] == name).any()}
+    text = markdown(table, parts, fresh, rows)
     results = {
         "command": " ".join(["python", *sys.argv]),
         "machine": machine(),
-        "variants_tried": {name: list(values) for name, values in VARIANTS.items()},
-        "rules": summary.to_dict("records"),
-        "movements": moved.to_dict("records"),
-        "with_all_images": gained.to_dict("records"),
-        "judged": everything.to_dict("records"),
+        "settings": [setting.parted.run.name for setting in settings],
+        "fresh": table.to_dict("records"),
+        "by_data_set": {name: part.to_dict("records") for name, part in parts.items()},
     }
     write_json(out / "early_stopping.json", results)
+    write_table(out / "early_stopping.csv", rows.round(4))
     write_bytes(out / "early_stopping.md", text.encode())
-    draw(summary, judged, out / "early_stopping.png")
+    draw(table, settings, out / "early_stopping.png")
     print(text)
 
 
-def every_kind() -> Iterator[tuple[str, list[tuple[str, Rule]]]]:
-    """Yield the kinds of rules and, of each, those among which is chosen."""
-    yield "ours: the defaults", [(named(OURS, "clip"), topological(OURS, "clip"))]
-    for quantity in ("midlife", "epsilon", "density", "life"):
-        rules = [StoppingRule(quantity, patience, least) for patience, least in product(PATIENCES, MIN_DELTAS)]
-        yield f"ours: {quantity}", [(named(r, v), topological(r, v)) for r in rules for v in VARIANTS]
-        falling = [(r, v) for r in rules if r.min_delta >= 0 for v in VARIANTS]
-        yield f"must fall: {quantity}", [(named(r, v), topological(r, v)) for r, v in falling]
-    for name, column, sign in (
-        ("validation accuracy", "val_accuracy", -1),
-        ("validation loss", "val_loss", 1),
-        ("neural persistence", "neural_persistence", -1),
-        ("training loss", "train_loss", 1),
-    ):
-        yield name, [(f"patience {patience}", patient(column, sign, patience)) for patience in PATIENCES]
-    yield "last epoch", [("last epoch", lambda rows: (len(rows) - 1, len(rows) - 1))]
-
-
-def named(rule: StoppingRule, variant: str) -> str:
-    """Return a rule of ours in few words."""
-    return f"{rule.quantity}, patience {rule.patience}, min_delta {rule.min_delta:g}, {variant}"
-
-
-def topological(rule: StoppingRule, variant: str) -> Rule:
-    """Return our rule on one variant of the readings."""
-
-    def decide(rows: Rows) -> tuple[int, int]:
-        found = rule.decide({row["epoch"]: row[f"{rule.quantity}/{variant}"] for row in rows})
-        last = rows[-1]["epoch"]
-        chosen = last if found.chosen_epoch is None else found.chosen_epoch
-        return chosen, last if found.stop_epoch is None else found.stop_epoch
-
-    return decide
-
-
-def patient(column: str, sign: int, patience: int) -> Rule:
-    """Return the usual rule: stop when a column had no new minimum (of sign · value) for `patience` epochs."""
-
-    def decide(rows: Rows) -> tuple[int, int]:
-        lowest, chosen = float("inf"), 0
-        for row in rows:
-            if sign * row[column] < lowest:
-                lowest, chosen = sign * row[column], row["epoch"]
-            elif row["epoch"] - chosen >= patience:
-                return chosen, row["epoch"]
-        return chosen, rows[-1]["epoch"]
-
-    return decide
-
-
-def lost(rows: Rows, epoch: int) -> float:
-    """Return how many points of test accuracy an epoch is below the best one."""
-    accuracies = [row["test_accuracy"] for row in rows]
-    return 100 * (max(accuracies) - accuracies[epoch])
-
-
-def mean_lost(rule: Rule, runs: list[tuple[Run, Rows]]) -> float:
-    """Return the mean over the trainings that have something to learn."""
-    return float(np.mean([lost(rows, rule(rows)[0]) for run, rows in runs if run.noise < 1]))
-
-
-def outcomes(kind: str, name: str, rule: Rule, runs: list[tuple[Run, Rows]]) -> pd.DataFrame:
-    """Return one row per training."""
-    found = []
-    for run, rows in runs:
-        chosen, stop = rule(rows)
-        about = {"kind": kind, "rule": name, "run": run.name, "noise": run.noise, "chosen": chosen, "stop": stop}
-        found.append({**about, "lost": lost(rows, chosen), "saved": rows[-1]["epoch"] - stop})
-    return pd.DataFrame(found)
-
-
-def summarized(table: pd.DataFrame) -> pd.DataFrame:
-    """Return per kind: mean points lost and epochs saved, and the difference to the defaults, with intervals."""
-    rows = []
-    usual = table[table["noise"] < 1]
-    ours = usual[usual["kind"] == "ours: the defaults"]["lost"].to_numpy()
-    draws = np.random.default_rng(0).integers(len(ours), size=(10_000, len(ours)))
-    for kind, part in usual.groupby("kind", sort=False):
-        values = part["lost"].to_numpy()
-        row: dict[str, Any] = {
-            "kind": kind,
-            "lost": values.mean(),
-            "worst": values.max(),
-            "saved": part["saved"].mean(),
+def outcomes(setting: Setting) -> Iterator[dict[str, Any]]:
+    """Yield one row per rule: the epoch that it keeps, the points lost there, and the accuracy one is left with."""
+    run = setting.parted.run
+    about = {"run": run.name, "cell": setting.cell, "dataset": run.dataset, "net": run.net, "noise": run.noise}
+    about["agreement"] = setting.agreement
+    curves = [100 * one.table["test_accuracy"] for one in trainings(setting)]
+    smooth = [np.convolve(curve, np.ones(SMOOTHED) / SMOOTHED, mode="valid") for curve in curves]
+    floor = float(curves[1].max() - smooth[1].max())  # what a curve without its noise "loses"
+    for name, needs, choose in rules():
+        epochs = [choose(setting, place) for place in (0, 1)]
+        place = 0 if needs == "a held-out fifth" else 1
+        yield {
+            **about,
+            "rule": name,
+            "needs": needs,
+            "epoch": epochs[place],
+            "lost": curves[place].max() - curves[place][epochs[place]],
+            "accuracy": curves[place][epochs[place]],
+            "on_four_fifths": curves[0][epochs[0]] if epochs[0] >= 0 else np.nan,
+            "floor": floor,
         }
-        row["lost_lower"], row["lost_upper"] = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
-        more = values - ours
-        row["more_than_ours"] = more.mean()
-        row["more_lower"], row["more_upper"] = np.quantile(more[draws].mean(axis=1), [0.025, 0.975])
+        if name == VALIDATION:
+            at = curves[1][epochs[0]]
+            again = {"rule": RETRAINED, "needs": "a held-out fifth, two trainings", "epoch": epochs[0]}
+            yield {
+                **about,
+                **again,
+                "lost": curves[1].max() - at,
+                "accuracy": at,
+                "on_four_fifths": np.nan,
+                "floor": floor,
+            }
+
+
+def summarized(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return per rule what it loses and its differences to validation and to retraining, cells resampled."""
+    cells = sorted(rows["cell"].unique())
+    table = rows.pivot_table(index=["cell", "run"], columns="rule", values=["lost", "accuracy", "on_four_fifths"])
+    summary = []
+    for name, part in rows.groupby("rule", sort=False):
+        row: dict[str, Any] = {"rule": name, "needs": part["needs"].iloc[0], "n": len(part), "cells": len(cells)}
+        accuracy = table["accuracy"][name]
+        quantities = {
+            "lost": table["lost"][name],
+            "accuracy": accuracy,
+            "above_validation": accuracy - table["accuracy"][VALIDATION],
+            "above_retrained": accuracy - table["accuracy"][RETRAINED],
+        }
+        if name in table["on_four_fifths"]:
+            quantities["choice_alone"] = table["on_four_fifths"][name] - table["on_four_fifths"][VALIDATION]
+        for quantity, values in quantities.items():
+            row[quantity], row[f"{quantity}_low"], row[f"{quantity}_high"] = interval(values)
         for noise, some in part.groupby("noise"):
             row[f"lost_{round(100 * float(noise))}"] = some["lost"].mean()
-        rows.append(row)
-    return pd.DataFrame(rows)
+        summary.append(row)
+    return pd.DataFrame(summary)
 
 
-def with_all_images(
-    everything: pd.DataFrame, judged: list[tuple[Run, Rows]], whole: list[tuple[Run, Rows]]
-) -> pd.DataFrame:
-    """Compare our default on all images with rules on four fifths of them: mean test accuracies, with intervals."""
-    ours = {run.name.removesuffix("-all"): rows[topological(OURS, "clip")(rows)[0]] for run, rows in whole}
-    draws = np.random.default_rng(0).integers(len(ours), size=(10_000, len(ours)))
-    found = []
-    for kind in ("ours: the defaults", "validation accuracy", "validation loss", "last epoch"):
-        chosen = everything[everything["kind"] == kind].set_index("run")["chosen"]
-        theirs = {run.name: rows[chosen[run.name]]["test_accuracy"] for run, rows in judged if run.name in ours}
-        more = 100 * np.array([ours[name]["test_accuracy"] - theirs[name] for name in ours])
-        low, high = np.quantile(more[draws].mean(axis=1), [0.025, 0.975])
-        about = {"kind": kind, "accuracy_on_four_fifths": 100 * np.mean([*theirs.values()])}
-        found.append({**about, "ours_on_all_gains": more.mean(), "lower": low, "upper": high})
-    mean = 100 * np.mean([row["test_accuracy"] for row in ours.values()])
-    return pd.DataFrame(found).assign(ours_on_all=mean)
+def interval(values: pd.Series, *, repeats: int = 4000) -> tuple[float, float, float]:
+    """Return a mean and its 95 % interval, cells (data set, network, seed; all noise levels) resampled whole."""
+    groups = [part.to_numpy() for _, part in values.groupby(level="cell")]
+    sums, sizes = np.array([part.sum() for part in groups]), np.array([len(part) for part in groups])
+    drawn = np.random.default_rng(0).integers(len(groups), size=(repeats, len(groups)))
+    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    return float(values.mean()), *(float(end) for end in np.quantile(means, [0.025, 0.975]))
 
 
-def movements(runs: list[tuple[Run, Rows]]) -> pd.DataFrame:
-    """Return per share of permuted labels when readings are lowest, and how far midlife rises from there to the end."""
-    found = []
-    for run, rows in runs:
-        lowest = {name: min(rows, key=lambda row: row[f"{name}/clip"])["epoch"] for name in ("midlife", "density")}
-        best = max(rows, key=lambda row: row["test_accuracy"])["epoch"]
-        rise = 100 * (rows[-1]["midlife/clip"] / rows[lowest["midlife"]]["midlife/clip"] - 1)
-        found.append({"noise": run.noise, "rise": rise, "best": best, **lowest})
-    quartiles = pd.DataFrame(found).groupby("noise").quantile([0, 0.25, 0.5, 0.75, 1]).unstack()
-    quartiles.columns = [f"{name}_{level:g}" for name, level in quartiles.columns]
-    return quartiles.reset_index()
+def shown(row: Mapping[str, Any], quantity: str, *, sign: bool = True) -> str:
+    """Return a mean and its interval as text."""
+    if quantity not in row or pd.isna(row[quantity]):
+        return ""
+    plus = "+" if sign else ""
+    mean, low, high = (row[f"{quantity}{end}"] for end in ("", "_low", "_high"))
+    return f"{mean:{plus}.1f} [{low:{plus}.1f}, {high:{plus}.1f}]"
 
 
-def markdown(summary: pd.DataFrame, everything: pd.DataFrame, gained: pd.DataFrame, moved: pd.DataFrame) -> str:
+def markdown(table: pd.DataFrame, parts: Mapping[str, pd.DataFrame], fresh: pd.DataFrame, rows: pd.DataFrame) -> str:
     """Return the results as text."""
-    n_runs = len({run for run, noise in zip(everything["run"], everything["noise"], strict=True) if noise < 1})
-    pure = everything[(everything["noise"] == 1)].groupby("kind", sort=False)[["stop", "lost"]].mean()
+    one = fresh[fresh["rule"] == OURS]
+    counts = one.groupby(["dataset", "net"]).size()
     lines = [
-        f"Points of test accuracy lost against the best of 60 epochs, and epochs saved: means over {n_runs} trainings "
-        "with 0, 25 and 50 % of the labels permuted, on which no rule was chosen; 95 % bootstrap intervals over "
-        "trainings. *More than ours*: paired with the defaults. The last column is of 100 %, where there is nothing "
-        "to learn: the mean epoch of the stop.",
+        f"{len(one)} settings on {', '.join(FRESH)}, on which no rule was chosen ("
+        + ", ".join(f"{net} on {data}: {count}" for (data, net), count in counts.items())
+        + f"), {SIZE:,} images, 0, 25 and 50 % of the labels permuted, 60 epochs, each trained on four fifths and on "
+        "all images. *Lost*: points of test accuracy below the best epoch of the same training (a rule that needs a "
+        "held-out fifth: of the training on four fifths). *Accuracy*: what one is left with, the rules that need no "
+        "split having trained on all images. *Above validation*: paired difference to validation accuracy with "
+        "patience 15. *Choice alone*: the same with both on four fifths. 95 % bootstrap intervals: a data set, network "
+        f"and seed at its noise levels is resampled as one ({table['cells'].iloc[0]} of them): they hold for these "
+        f"data sets and networks. The best epoch is a maximum over noise: a curve smoothed over {SMOOTHED} epochs "
+        f"itself loses {one['floor'].mean():.1f} points.",
         "",
-        "| rule | chosen among | lost | more than ours | noise 0 | 25 % | 50 % | worst | epochs saved | 100 %: stop |",
+        "| rule | needs | lost | 0 % | 25 % | 50 % | accuracy | above validation | above retraining | choice alone |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in summary.to_dict("records"):
-        more = f"{row['more_than_ours']:+.1f} [{row['more_lower']:+.1f}, {row['more_upper']:+.1f}]"
+    for row in table.to_dict("records"):
+        noise = [f"{row[name]:.1f}" for name in ("lost_0", "lost_25", "lost_50")]
+        own = "" if row["rule"] == VALIDATION else shown(row, "above_validation")
+        again = "" if row["rule"] == RETRAINED else shown(row, "above_retrained")
         cells = (
-            f"{row['kind']} ({row['rule']})",
-            str(row["tried"]),
-            f"{row['lost']:.1f} [{row['lost_lower']:.1f}, {row['lost_upper']:.1f}]",
-            "" if row["kind"] == "ours: the defaults" else more,
-            *(f"{row[name]:.1f}" for name in ("lost_0", "lost_25", "lost_50", "worst")),
-            f"{row['saved']:.0f}",
-            f"{pure.loc[row['kind'], 'stop']:.0f}",
+            *(row["rule"], row["needs"], shown(row, "lost", sign=False), *noise, f"{row['accuracy']:.1f}", own, again),
+            "" if row["rule"] == VALIDATION else shown(row, "choice_alone"),
         )
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
-        f"Trained on all images, which a rule without a validation split can be, the defaults end at "
-        f"{gained['ours_on_all'][0]:.1f} % test accuracy on average over the same {n_runs} settings. Against rules on "
-        "four fifths of the images:",
+        "By data set: above validation, and points lost (neighbours; validation; last epoch).",
         "",
-        "| rule on four fifths | test accuracy | the defaults on all gain |",
-        "|---|---|---|",
+        "| data set | settings | neighbours' labels agree (0 chance, 1 always), at 0, 25, 50 % | above validation | "
+        "above retraining | lost |",
+        "|---|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {row['kind']} | {row['accuracy_on_four_fifths']:.1f} | {row['ours_on_all_gains']:+.1f} "
-        f"[{row['lower']:+.1f}, {row['upper']:+.1f}] |"
-        for row in gained.to_dict("records")
-    ]
-    levels = ("0", "0.25", "0.5", "0.75", "1")
-    lines += [
-        "",
-        "What moves, over all trainings: least, quartiles and greatest of the epochs at which midlife and density are "
-        "lowest and test accuracy highest, and of the rise of midlife from its lowest to the last epoch, in per cent.",
-        "",
-        "| labels permuted | midlife lowest | density lowest | test accuracy highest | rise of midlife |",
-        "|---|---|---|---|---|",
-    ]
-    for row in moved.to_dict("records"):
-        cells = [
-            " ".join(f"{row[f'{name}_{level}']:.0f}" for level in levels)
-            for name in ("midlife", "density", "best", "rise")
-        ]
-        lines.append(f"| {row['noise']:.0%} | {' | '.join(cells)} |")
+    for name, part in parts.items():
+        by_rule = part.set_index("rule")
+        ours = by_rule.loc[OURS].to_dict()
+        mine = rows[(rows["dataset"] == name) & (rows["rule"] == OURS)]
+        agree = " ".join(f"{value:.2f}" for value in mine.groupby("noise")["agreement"].mean())
+        lost = "; ".join(f"{by_rule.loc[rule, 'lost']:.1f}" for rule in (OURS, VALIDATION, LAST))
+        chosen_on = "" if name in FRESH else " (rules were chosen on it)"
+        differences = f"{shown(ours, 'above_validation')} | {shown(ours, 'above_retrained')}"
+        lines.append(f"| {name}{chosen_on} | {ours['n']} | {agree} | {differences} | {lost} |")
     return "\n".join(lines) + "\n"
 
 
-def draw(summary: pd.DataFrame, judged: list[tuple[Run, Rows]], path: Path) -> None:
-    """Draw what the rules lose, and what the default watches in three trainings of one network."""
+def draw(table: pd.DataFrame, settings: list[Setting], path: Path) -> None:
+    """Draw how far the rules are above validation, and what the default looks at in three trainings of one network."""
     figure = Figure(figsize=(11, 4.6), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
-    shown = summary.iloc[::-1]
-    places = np.arange(len(shown))
-    errors = [shown["lost"] - shown["lost_lower"], shown["lost_upper"] - shown["lost"]]
-    left.errorbar(shown["lost"], places, xerr=errors, fmt="o", color="0.2", capsize=2, markersize=4)
-    left.set_yticks(places, shown["kind"])
-    left.set(xlabel="points of test accuracy lost against the best epoch", xlim=(0, None))
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
+    shown_rules = table[table["rule"] != VALIDATION].iloc[::-1]
+    places = np.arange(len(shown_rules))
+    mean = shown_rules["above_validation"]
+    errors = [mean - shown_rules["above_validation_low"], shown_rules["above_validation_high"] - mean]
+    left.errorbar(mean, places, xerr=errors, fmt="o", color="0.2", capsize=2, markersize=4)
+    left.axvline(0, color="0.6", linewidth=1)
+    left.set_yticks(places, shown_rules["rule"], fontsize=8)
+    left.set(xlabel="points of test accuracy above validation accuracy on a held-out fifth")
     other = right.twinx()
-    runs = [(r, rows) for r, rows in judged if (r.net, r.dataset) == ("lenet_300_100", "mnist-5k") and r.noise < 1]
-    for (run, rows), line, shade in zip(runs, ("-", "--", ":"), ("#fdb338", "#7b7b78", "#00204d"), strict=True):
-        label = f"{run.noise:.0%} of the labels permuted"
-        epochs = [row["epoch"] for row in rows]
-        right.plot(epochs, [row["midlife/clip"] for row in rows], line, color=shade, label=label)
-        other.plot(epochs, [row["test_accuracy"] for row in rows], line, color="0.75", linewidth=1)
-        chosen, _ = topological(OURS, "clip")(rows)
-        right.plot([chosen], [rows[chosen]["midlife/clip"]], "o", color=shade)
-    right.set(xlabel="epoch", ylabel="midlife of $H_1$, in ε", ylim=(0, None))
-    right.set_title("LeNet-300-100 on mnist-5k; dots: the epoch chosen by default", fontsize=9)
+    three = [one for one in settings if one.cell == "fashion-lenet_300_100-0"]
+    for setting, line, shade in zip(three, ("-", "--", ":"), ("#fdb338", "#7b7b78", "#00204d"), strict=False):
+        label = f"{setting.whole.run.noise:.0%} of the labels permuted"
+        values = setting.disagreements["tree"][1]
+        right.plot(values, line, color=shade, label=label)
+        other.plot(setting.whole.table["test_accuracy"], line, color="0.75", linewidth=1)
+        epoch = chosen(StoppingRule("neighbours"), values)
+        right.plot([epoch], [values[epoch]], "o", color=shade)
+    right.set(xlabel="epoch", ylabel="disagreement of neighbours", ylim=(0, 1))
+    right.set_title("MLP 300-100 on Fashion-MNIST; dots: the epoch kept", fontsize=9)
     other.set(ylabel="test accuracy (grey)", ylim=(0, 1.02))
     right.legend(frameon=False, loc="lower right", fontsize=8)
     for ax in (left, right):

@@ -30,7 +30,7 @@ from dnn_topology.analysis.gap.folds import left_out
 from dnn_topology.analysis.gap.methods import METHODS
 from dnn_topology.analysis.gap.table import networks
 from dnn_topology.cli import main as dnn_topology
-from dnn_topology.store import write_bytes, write_json
+from dnn_topology.store import write_bytes, write_json, write_table
 
 HERE = Path(__file__).parent
 COUNTS = ("h1_points_per_node", "h1_essential_per_node", "h1_betti_max_per_node", "h1_peak_epsilon", "h1_peak_density")
@@ -83,12 +83,15 @@ def main() -> None:
                 "n_networks": one.n_networks,
                 "scores": _records(one.scores),
                 "differences": _records(one.differences),
+                "added": _records(one.added),
+                "predictions": _records(one.predictions),
             }
             for name, one in found.items()
         },
         "tried": _records(tried),
     }
     write_json(options.out / "gap.json", results)
+    write_table(options.out / "gap_epochs.csv", epochs)
     text = _markdown(found, tried, strict)
     write_bytes(options.out / "gap.md", text.encode())
     _draw(found, strict, options.out / "gap.png")

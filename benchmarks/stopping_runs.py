@@ -1,40 +1,41 @@
-"""The trainings that `early_stopping.py` judges: every epoch's accuracies, losses and topology, one file per training.
+"""The trainings that `early_stopping.py` judges: all that any rule looks at, epoch by epoch, one file per training.
 
-Resumable: a training goes on after its last finished epoch, and a finished one is not touched again. Each keeps its H1
-diagrams beside it, so that another variant of a quantity needs no new training.
+Every setting is trained twice, with the same images, labels, initial weights and epochs: on four fifths of the images,
+the last fifth being a validation split, and on all of them. What is kept of an epoch: the prediction at every training
+image, losses, accuracies, the disparity of the gradients of five batches, and (of the training on all images) the
+topology of the training inputs' activations. Test images are read to judge and decide nothing. A training that is there
+is not done again.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.utils.data import TensorDataset
 
-from dnn_topology import DataSet, Diagrams, build_net, load_data, measure, summarize, train
+from dnn_topology import DataSet, build_net, load_data, measure, train
+from dnn_topology.analysis.early_stopping import MAX_EPSILON, stopping_quantities
 from dnn_topology.nets.data import batches
-from dnn_topology.recording.weight_norms import weight_matrices
 from dnn_topology.nets.train import TrainingState, evaluate
 from dnn_topology.nets.zoo import find_network
-from dnn_topology.store import write_json
-from dnn_topology.homology.neural_persistence import neural_persistence
+from dnn_topology.store import write_arrays, write_json
 
 HELD_OUT = 0.2  # of the training images, for the rules that look at a validation split
-N_INPUTS = 1000
-MAX_EPSILON = 0.4
-# name → max_epsilon, what becomes of essential classes, min_persistence
-VARIANTS: dict[str, tuple[float, str, float]] = {
-    "clip": (0.4, "clip", 0.02),
-    "count": (0.4, "count", 0.02),
-    "clip_e30": (0.3, "clip", 0.02),
-    "count_e30": (0.3, "count", 0.02),
-    "clip_all": (0.4, "clip", 0.0),
-}
+N_TEST = 2_000
+N_INPUTS = 1_000
+N_BATCHES = 5  # whose gradients are compared, as in the paper
+NODES = {"conv_2": "channel", "bn_cnn": "channel"}  # which have thousands of units; elsewhere every unit is a node
 
 
 @dataclass(frozen=True)
@@ -56,113 +57,150 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What its files are called."""
+        """What its file is called."""
         return f"{self.net}-{self.dataset}-{round(100 * self.noise)}-{self.train_size}-{self.seed}" + (
             "" if self.held_out else "-all"
         )
 
 
-def carry_out(run: Run, folder: Path) -> list[dict[str, Any]]:
-    """Train, unless it is done, and return one row per epoch.
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A finished training.
+
+    Attributes:
+        run: What was trained.
+        table: Column → one number per epoch, the untrained network's first: `train_loss`, `train_accuracy`,
+            `val_loss`, `val_accuracy`, `test_accuracy`, `disparity`, `density`, `epsilon`, `midlife`, `life`.
+        predictions: (n_epochs + 1, n_train), the class predicted at every training image.
+        labels: (n_train,), the labels that were trained on.
+    """
+
+    run: Run
+    table: Mapping[str, np.ndarray]
+    predictions: np.ndarray
+    labels: np.ndarray
+
+
+def small_with_batch_norm(n_classes: int, channels: int) -> nn.Module:
+    """Three convolutions of stride 2, each followed by batch normalisation, for images of any size from 16×16."""
+    widths = (channels, 16, 32, 64)
+    blocks = [
+        nn.Sequential(nn.Conv2d(first, second, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(second), nn.ReLU())
+        for first, second in itertools.pairwise(widths)
+    ]
+    return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * widths[-1], n_classes))
+
+
+def net_of(run: Run, data: DataSet) -> nn.Module:
+    """Return the untrained network."""
+    if run.net == "bn_cnn":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(run.seed)
+            return small_with_batch_norm(data.n_classes, data.shape[0])
+    width = 0.125 if run.net == "conv_2" else None  # 8 channels instead of 64
+    return build_net(run.net, n_classes=data.n_classes, shape=data.shape, seed=run.seed, width=width)
+
+
+def carry_out(run: Run, folder: Path, sources: Mapping[str, str], data_dir: Path | None) -> Training:
+    """Train, unless it is done.
+
+    Args:
+        run: What to train.
+        folder: Where its file goes.
+        sources: Name of a data set → what `load_data` calls it.
+        data_dir: Of downloaded data sets.
 
     Raises:
         SystemExit: The folder holds the same training with other settings.
     """
-    rows_file, state_file = folder / f"{run.name}.json", folder / f"{run.name}.pt"
-    about = asdict(run)
-    rows: list[dict[str, Any]] = []
-    if rows_file.exists():
-        held = json.loads(rows_file.read_text())
-        if {"held_out": HELD_OUT, **held["run"]} != about:
-            raise SystemExit(f"{rows_file} was made with other settings: delete it, or name another --work folder")
-        rows = held["epochs"]
-    if rows and rows[-1]["epoch"] == run.epochs:
-        return rows
-    resume = TrainingState.load(state_file) if state_file.exists() else None
-    rows = [row for row in rows if resume and row["epoch"] <= resume.epoch]
-    data, validation = split(run)
-    model = build_net(run.net, n_classes=data.n_classes, shape=data.shape, seed=run.seed)
-
-    def keep(state: TrainingState) -> None:
-        rows.append({**asdict(state.history[-1]), **observed(run, model, data, validation, folder, state.epoch)})
-        write_json(rows_file, {"run": about, "epochs": rows})
-        state.save(state_file)
-
-    train(
-        model,
-        data,
-        epochs=run.epochs,
-        lr=run.lr,
-        batch_size=run.batch_size,
-        seed=run.seed,
-        resume=resume,
-        on_epoch=keep,
-    )
-    state_file.unlink()
-    return rows
+    about, numbers = folder / f"{run.name}.json", folder / f"{run.name}.npz"
+    if not numbers.exists():
+        data, validation = split(run, sources[run.dataset], data_dir)
+        observed, predictions = _trained(run, data, validation)
+        write_json(about, {"run": asdict(run)})
+        write_arrays(numbers, {**observed, "predictions": predictions, "labels": data.train.tensors[1].numpy()})
+    if json.loads(about.read_text())["run"] != asdict(run):
+        raise SystemExit(f"{about} was made with other settings: delete it, or name another --work folder")
+    with np.load(numbers) as held:
+        arrays = {name: held[name] for name in held.files}
+    return Training(run, arrays, arrays.pop("predictions"), arrays.pop("labels").astype(np.int64))
 
 
-def split(run: Run) -> tuple[DataSet, TensorDataset]:
+def _trained(run: Run, data: DataSet, validation: TensorDataset) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Train and return what is kept of every epoch."""
+    model = net_of(run, data)
+    rows: list[dict[str, float]] = []
+    predictions: list[np.ndarray] = []
+
+    def observe(state: TrainingState) -> None:
+        record = state.history[-1]
+        predictions.append(predicted(model, data.train.tensors[0]))
+        loss, accuracy = evaluate(model, validation) if len(validation) else (math.nan, math.nan)
+        row = {"train_loss": record.train_loss, "train_accuracy": record.train_accuracy}
+        row |= {"val_loss": loss, "val_accuracy": accuracy, "test_accuracy": evaluate(model, data.test)[1]}
+        row["disparity"] = gradient_disparity(model, data, run.batch_size, seed=1000 * run.seed + state.epoch)
+        if not run.held_out:
+            inputs = batches(data.train, batch_size=500)
+            sizes: dict[str, Any] = {"max_samples": N_INPUTS, "max_dim": 1, "max_epsilon": MAX_EPSILON, "threads": 1}
+            measured = measure(model, inputs, nodes=NODES.get(run.net, "unit"), **sizes)
+            row |= stopping_quantities(measured.diagrams)
+        rows.append(row)
+
+    options = {"lr": run.lr, "batch_size": run.batch_size, "seed": run.seed}
+    train(model, data, epochs=run.epochs, test=None, on_epoch=observe, **options)  # type: ignore[arg-type]
+    columns = {name: np.array([row[name] for row in rows], dtype=np.float64) for name in rows[0]}
+    return columns, np.stack(predictions).astype(np.uint8)
+
+
+def predicted(model: nn.Module, images: torch.Tensor) -> np.ndarray:
+    """Return the classes predicted in eval mode, (n,), int64."""
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        classes = torch.cat([model(part).argmax(dim=1) for part in images.split(500)])
+    model.train(training)
+    return classes.numpy()
+
+
+def gradient_disparity(model: nn.Module, data: DataSet, batch_size: int, *, seed: int) -> float:
+    """Return the mean L2 distance between the gradients of five batches, losses divided by their spread in a batch.
+
+    Source:
+        Forouzesh & Thiran, Disparity between batches as a signal for early stopping, ECML 2021.
+    """
+    images, labels = data.train.tensors
+    places = torch.from_numpy(np.random.default_rng(seed).permutation(len(labels))[: N_BATCHES * batch_size])
+    training = model.training
+    model.eval()
+    gradients = []
+    for part in places.split(batch_size):
+        losses = functional.cross_entropy(model(images[part]), labels[part], reduction="none")
+        loss = (losses / losses.std().detach().clamp(min=1e-12)).mean()
+        gradients.append(torch.cat([one.flatten() for one in torch.autograd.grad(loss, [*model.parameters()])]))
+    model.train(training)
+    pairs = [(first - second).norm() for place, first in enumerate(gradients) for second in gradients[:place]]
+    return float(torch.stack(pairs).mean())
+
+
+def split(run: Run, source: str, data_dir: Path | None) -> tuple[DataSet, TensorDataset]:
     """Return the data without the validation split, and that."""
-    whole = load_data(
-        run.dataset,
-        shape=find_network(run.net).shape_for,
-        train_size=run.train_size,
-        permute_labels=run.noise,
-        seed=run.seed,
-    )
+    whole = _loaded(source, run.net, run.train_size, run.noise, run.seed, data_dir)
     images, labels = whole.train.tensors
     order = torch.from_numpy(np.random.default_rng(run.seed + 1000).permutation(len(labels)))
     n_held = round(run.held_out * len(labels))
     held, kept = order[:n_held], order[n_held:]
-    test = TensorDataset(*whole.test.tensors)
-    rest = DataSet(whole.name, TensorDataset(images[kept], labels[kept]), test, whole.n_classes)
+    tested = np.random.default_rng(0).permutation(len(whole.test))[:N_TEST]
+    rest = DataSet(
+        whole.name,
+        TensorDataset(images[kept], labels[kept]),  # type: ignore[arg-type]
+        TensorDataset(*whole.test[tested.tolist()]),  # type: ignore[arg-type]
+        whole.n_classes,
+    )
     return rest, TensorDataset(images[held], labels[held])
 
 
-def observed(
-    run: Run, model: nn.Module, data: DataSet, validation: TensorDataset, folder: Path, epoch: int
-) -> dict[str, Any]:
-    """Return what an epoch has besides its history: topology on training inputs, validation, neural persistence."""
-    loss, accuracy = evaluate(model, validation) if len(validation) else (None, None)
-    inputs = batches(data.train, batch_size=500)
-    measured = measure(model, inputs, max_samples=N_INPUTS, max_dim=1, max_epsilon=MAX_EPSILON, threads=1)
-    measured.diagrams.save(folder / run.name / f"epoch{epoch}.npz")
-    return {
-        "val_loss": loss,
-        "val_accuracy": accuracy,
-        "neural_persistence": neural_persistence(weight_matrices(model)),
-        "edges": float(measured.diagrams.density_at(MAX_EPSILON)),
-        **quantities(measured.diagrams),
-    }
-
-
-def quantities(diagrams: Diagrams) -> dict[str, float]:
-    """Return the numbers of H1 under every variant, as `quantity/variant`."""
-    found = {}
-    for variant, (end, essential, least) in VARIANTS.items():
-        table = summarize(cut(diagrams, end), min_persistence=least, essential=essential)  # type: ignore[arg-type]
-        row = table[table["dim"] == 1].to_dict("records")[0]
-        for name, column in COLUMNS.items():
-            found[f"{name}/{variant}"] = round(float(row[column]), 7)
-    return found
-
-
-COLUMNS = {
-    "density": "peak_density",
-    "epsilon": "peak_epsilon",
-    "midlife": "midlife",
-    "life": "life",
-    "count": "count",
-    "betti_max": "betti_max",
-}
-
-
-def cut(diagrams: Diagrams, end: float) -> Diagrams:
-    """Return the diagrams as they would be had the filtration ended earlier."""
-    points = [np.where(one > end, np.inf, one)[one[:, 0] <= end] for one in diagrams.points]
-    density = diagrams.density
-    kept = None if density is None else density[density[:, 0] <= end]
-    if kept is not None and kept[-1, 0] < end:
-        kept = np.vstack([kept, [end, kept[-1, 1]]])
-    return Diagrams(points, end, diagrams.n_nodes, kept)
+@lru_cache(maxsize=1)
+def _loaded(source: str, net: str, size: int, noise: float, seed: int, data_dir: Path | None) -> DataSet:
+    """Return the images and labels of a setting; the last one is kept for its second training."""
+    shape = None if net == "bn_cnn" else find_network(net).shape_for
+    return load_data(source, shape=shape, data_dir=data_dir, train_size=size, permute_labels=noise, seed=seed)

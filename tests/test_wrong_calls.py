@@ -69,6 +69,10 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         "track": (dt.track, {"model": net(), "batches": [inputs], "states": {0: net().state_dict()}, **FAST}),
         "Diagrams": (dt.Diagrams, {"points": [[(0, 0.1)]], "max_epsilon": 0.3, "n_nodes": 3}),
         "StoppingRule": (dt.StoppingRule, {"quantity": "midlife", "patience": 2, "min_delta": 0.1}),
+        "NeighbourLabels.of": (
+            dt.NeighbourLabels.of,
+            {"inputs": inputs, "labels": np.arange(40) % 3, "graph": 2, "features": None},
+        ),
         "TopologyMonitor": (dt.TopologyMonitor, {"batches": [inputs], "every": 1, "max_samples": 10, "seed": 0}),
         "TopologicalEarlyStopping": (
             dt.TopologicalEarlyStopping,
@@ -193,6 +197,7 @@ ELSEWHERE = {
         "GapModel",
         "Measurement",
         "MeasureEstimate",
+        "NeighbourLabels",
         "Observation",
         "DnnTopologyError",
     ),

@@ -34,6 +34,7 @@ from .analysis.early_stopping import StoppingRule as StoppingRule
 from .analysis.early_stopping import stopping_quantities as stopping_quantities
 from .analysis.features import gap_features as gap_features
 from .analysis.gap import GapModel as GapModel
+from .analysis.neighbour_labels import NeighbourLabels as NeighbourLabels
 
 # what measuring would take
 from .estimating import MeasureEstimate as MeasureEstimate

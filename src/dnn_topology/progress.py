@@ -206,6 +206,20 @@ def progress(what: str, *, total: int, done: int = 0) -> Iterator[Callable[[str]
         yield lambda text: bar.update(task, advance=1, note=text)
 
 
+@contextlib.contextmanager
+def by_share(what: str) -> Iterator[Callable[[float], None]]:
+    """Show how far some long work within a command is, which knows its share, where a person watches.
+
+    Args:
+        what: The work, in a word.
+
+    Yields:
+        A function to call with the share that is done, in [0, 1].
+    """
+    with _Bar(_console(), what, 1.0) as bar:
+        yield lambda share: bar.update(completed=share)
+
+
 def say(text: str) -> None:
     """Print a line about the work, on standard error."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201

@@ -84,7 +84,7 @@ def test_the_order_of_the_epochs_and_what_follows_the_stop_change_nothing(
     assert (found.chosen_epoch, found.stop_epoch) == (other.chosen_epoch, other.stop_epoch)
     if found.stop_epoch is not None:
         assert found.chosen_epoch is not None
-        assert found.stop_epoch - found.chosen_epoch >= rule.patience
+        assert found.stop_epoch - found.chosen_epoch >= (rule.patience or 0)
         later = rule.decide({epoch: value for epoch, value in values.items() if epoch <= found.stop_epoch} | {99: 0.0})
         assert (found.chosen_epoch, found.stop_epoch) == (later.chosen_epoch, later.stop_epoch)
 

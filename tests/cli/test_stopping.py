@@ -51,7 +51,8 @@ def test_the_same_command_again_trains_no_further(stopped: Path) -> None:
 def test_afterwards_the_same_rule_decides_the_same_and_says_how_sure(
     stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["early-stop", str(stopped), "--patience", "2", "--min-delta", "-0.02", "--draws", "4", "-o", str(tmp_path)]
+    words = ["early-stop", str(stopped), "--rule", "midlife", "--patience", "2", "--min-delta", "-0.02"]
+    words += ["--draws", "4", "-o", str(tmp_path)]
     assert main(words) == 0
     said = capsys.readouterr()
     online, offline = decided(stopped / "early_stopping"), decided(tmp_path)
@@ -70,7 +71,7 @@ def test_afterwards_the_same_rule_decides_the_same_and_says_how_sure(
 
 def test_more_draws_keep_those_that_were_read_and_another_rule_reads_nothing(stopped: Path, tmp_path: Path) -> None:
     path = stopped / "early_stopping" / "epoch0.csv"
-    words = ["early-stop", str(stopped), "-o", str(tmp_path)]
+    words = ["early-stop", str(stopped), "--rule", "midlife", "-o", str(tmp_path)]
     assert main([*words, "--draws", "5"]) == 0
     before = pd.read_csv(path)
     assert main([*words, "--draws", "7"]) == 0
@@ -78,7 +79,10 @@ def test_more_draws_keep_those_that_were_read_and_another_rule_reads_nothing(sto
     assert len(after) == 8
     pd.testing.assert_frame_equal(after.head(6), before.head(6))
     written = path.stat().st_mtime_ns
-    assert main([*words, "--draws", "3", "--quantity", "density", "--patience", "1", "--min-delta", "0"]) == 0
+    assert (
+        main([*words[:2], *words[4:], "--draws", "3", "--quantity", "density", "--patience", "1", "--min-delta", "0"])
+        == 0
+    )
     assert path.stat().st_mtime_ns == written
     values = {epoch: pd.read_csv(path.with_name(f"epoch{epoch}.csv"))["density"][0] for epoch in (0, 1, 2)}
     table = pd.read_csv(tmp_path / "early_stopping.csv").set_index("epoch")
@@ -89,7 +93,8 @@ def test_jobs_in_processes_of_their_own_read_the_same(stopped: Path, tmp_path: P
     results = tmp_path / "results"
     assert main(["train", *TRAIN[:-4], "--n-epochs-train", "2", "--save-path", str(results)]) == 0
     run = results / "lenet_300_100_digits" / "trial0"
-    assert main(["early-stop", str(run), "--n-inputs", "200", "--draws", "1", "--jobs", "2", "--nproc", "2"]) == 0
+    words = ["early-stop", str(run), "--rule", "midlife", "--n-inputs", "200", "--draws", "1"]
+    assert main([*words, "--jobs", "2", "--nproc", "2"]) == 0
     for epoch in (0, 1, 2):
         ours = pd.read_csv(run / "early_stopping" / f"epoch{epoch}.csv")
         theirs = pd.read_csv(stopped / "early_stopping" / f"epoch{epoch}.csv")
@@ -107,6 +112,9 @@ def test_mistakes_are_one_line(stopped: Path, tmp_path: Path, capsys: pytest.Cap
         'Invalid value "accuracy" for --early-stop': [*run, "accuracy"],
         "`dnn-topology early-stop`": [*run, "topology", "--train", "0"],
         'Invalid value "peak" for --quantity': ["early-stop", str(stopped), "--quantity", "peak"],
+        "is of loops, which --rule neighbours": ["early-stop", str(stopped), "--max-epsilon", "0.3"],
+        "'tree' or a number": ["early-stop", str(stopped), "--neighbours", "0"],
+        "--features 'numpy:nothing' cannot be imported": ["early-stop", str(stopped), "--features", "numpy:nothing"],
         "is no folder of a run": ["early-stop", str(tmp_path)],
         "compares epochs": ["early-stop", str(few / "lenet_300_100_digits" / "trial0")],
     }
@@ -122,7 +130,7 @@ def test_a_damaged_table_of_an_epoch_is_made_again(stopped: Path, capsys: pytest
     path = stopped / "early_stopping" / "epoch0.csv"
     whole = pd.read_csv(path)
     path.write_text("draw,density\nx,1\n")
-    assert main(["early-stop", str(stopped), "--draws", "4"]) == 0
+    assert main(["early-stop", str(stopped), "--rule", "midlife", "--draws", "4"]) == 0
     assert "not as they were written, so done again: epoch0" in capsys.readouterr().err
     again = pd.read_csv(path)
     pd.testing.assert_frame_equal(again.head(len(whole)), whole.head(len(again)))
@@ -130,7 +138,7 @@ def test_a_damaged_table_of_an_epoch_is_made_again(stopped: Path, capsys: pytest
 
 def test_other_inputs_are_looked_at_beside_the_first(stopped: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(stopped, tmp_path / "copy")
-    assert main(["early-stop", str(copy), "--n-inputs", "100", "--draws", "0"]) == 0
+    assert main(["early-stop", str(copy), "--rule", "midlife", "--n-inputs", "100", "--draws", "0"]) == 0
     first, second = (
         pd.read_csv(copy / name / "epoch1.csv") for name in ("early_stopping", "early_stopping_n_inputs-100")
     )
@@ -155,7 +163,10 @@ def test_what_is_watched_is_what_is_measured(tmp_path: Path) -> None:
     run = tmp_path / "lenet_300_100_digits" / "trial0"
     assert json.loads((run / "early_stopping" / "settings.json").read_text())["metric"] == "spearman"
     watched = pd.read_csv(run / "early_stopping" / "epoch1.csv")["midlife"][0]
-    assert main(["early-stop", str(run), "--n-inputs", "100", "--metric", "pearson", "--draws", "0"]) == 0
+    assert (
+        main(["early-stop", str(run), "--rule", "midlife", "--n-inputs", "100", "--metric", "pearson", "--draws", "0"])
+        == 0
+    )
     (other,) = run.glob("early_stopping_*/epoch1.csv")
     assert pd.read_csv(other)["midlife"][0] != watched
 
@@ -165,11 +176,55 @@ def test_an_epoch_that_takes_too_long_is_noted_and_the_others_are_decided_on(
 ) -> None:
     assert main(["train", *TRAIN[:-4], "--n-epochs-train", "2", "--save-path", str(tmp_path)]) == 0
     run = tmp_path / "lenet_300_100_digits" / "trial0"
-    assert main(["early-stop", str(run), "--n-inputs", "200", "--draws", "0"]) == 0
+    assert main(["early-stop", str(run), "--rule", "midlife", "--n-inputs", "200", "--draws", "0"]) == 0
     (run / "early_stopping" / "epoch1.csv").unlink()
     capsys.readouterr()
-    assert main(["early-stop", str(run), "--draws", "0", "--timeout", "0.01"]) == 1
+    assert main(["early-stop", str(run), "--rule", "midlife", "--draws", "0", "--timeout", "0.01"]) == 1
     said = capsys.readouterr()
     assert "epochs 1" in said.err
     assert "its weights" in said.out
     assert json.loads((run / "early_stopping" / "epoch1.failed.json").read_text())["kind"] == "timeout"
+
+
+@pytest.fixture(scope="module")
+def by_neighbours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that neighbours stopped: half of its labels are permuted."""
+    results = tmp_path_factory.mktemp("neighbours")
+    words = ["train", "--net", "mlp", "--dataset", "digits", "--train-size", "300", "--permute-labels", "0.5"]
+    words += ["--lr", "0.2", "--n-epochs-train", "40", "--early-stop", "neighbours", "--patience", "4"]
+    assert main([*words, "--save-path", str(results)]) == 0
+    return results / "mlp_digits" / "trial0"
+
+
+def test_neighbours_stop_a_training_before_it_memorises_and_afterwards_decide_the_same(
+    by_neighbours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    online = decided(by_neighbours / "neighbours")
+    history = pd.read_csv(by_neighbours / "history.csv").set_index("epoch")
+    assert history.index[-1] == online["stop_epoch"] == online["chosen_epoch"] + 4 < 40
+    assert history.loc[online["chosen_epoch"], "test_accuracy"] > history["test_accuracy"].max() - 0.06
+    assert main(["early-stop", str(by_neighbours), "--patience", "4", "--draws", "6", "-o", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert decided(tmp_path) == online
+    assert "of 6 draws of the inputs choose it too" in said.out
+    assert "the neighbours' disagreement" in said.out
+    assert all((tmp_path / name).exists() for name in FILES)
+    table = pd.read_csv(tmp_path / "early_stopping.csv")
+    assert ((table["lower"] <= table["value"]) & (table["value"] <= table["upper"])).all()
+
+
+def test_other_neighbours_are_looked_at_beside_the_first(by_neighbours: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(by_neighbours, tmp_path / "copy")
+    assert main(["early-stop", str(copy), "--neighbours", "3", "--draws", "0"]) == 0
+    (other,) = copy.glob("neighbours_*")
+    tree, three = (pd.read_csv(folder / "epoch2.csv") for folder in (copy / "neighbours", other))
+    assert tree["neighbours"][0] != three["neighbours"][0]
+
+
+def test_a_damaged_graph_on_the_inputs_is_made_again(by_neighbours: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(by_neighbours, tmp_path / "copy")
+    before = pd.read_csv(copy / "neighbours" / "epoch2.csv")
+    (copy / "neighbours" / "edges.npz").write_bytes(b"PK")
+    (copy / "neighbours" / "epoch2.csv").unlink()
+    assert main(["early-stop", str(copy), "--draws", "0"]) == 0
+    pd.testing.assert_frame_equal(pd.read_csv(copy / "neighbours" / "epoch2.csv"), before.head(1))

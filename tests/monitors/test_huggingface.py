@@ -136,7 +136,7 @@ def test_training_ends_with_the_same_weights_as_without(tmp_path: Path) -> None:
 def test_early_stopping_ends_the_training(tmp_path: Path) -> None:
     rows = encoded()
     batches = [collate(rows[:6]), collate(rows[6:])]
-    stopping = dt.TopologicalEarlyStopping(batches, nodes="feature", patience=2, min_delta=0.99)
+    stopping = dt.TopologicalEarlyStopping(batches, rule="midlife", nodes="feature", patience=2, min_delta=0.99)
     trainer = train(bert(), tmp_path, [TopologyCallback(stopping)], num_train_epochs=9)
     assert trainer.state.epoch == 2
     assert stopping.should_stop

@@ -84,3 +84,47 @@ def test_a_wrong_option_fails_before_any_epoch(options: dict[str, object], messa
         dt.TopologicalEarlyStopping(digits, **options)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         dt.TopologicalEarlyStopping(digits, patients=3)
+
+
+def test_by_default_it_compares_predictions_with_the_labels_of_neighbours(net: nn.Module, digits: Loader) -> None:
+    stopping = dt.TopologicalEarlyStopping(digits, patience=2)
+    nets = [shaken(net, seed) for seed in range(3)]
+    for epoch, each in enumerate(nets):
+        assert stopping(each, epoch) is None
+    images, labels = (torch.cat(parts) for parts in zip(*digits, strict=True))
+    neighbours = dt.NeighbourLabels.of(images, labels)
+    with torch.no_grad():
+        values = {
+            epoch: neighbours.disagreement(each.eval()(images).argmax(dim=1).numpy()) for epoch, each in enumerate(nets)
+        }
+    assert stopping.decision.table["value"].tolist() == pytest.approx(list(values.values()))
+    assert stopping.best_epoch == min(values, key=values.__getitem__)
+    assert not stopping.measurements
+
+
+def test_a_rule_is_given_by_name_or_as_one(digits: Loader) -> None:
+    assert dt.TopologicalEarlyStopping(digits, rule="midlife").rule == dt.StoppingRule("midlife")
+    rule = dt.StoppingRule("density", patience=4)
+    assert dt.TopologicalEarlyStopping(digits, rule=rule).rule == rule
+    with pytest.raises(dt.DnnTopologyError, match="that alone"):
+        dt.TopologicalEarlyStopping(digits, rule=rule, patience=3)
+    with pytest.raises(dt.DnnTopologyError, match="both name"):
+        dt.TopologicalEarlyStopping(digits, rule="midlife", quantity="life")
+
+
+def test_neighbours_without_labels_or_of_tokens_are_one_line_with_the_remedy() -> None:
+    inputs = torch.rand(30, 4)
+    with pytest.raises(dt.DnnTopologyError, match=r"\(inputs, labels\), or another rule="):
+        dt.TopologicalEarlyStopping([inputs])
+    tokens = [{"input_ids": torch.arange(20).reshape(10, 2), "labels": torch.arange(10) % 2}]
+    with pytest.raises(dt.DnnTopologyError, match="features="):
+        dt.TopologicalEarlyStopping(tokens)
+    features = torch.rand(10, 3) + 9 * (torch.arange(10) % 2)[:, None]
+    assert dt.TopologicalEarlyStopping(tokens, features=features).neighbours is not None
+
+
+def test_labels_that_neighbours_do_not_share_are_warned_of() -> None:
+    rng = torch.Generator().manual_seed(1)
+    labels = torch.randint(0, 2, (400,), generator=rng)
+    with pytest.warns(UserWarning, match="hardly more often than by chance"):
+        dt.TopologicalEarlyStopping([(torch.rand(400, 8, generator=rng), labels)])

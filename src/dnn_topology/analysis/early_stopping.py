@@ -1,4 +1,4 @@
-"""When to stop training, read off the loops among training inputs' correlations: one rule, online and offline."""
+"""When to stop training, read off training inputs' neighbours, or their loops: one rule, online and offline."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 
 MAX_EPSILON = 0.4  # up to which scale a network is watched
 # quantity → the column of `summarize` that it is, of H1
-QUANTITIES = {"density": "peak_density", "epsilon": "peak_epsilon", "midlife": "midlife", "life": "life"}
+OF_LOOPS = {"density": "peak_density", "epsilon": "peak_epsilon", "midlife": "midlife", "life": "life"}
+NEIGHBOURS = "neighbours"
+# quantity → patience and min_delta where none are given: of neighbours and density, as they were found and published
+USUAL = {NEIGHBOURS: (15, 0.0), "midlife": (3, -0.15), "density": (15, 0.0), "epsilon": (3, -0.15), "life": (3, -0.15)}
+QUANTITIES = tuple(USUAL)
 BAND = (0.05, 0.95)
 
 
 @checked
 def stopping_quantities(diagrams: Diagrams) -> dict[str, float]:
-    """Return what a rule may watch, by name.
+    """Return what a rule may watch of the loops in a functional graph, by name.
 
     Loops that live at most 0.02 do not count, and those alive at max_epsilon die there.
 
@@ -52,13 +56,13 @@ def stopping_quantities(diagrams: Diagrams) -> dict[str, float]:
     if diagrams.max_dim < 1:
         raise DnnTopologyError("early stopping reads H1, and there is H0 alone: compute with max_dim=1")
     loops = summarize(diagrams.filtered(essential="clip")).to_dict("records")[1]
-    return {quantity: float(loops[column]) for quantity, column in QUANTITIES.items()}
+    return {quantity: float(loops[column]) for quantity, column in OF_LOOPS.items()}
 
 
 def described_quantities(table: pd.DataFrame) -> str:
     """Return the quantities of an epoch, the first row of a table of its draws, as text."""
-    first = table.iloc[0]
-    return ", ".join(f"{name} {'–' if math.isnan(first[name]) else f'{first[name]:.4g}'}" for name in QUANTITIES)
+    numbers = {name: value for name, value in table.iloc[0].items() if name != "draw"}
+    return ", ".join(f"{name} {'–' if math.isnan(value) else f'{value:.4g}'}" for name, value in numbers.items())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,23 +88,26 @@ class Decision:
     @property
     def reason(self) -> str:
         """Why this epoch, in one sentence."""
-        rule, quantity = self.rule, f"the {self.rule.quantity} of H1"
+        rule, quantity = self.rule, self.rule.looks_at
         if self.chosen_epoch is None:
             return f"{quantity} is not defined at any epoch: no loop lives longer than {MIN_PERSISTENCE}"
         rows = self.table.set_index("epoch")
         value, lowest = rows.loc[self.chosen_epoch, ["value", "lowest"]]
-        if rule.min_delta < 0:
+        delta = rule.min_delta or 0.0
+        if delta < 0:
             at = self.table.loc[self.table["value"] <= lowest, "epoch"].iloc[0]
             least = f"its lowest so far, {lowest:.4g} at epoch {at}"
-            happened = f"has been above {1 - rule.min_delta:g} times {least},"
-            calm = f"{quantity}, {value:.4g}, is within {1 - rule.min_delta:g} times {least}"
+            happened = f"has been above {1 - delta:g} times {least},"
+            calm = f"{quantity}, {value:.4g}, is within {1 - delta:g} times {least}"
         else:
-            by = f" by {rule.min_delta:.3g} of it" if rule.min_delta else ""
+            by = f" by {delta:.3g} of it" if delta else ""
             happened = f"has not fallen below {value:.4g}{by}"
             calm = f"{quantity} is at its lowest, {value:.4g}"
         if self.stop_epoch is None:
             return f"{calm}; nothing says to stop"
-        return f"{quantity} {happened} since epoch {self.chosen_epoch}, for {counted(rule.patience, 'epoch')} or more"
+        return (
+            f"{quantity} {happened} since epoch {self.chosen_epoch}, for {counted(rule.patience or 1, 'epoch')} or more"
+        )
 
     @property
     def record(self) -> dict[str, Any]:
@@ -122,27 +129,29 @@ class Decision:
 
 @dataclass(frozen=True)
 class StoppingRule:
-    """Stop when a quantity of H1 has had no good value for some epochs; keep the last epoch that had one.
+    """Stop when a quantity has had no good value for some epochs; keep the last epoch that had one.
 
     A value is good if it is below (1 - min_delta) times the lowest good one so far. With `min_delta` 0 or more that is
-    the rule of the paper: the quantity must fall by that share, and the chosen epoch is the minimum. With a negative
+    the usual rule: the quantity must fall by that share, and the chosen epoch is the minimum. With a negative
     one the quantity may rise above its minimum by that share before it counts against the epoch. Epochs that were not
     measured count as time only; one without a loop (NaN) is not good.
 
     Attributes:
-        quantity: "density", "epsilon", "midlife" or "life"; see `stopping_quantities`.
-        patience: Epochs without a good value, at least 1.
-        min_delta: The share, below 1.
+        quantity: "neighbours", how often the predictions at training inputs disagree with the labels of the inputs
+            beside them (see `NeighbourLabels`); or, of H1, "midlife", "density", "epsilon" or "life" (see
+            `stopping_quantities`).
+        patience: Epochs without a good value, at least 1; None for 15 (neighbours, density) or 3.
+        min_delta: The share, below 1; None for 0 (neighbours, density) or -0.15.
 
     Raises:
         DnnTopologyError: An argument is out of range.
 
     Source:
-        Corneanu et al., CVPR 2019, for the density. The defaults are those that lost least test accuracy in
-        `benchmarks/early_stopping.py`.
+        "density" with `min_delta` 0 is the rule of Corneanu et al., CVPR 2019; the others were found in this project.
+        What each of them loses stands in `benchmarks/results/early_stopping.md`.
 
     Example:
-        >>> rule = StoppingRule("density", patience=2, min_delta=0)
+        >>> rule = StoppingRule("density", patience=2)
         >>> decision = rule.decide({0: 0.03, 1: 0.02, 2: 0.016, 3: 0.02, 4: 0.025, 5: 0.01})
         >>> decision.chosen_epoch, decision.stop_epoch
         (2, 4)
@@ -150,16 +159,24 @@ class StoppingRule:
         'the density of H1 has not fallen below 0.016 since epoch 2, for 2 epochs or more'
     """
 
-    quantity: str = "midlife"
-    patience: int = 3
-    min_delta: float = -0.15
+    quantity: str = NEIGHBOURS
+    patience: int | None = None
+    min_delta: float | None = None
 
     def __post_init__(self) -> None:
         check_types(self)
         check_choice("quantity", self.quantity, QUANTITIES)
+        patience, min_delta = USUAL[self.quantity]
+        object.__setattr__(self, "patience", patience if self.patience is None else self.patience)
+        object.__setattr__(self, "min_delta", min_delta if self.min_delta is None else self.min_delta)
         check_at_least("patience", self.patience, 1)
-        if not -math.inf < self.min_delta < 1:
+        if not -math.inf < (self.min_delta or 0.0) < 1:
             raise DnnTopologyError(f"min_delta must be a share below 1, found {self.min_delta}")
+
+    @property
+    def looks_at(self) -> str:
+        """The quantity, in words."""
+        return "the neighbours' disagreement" if self.quantity == NEIGHBOURS else f"the {self.quantity} of H1"
 
     def decide(self, values: Mapping[int, float]) -> Decision:
         """Return which epoch to keep and when to stop; values after the stop change nothing.
@@ -178,14 +195,15 @@ class StoppingRule:
         wrong = [epoch for epoch, value in values.items() if value < 0 or math.isinf(value)]
         if wrong:
             raise DnnTopologyError(f"the {self.quantity} of epoch {min(wrong)} is {values[min(wrong)]}, and is no such")
+        delta = self.min_delta or 0.0  # never None here, which type checkers cannot see
         lowest, chosen, stop = math.inf, None, None
         rows = []
         for epoch, value in sorted(values.items()):
-            good = value < (1 - self.min_delta) * lowest  # never for NaN
+            good = value < (1 - delta) * lowest  # never for NaN
             if good:
                 lowest, chosen = min(lowest, value), epoch
             rows.append((epoch, value, math.nan if chosen is None else lowest, good))
-            if chosen is not None and epoch - chosen >= self.patience:
+            if chosen is not None and epoch - chosen >= (self.patience or 1):
                 stop = epoch
                 break
         return Decision(self, chosen, stop, pd.DataFrame(rows, columns=["epoch", "value", "lowest", "good"]))

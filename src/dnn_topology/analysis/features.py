@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_EPSILON = 0.4  # the scale up to which the CVPR 2020 paper looks
 SPREAD = ("h0_death_mean", "h0_death_std", "h1_birth_mean", "h1_birth_std", "h1_death_mean", "h1_death_std")
+TRAINING = ("train_loss", "train_accuracy")
 EARLY = "early_"  # of the same network at the first epoch that was measured after training began
 # H0 is born at 0 throughout, so its births say nothing and are in no set.
 FEATURE_SETS: dict[str, tuple[str, ...]] = {
@@ -27,6 +28,8 @@ FEATURE_SETS: dict[str, tuple[str, ...]] = {
     "asd": SPREAD,
     "asdsq": (*SPREAD, *(f"{name}^2" for name in SPREAD)),
     "asd-early": (*SPREAD, *(f"{EARLY}{name}" for name in SPREAD)),
+    # of no topology: what sets of features of topology at two epochs have to be compared with
+    "training": (*TRAINING, *(f"{EARLY}{name}" for name in TRAINING)),
 }
 
 
@@ -92,7 +95,8 @@ def with_early(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table of networks and epochs with what each network's features were early in training.
 
     Args:
-        table: One row per network (`cell`) and measured `epoch`, with the columns of "asd" or some of them.
+        table: One row per network (`cell`) and measured `epoch`, with the columns of "asd", train_loss and
+            train_accuracy, or some of them.
 
     Returns:
         The same rows with `early_epoch`, the first measured epoch after 0 (0 if there is no other), and the features at
@@ -104,7 +108,9 @@ def with_early(table: pd.DataFrame) -> pd.DataFrame:
         [[5.0, 2.0], [5.0, 2.0], [5.0, 2.0]]
     """
     first = table.assign(untrained=table["epoch"] == 0).sort_values(["untrained", "epoch"]).drop_duplicates("cell")
-    early = first.set_index("cell")[["epoch", *(name for name in SPREAD if name in table)]].add_prefix(EARLY)
+    early = first.set_index("cell")[["epoch", *(name for name in (*SPREAD, *TRAINING) if name in table)]].add_prefix(
+        EARLY
+    )
     return table.join(early, on="cell")
 
 

@@ -36,7 +36,7 @@ def fit(
     Args:
         table: One row per network, as `study` leaves it.
         out: Where the model goes.
-        features: lambda-mu, asd, asdsq or asd-early.
+        features: lambda-mu, asd, asdsq, asd-early, or, of no topology, training.
         method: What the gap is of the features.
     """
     from dnn_topology.analysis.features import FEATURE_SETS
@@ -138,15 +138,16 @@ def evaluate(
     judged = evaluate_gap(pooled(networks) if by_row else networks, by_row=by_row, method=method, seed=seed)
     of = f"{counted(judged.n_networks, 'network')}, {counted(judged.n_rows, 'row')}"
     answer(f"{of}; mean absolute error in points, [95 % interval]")
-    print_table(judged.report(), form)
+    for shown in (judged.headline(), judged.report()) if form == "text" else (judged.report(),):
+        print_table(shown, form)
     folder = table.parent if out is None else out
     stem = f"gap_{table.stem}{'_by_row' if by_row else ''}{'' if method == 'linear' else '_process'}"
-    paths = {name: folder / f"{stem}_{name}.csv" for name in ("scores", "differences", "predictions")}
+    paths = {name: folder / f"{stem}_{name}.csv" for name in ("scores", "differences", "added", "predictions")}
     for name, path in paths.items():
         store.write_table(path, getattr(judged, name))
     picture = networks[["cell", "dataset"]].drop_duplicates("cell") if {"cell", "dataset"} <= {*networks} else None
     predictions = judged.predictions if picture is None else judged.predictions.merge(picture, on="cell", how="left")
-    answer(*paths.values(), *save_figure(plot_predictors(predictions), folder / stem, formats=["png"]))
+    answer(*paths.values(), *save_figure(plot_predictors(predictions, by_row=by_row), folder / stem, formats=["png"]))
 
 
 def _weights(
@@ -196,7 +197,7 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
     """Measure one network on training inputs, and early in its training, as those of the model were."""
     import pandas as pd
 
-    from dnn_topology.analysis.features import MAX_EPSILON, with_early
+    from dnn_topology.analysis.features import MAX_EPSILON, TRAINING, with_early
     from dnn_topology.analysis.network_features import network_features
     from dnn_topology.nets.draws import measured_draws
     from dnn_topology.nets.train import evaluate as accuracy_of
@@ -211,8 +212,7 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
     for number, path in enumerate([weights] if early is None else [early, weights], 1):
         net = run.load_net(data, path)
         drawn = measured_draws(net, data, settings, draws=draws, seed=seed)
-        _, accuracy = accuracy_of(net, data.train)
-        about = {"epoch": number, "train_accuracy": accuracy}
+        about = {"epoch": number, **dict(zip(TRAINING, accuracy_of(net, data.train), strict=True))}
         rows.append({**about, **network_features(net, drawn), **measured_how(settings, draws=draws)})
     table = with_early(pd.DataFrame(rows).assign(cell=0)).tail(1).drop(columns=["cell", "epoch", EARLY_EPOCH])
     return table.assign(**{EARLY_EPOCH: model.measured[EARLY_EPOCH]} if early else {}).reset_index(drop=True)

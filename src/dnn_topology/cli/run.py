@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from dnn_topology.nets.train import TrainingState
     from dnn_topology.runs.measurements import RunMeasurement
     from dnn_topology.runs.run import Run
-    from dnn_topology.runs.stopping import TrainingWatch
     from dnn_topology.settings import Resources
+    from dnn_topology.work.decisions import TrainingWatch
 
 DEMO_EPOCHS = (0, 1, 2, 5, 10, 20, 30)
 Epochs = Annotated[int, Parameter(alias="--epochs", group=opt.FIRST)]
@@ -71,7 +71,8 @@ def run(
             the group that they form.
         seed: Seed of everything random (default: the trial's number).
         save_every: Keep the weights of every so many epochs (0: only of epoch 0, the last, and those asked for).
-        early_stop: 'topology': stop training when the topology of training inputs says so.
+        early_stop: Stop training when this says so, of training inputs alone: neighbours; or, of H1, midlife, life,
+            density or epsilon (topology: midlife).
         thresholds: Write the Betti numbers of the graph that joins |correlation| ≥ T (with --filtration density: the
             share T of all pairs) to betti_numbers.csv. METIS joins what is above the first T.
         no_report: Leave out report.html, the page about the run.
@@ -155,7 +156,8 @@ def train(
         checkpoint: Start from the weights in this file: a state dict, *.pt or *.safetensors.
         seed: Seed of everything random (default: the trial's number).
         save_every: Keep the weights of every so many epochs (0: only of epoch 0 and the last).
-        early_stop: 'topology': stop training when the topology of training inputs says so.
+        early_stop: Stop training when this says so, of training inputs alone: neighbours; or, of H1, midlife, life,
+            density or epsilon (topology: midlife).
         save_path: Where results go.
         resume: Go on from what is there; always so.
     """
@@ -294,8 +296,9 @@ def measure_and_write(
     """Measure epochs, write the table and the pictures of all that is measured, and say where they are."""
     from dnn_topology.homology.tables import described_graphs
     from dnn_topology.runs.measurements import RunMeasurement
-    from dnn_topology.runs.measuring import EpochsFailedError, measure_epochs
+    from dnn_topology.runs.measuring import measure_epochs
     from dnn_topology.runs.results import write_results
+    from dnn_topology.work.epoch_tables import EpochsFailedError
     from dnn_topology.work.reports import reported
 
     failed = None

@@ -13,32 +13,35 @@ from cyclopts import Parameter
 from dnn_topology._checks import DnnTopologyError, counted
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, say
-from dnn_topology.settings import Nodes, Rule
+from dnn_topology.settings import Nodes, StoppingSettings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dnn_topology.analysis.early_stopping import Decision, StoppingRule
+    from dnn_topology.analysis.early_stopping import Decision
     from dnn_topology.runs.run import Run
-    from dnn_topology.runs.stopping import StoppingEpochs, TrainingWatch
     from dnn_topology.settings import Resources, RunMeasureSettings
+    from dnn_topology.work.decisions import TrainingWatch
+    from dnn_topology.work.epoch_tables import EpochTables
 
-
-USUAL = Rule()
-RuleFlags = Annotated[Rule, Parameter(name="*", group=opt.STOPPING)]
-EarlyStop = Annotated[Literal["topology"] | None, Parameter(group=opt.STOPPING)]
-_in_training, IN_TRAINING = opt.as_flags(Rule, opt.STOPPING, quantity=Parameter(name="--early-stop-quantity"))
+_rule, RULE = opt.as_flags(StoppingSettings, opt.STOPPING, rule=Parameter(alias="--quantity"))
+_in_training, IN_TRAINING = opt.as_flags(
+    StoppingSettings, opt.STOPPING, rule=Parameter(name="--early-stop-quantity", show=False)
+)
+Asked = Literal["neighbours", "midlife", "life", "density", "epsilon", "topology"]
+EarlyStop = Annotated[Asked | None, Parameter(group=opt.STOPPING)]
 if TYPE_CHECKING:
-    TrainingRuleFlags: TypeAlias = Rule
+    RuleFlags: TypeAlias = StoppingSettings
+    TrainingRuleFlags: TypeAlias = StoppingSettings
 else:
-    TrainingRuleFlags = _in_training
+    RuleFlags, TrainingRuleFlags = _rule, _in_training
 
 
 def early_stop(
     run: Path,
     /,
     *,
-    rule: RuleFlags = USUAL,
+    rule: RuleFlags = RULE,
     draws: int = 20,
     n_inputs: int | None = None,
     max_epsilon: Annotated[float | None, Parameter(group=opt.TOPOLOGY)] = None,
@@ -51,52 +54,57 @@ def early_stop(
 ) -> None:
     """Say at which epoch a training should have stopped, why, and how sure that is, from training inputs alone.
 
-    Epochs that were not measured yet are measured from their checkpoints; other rules then cost nothing.
+    Epochs that were not looked at yet are, from their checkpoints; other rules of H1 then cost nothing.
 
     Args:
         run: The folder of a run, trial0, that `run` or `train` left.
         draws: Bootstrap draws of the inputs, which say how sure the choice is.
-        n_inputs: Number of training inputs (default: as before, else 1000).
+        n_inputs: Number of training inputs (default: as before, else 1000; of neighbours, all).
         max_epsilon: End of the filtration, a radius (default: as before, else 0.4).
         nodes: What a node is (default: as before, else unit).
         layers: Layers whose outputs are nodes (default: as before, else the network's own).
         metric: Of two signals (default: as before, else pearson).
-        out: Where results go, and measurements that RUN lacks (default: RUN/early_stopping).
+        out: Where results go, and what RUN lacks (default: RUN/neighbours, or RUN/early_stopping).
     """
-    from dnn_topology.analysis.early_stopping import how_sure
-    from dnn_topology.runs.measuring import EpochsFailedError
+    from dnn_topology.analysis.early_stopping import StoppingRule, how_sure
     from dnn_topology.runs.run import Run
-    from dnn_topology.runs.stopping import StoppingEpochs, stopping_settings, values_of, write_decision
+    from dnn_topology.runs.stopping import looked_at, stopping_settings
+    from dnn_topology.work.decisions import values_of, write_decision
+    from dnn_topology.work.epoch_tables import EpochsFailedError
 
     if draws < 0:
         raise DnnTopologyError(f"draws must be at least 0, found {draws}")
     there = Run.open(run, data_dir=machine.data_dir, device=machine.place)
     asked = {"n_inputs": n_inputs, "max_epsilon": max_epsilon, "nodes": nodes, "layers": layers, "metric": metric}
-    looked_at = StoppingEpochs(there, stopping_settings(there, **asked), draws, machine.using(resources))
+    plain = StoppingRule(**rule.own)
+    of_loops = [name for name, value in asked.items() if value is not None and name != "n_inputs"]
+    if plain.quantity == "neighbours" and of_loops:
+        raise DnnTopologyError(f"{of_loops[0]} is of loops, which rule='neighbours' does not look at: leave it out")
+    measured, used = stopping_settings(there, **asked), machine.using(resources)
+    seen = looked_at(there, plain, rule.of_neighbours(n_inputs), measured, draws=draws, resources=used)
     epochs = there.trained()
     if len(epochs) < 2:
         raise DnnTopologyError(
             f"{run} has the weights of one epoch, and early stopping compares epochs: train with --save-every 1"
         )
-    if out is not None and looked_at.unfinished(epochs, draws=draws):
-        looked_at = replace(looked_at, place=out)
+    if out is not None and seen.unfinished(epochs, draws=draws):
+        seen = replace(seen, place=out)
     failed = None
     try:
-        tables = _measured(looked_at, epochs)
+        tables = _measured(seen, epochs)
     except EpochsFailedError as error:
         epochs, failed = [epoch for epoch in epochs if epoch not in error.failures], error
         if len(epochs) < 2:
             raise
-        tables = looked_at.quantities(epochs)
-    stopping_rule = _plain(rule)
-    decision = stopping_rule.decide(values_of(tables, rule.quantity))
+        tables = seen.quantities(epochs)
+    decision = plain.decide(values_of(tables, plain.quantity))
     _say_which(decision, there)
     sureness = None
     if draws:
-        values = {draw: values_of(tables, rule.quantity, draw=draw) for draw in range(draws + 1)}
-        sureness = stopping_rule.sureness({draw: values[draw] for draw in range(1, draws + 1)}, values=values[0])
+        values = {draw: values_of(tables, plain.quantity, draw=draw) for draw in range(draws + 1)}
+        sureness = plain.sureness({draw: values[draw] for draw in range(1, draws + 1)}, values=values[0])
         answer(how_sure(decision, sureness, draws))
-    answer(*write_decision(decision, tables, looked_at, looked_at.folder if out is None else out, sureness=sureness))
+    answer(*write_decision(decision, tables, seen, seen.folder if out is None else out, sureness=sureness))
     if failed:
         raise failed
 
@@ -104,25 +112,29 @@ def early_stop(
 def watch_of(
     run: Run,
     early_stop: str | None,
-    rule: Rule,
+    asked: StoppingSettings,
     settings: RunMeasureSettings,
     resources: Resources | None,
     *,
     save_every: int,
 ) -> TrainingWatch | None:
     """Return what the flags of a training ask for, or None."""
-    checked = _plain(rule)
+    from dnn_topology.analysis.early_stopping import StoppingRule
+
+    named = asked.rule or "midlife" if early_stop in {None, "topology"} else early_stop
+    rule = StoppingRule(**{**asked.own, "quantity": named})
     if early_stop is None:
         return None
     from dnn_topology.runs.stopping import USUAL as WATCHED
-    from dnn_topology.runs.stopping import StoppingEpochs, TrainingWatch
+    from dnn_topology.runs.stopping import looked_at
     from dnn_topology.settings import Resources
+    from dnn_topology.work.decisions import TrainingWatch
 
     if not save_every:
         raise DnnTopologyError("--early-stop looks at and chooses among the weights that are kept: raise --save-every")
     watched = replace(settings, max_dim=1, max_epsilon=WATCHED.max_epsilon, bootstrap=1, by=None)
     used = replace(resources or Resources(), jobs=1, isolated=False, scheduler=None, timeout=None)
-    return TrainingWatch(StoppingEpochs(run, watched, resources=used), checked)
+    return TrainingWatch(looked_at(run, rule, asked.of_neighbours(), watched, resources=used), rule)
 
 
 def leave(watch: TrainingWatch, wanted: Sequence[int]) -> list[int]:
@@ -135,7 +147,7 @@ def leave(watch: TrainingWatch, wanted: Sequence[int]) -> list[int]:
     Returns:
         Those among them that were trained, the last and the chosen one.
     """
-    from dnn_topology.runs.stopping import write_decision
+    from dnn_topology.work.decisions import write_decision
 
     decision, tables = watch.decision()
     _say_which(decision, watch.epochs.run)
@@ -143,7 +155,7 @@ def leave(watch: TrainingWatch, wanted: Sequence[int]) -> list[int]:
     return [epoch for epoch in tables if epoch in {*wanted, max(tables), decision.chosen_epoch}]
 
 
-def _measured(looked_at: StoppingEpochs, epochs: list[int]) -> dict[int, pd.DataFrame]:
+def _measured(looked_at: EpochTables, epochs: list[int]) -> dict[int, pd.DataFrame]:
     """Measure epochs and say how long that takes and how far it is."""
     from dnn_topology.analysis.early_stopping import described_quantities
     from dnn_topology.homology.engines.estimate import duration
@@ -151,12 +163,13 @@ def _measured(looked_at: StoppingEpochs, epochs: list[int]) -> dict[int, pd.Data
 
     missing = looked_at.unfinished(epochs)
     if missing:
+        looked_at.prepare()
         started = time.monotonic()
         replace(looked_at, draws=0).do(missing[-1])
         each = time.monotonic() - started
         seconds = each * len(missing) * (looked_at.draws + 1) / looked_at.resources.jobs
         again = f" and {counted(looked_at.draws, 'draw')} of them" if looked_at.draws else ""
-        inputs = f"{looked_at.settings.n_inputs} training inputs{again}"
+        inputs = f"{looked_at.settings.n_inputs or 'all'} training inputs{again}"
         say(f"measuring {counted(len(missing), 'epoch')} on {inputs}: at most about {duration(seconds)}")
     with reported("early stopping", len(epochs), title="epoch {}".format, described=described_quantities) as reports:
         return looked_at.quantities(epochs, reports=reports)
@@ -170,10 +183,3 @@ def _say_which(decision: Decision, run: Run) -> None:
     stopped = "" if decision.stop_epoch is None else f", training stopped at epoch {decision.stop_epoch}"
     answer(f"epoch {decision.chosen_epoch}{stopped}: {decision.reason}")
     answer(f"its weights: {run.checkpoint(decision.chosen_epoch)}")
-
-
-def _plain(rule: Rule) -> StoppingRule:
-    """Return a rule as the library knows it."""
-    from dnn_topology.analysis.early_stopping import StoppingRule
-
-    return StoppingRule(**{name: value for name, value in vars(rule).items() if value is not None})

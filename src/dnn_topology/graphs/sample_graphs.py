@@ -96,7 +96,8 @@ def discriminative_neurons(activations: ArrayLike, labels: ArrayLike, *, share: 
     Args:
         activations: (n_samples, n_neurons), real.
         labels: (n_samples,): two kinds, such as whether the network classified the input rightly.
-        share: Share of the neurons that is returned, at least one: those of largest |coefficient|.
+        share: Share of the neurons that is returned, at least one: those of largest |coefficient| of signals that are
+            standardised first, for a coefficient is the larger the less its neuron varies. Constant ones come last.
 
     Returns:
         Their places, rising.
@@ -105,7 +106,7 @@ def discriminative_neurons(activations: ArrayLike, labels: ArrayLike, *, share: 
         DnnTopologyError: All labels are equal, or `share` lies outside [0, 1].
 
     Source:
-        The original's `--select_nodes`: least squares with shrinkage 0.001.
+        The original's `--select_nodes`: least squares with shrinkage 0.001, of the signals as they are.
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
@@ -116,6 +117,9 @@ def discriminative_neurons(activations: ArrayLike, labels: ArrayLike, *, share: 
             f"to select neurons by right and wrong predictions there must be both, found {len(np.unique(kinds))} kind "
             f"among {len(kinds)} inputs: take more inputs (n_inputs=), test inputs (graph_split=), or an earlier epoch"
         )
+    spread = values.std(axis=0)
+    varying = spread > 1e-12 * np.abs(values).max(axis=0, initial=0.0)
+    values = np.where(varying, values - values.mean(axis=0), 0.0) / np.where(varying, spread, 1.0)
     fitted = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=LDA_SHRINKAGE).fit(values, kinds)
     n_chosen = max(1, int(share * values.shape[1]))
     strongest = np.argsort(-np.abs(fitted.coef_[0]), kind="stable")[:n_chosen]

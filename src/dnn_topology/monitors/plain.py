@@ -102,8 +102,7 @@ class TopologyMonitor:
         Raises:
             DnnTopologyError: As for `measure`.
         """
-        check_at_least("epoch", epoch, 0)
-        if epoch % self._every:
+        if not self.is_measured(epoch):
             return None
         measurement: Measurement = measure(model, self._batches, **self._options)
         self.measurements[epoch] = measurement
@@ -112,6 +111,18 @@ class TopologyMonitor:
         if self._log:
             self._log(scalars(measurement), epoch)
         return measurement
+
+    def is_measured(self, epoch: int) -> bool:
+        """Return whether an epoch is one to measure.
+
+        Args:
+            epoch: Number of epochs trained.
+
+        Raises:
+            DnnTopologyError: It is negative.
+        """
+        check_at_least("epoch", epoch, 0)
+        return epoch % self._every == 0
 
     def step(self, model: nn.Module) -> Measurement | None:
         """Measure a model at the end of an epoch, if it is one to measure: the first call ends epoch 1.

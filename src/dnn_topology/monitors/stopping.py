@@ -1,49 +1,65 @@
-"""Early stopping by topology in a training loop of one's own."""
+"""Early stopping, from training inputs alone, in a training loop of one's own."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.early_stopping import MAX_EPSILON, Decision, StoppingRule, stopping_quantities
+from dnn_topology.analysis.early_stopping import MAX_EPSILON, NEIGHBOURS, Decision, StoppingRule, stopping_quantities
+from dnn_topology.analysis.neighbour_labels import NeighbourLabels
 from dnn_topology.measurement import Measurement
 from dnn_topology.monitors.plain import TopologyMonitor
+from dnn_topology.recording.classes import inputs_and_labels, predicted_classes
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
+USUAL_INPUTS = 1000  # of which loops are measured where nothing else is asked for
+
 
 class TopologicalEarlyStopping(TopologyMonitor):
     """Says when to stop, from training inputs alone, and keeps the weights of the epoch to go back to.
 
-    A `TopologyMonitor` that also applies a `StoppingRule` to the loops of each measured epoch. Lightning's and Hugging
-    Face's `TopologyCallback` end a training when it says so. Measure the untrained model too (epoch 0): the rule
-    compares with the lowest value so far.
+    By default it compares predictions at the training inputs with the labels of the inputs beside them
+    (`NeighbourLabels`), and measures no topology. With `quantity` "midlife", "life", "density" or "epsilon" it is a
+    `TopologyMonitor` that applies a `StoppingRule` to the loops of each measured epoch. Lightning's and Hugging
+    Face's `TopologyCallback` end a training when it says so. Call it for the untrained model too (epoch 0).
 
     Args:
-        batches: Any iterable of batches of training inputs, drawn once, here; that no others are needed is the point.
-        quantity: What of H1 is looked at: "midlife", "life", "density" or "epsilon" of its peak.
-        patience: Epochs without a good value before the stop.
-        min_delta: Share of the lowest value so far by which it must fall; negative: by which it may rise.
+        batches: Any iterable of batches of training inputs, drawn once, here; for neighbours with the labels that are
+            trained on: pairs (inputs, labels), or mappings with a key "labels".
+        rule: A rule, or the name of its quantity; instead of the next three.
+        quantity: What is looked at: "neighbours", or, of loops, "midlife", "life", "density" or "epsilon".
+        patience: Epochs without a good value before the stop; None for what is usual for the quantity.
+        min_delta: Share by which it must fall, or, negative, may rise; None for what is usual for the quantity.
+        graph: Neighbours are those joined by a minimum spanning tree, "tree", or so many nearest ones.
+        features: What stands for the inputs where neighbours are sought, (n_inputs, ...), or a function that makes it
+            of the inputs of all batches, in one tensor (mappings: in a list). Needed where inputs are tokens.
         keep_weights: Whether `best_state` is kept.
-        every: Epochs that are a multiple of this are measured; epoch 0 is the untrained model.
-        max_samples: The first so many samples are used; None for all.
+        every: Epochs that are a multiple of this are looked at; epoch 0 is the untrained model.
+        max_samples: Batches are taken until they hold so many samples. None: all for neighbours, 1,000 for loops.
         seed: Of every random state that can be reached while inputs are drawn and the model runs.
-        on_measure: Called with each measured epoch and its measurement, such as `to_tensorboard` gives.
-        log: Called with the numbers of each measured epoch and the epoch as the step, such as `wandb.log`.
+        on_measure: Called with each measured epoch and its measurement, such as `to_tensorboard` gives; with neighbours
+            it is never called.
+        log: Called with the numbers of each epoch and the epoch as the step, such as `wandb.log`.
         **options: The others of `measure`; `max_dim` is 1 and `max_epsilon` 0.4 unless given.
 
     Raises:
-        DnnTopologyError: There is no input, an argument is out of range, or H1 is not measured.
+        DnnTopologyError: There is no input or no label, an argument is out of range, or H1 is not measured.
+
+    Warns:
+        UserWarning: Neighbours were given the same label hardly more often than by chance, and are no guide.
 
     Example:
         >>> import torch
         >>> model = torch.nn.Sequential(torch.nn.Linear(4, 30), torch.nn.Tanh(), torch.nn.Linear(30, 2))
         >>> inputs = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
-        >>> stopping = TopologicalEarlyStopping(inputs.split(50), patience=2, min_delta=0)
+        >>> batches = list(zip(inputs.split(50), (inputs[:, 0] > 0).long().split(50), strict=True))
+        >>> stopping = TopologicalEarlyStopping(batches, patience=2)
         >>> for epoch in range(5):  # train for an epoch, then
         ...     m = stopping(model, epoch)
         ...     if stopping.should_stop:
@@ -59,27 +75,36 @@ class TopologicalEarlyStopping(TopologyMonitor):
         self,
         batches: Iterable[Any],
         *,
-        quantity: str = StoppingRule.quantity,
-        patience: int = StoppingRule.patience,
-        min_delta: float = StoppingRule.min_delta,
+        rule: StoppingRule | str | None = None,
+        quantity: str | None = None,
+        patience: int | None = None,
+        min_delta: float | None = None,
+        graph: Literal["tree"] | int = "tree",
+        features: Any = None,
         keep_weights: bool = True,
         every: int = 1,
-        max_samples: int | None = 1000,
+        max_samples: int | None = None,
         seed: int = 0,
         on_measure: Callable[[int, Measurement], None] | None = None,
         log: Callable[..., Any] | None = None,
         **options: Any,
     ) -> None:
-        self.rule = StoppingRule(quantity, patience, min_delta)
+        self.rule = _rule(rule, quantity, patience, min_delta)
         self._best_state: dict[str, torch.Tensor] | None = None
+        self.neighbours: NeighbourLabels | None = None
         options = {"max_dim": 1, "max_epsilon": MAX_EPSILON, **options}
         if options["max_dim"] < 1:
             raise DnnTopologyError("early stopping reads H1: leave max_dim at 1 or raise it")
         self._keep_weights = keep_weights
-        self._readings: dict[int, dict[str, float]] = {}
+        self._values: dict[int, float] = {}
+        by_neighbours = self.rule.quantity == NEIGHBOURS
+        if max_samples is None and not by_neighbours:
+            max_samples = USUAL_INPUTS
         super().__init__(
             batches, every=every, max_samples=max_samples, seed=seed, on_measure=on_measure, log=log, **options
         )
+        if by_neighbours:
+            self.neighbours = _neighbours(self._batches, graph, features)
 
     @property
     def _when(self) -> str:
@@ -88,23 +113,32 @@ class TopologicalEarlyStopping(TopologyMonitor):
         return f"{self.rule.quantity}, patience {self.rule.patience}, {super()._when}{best}"
 
     def __call__(self, model: nn.Module, epoch: int) -> Measurement | None:
-        """Measure a model, if the epoch is one to measure, and decide anew; see `TopologyMonitor`.
+        """Look at a model, if the epoch is one to look at, and decide anew; see `TopologyMonitor`.
 
         Args:
             model: The model as it is after that epoch.
             epoch: Number of epochs trained.
 
         Returns:
-            The measurement, or None.
+            The measurement of loops, or None.
 
         Raises:
-            DnnTopologyError: As for `measure`.
+            DnnTopologyError: As for `measure`, or the model gives no logits, one per class.
         """
-        measurement = super().__call__(model, epoch)
-        if measurement:
-            self._readings[epoch] = stopping_quantities(measurement.diagrams)
-            if self._keep_weights and self.best_epoch == epoch:
-                self._best_state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+        if self.neighbours is None:
+            measurement = super().__call__(model, epoch)
+            if measurement is None:
+                return None
+            self._values[epoch] = stopping_quantities(measurement.diagrams)[self.rule.quantity]
+        else:
+            measurement = None
+            if not self.is_measured(epoch):
+                return None
+            self._values[epoch] = self.neighbours.disagreement(predicted_classes(model, self._batches))
+            if self._log:
+                self._log({"topology/neighbours": self._values[epoch]}, epoch)
+        if self._keep_weights and self.best_epoch == epoch:
+            self._best_state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
         return measurement
 
     @property
@@ -114,12 +148,12 @@ class TopologicalEarlyStopping(TopologyMonitor):
         Raises:
             DnnTopologyError: Nothing was measured yet.
         """
-        return self.rule.decide({epoch: found[self.rule.quantity] for epoch, found in self._readings.items()})
+        return self.rule.decide(self._values)
 
     @property
     def should_stop(self) -> bool:
         """Whether training should end."""
-        return bool(self._readings) and self.decision.stop_epoch is not None
+        return bool(self._values) and self.decision.stop_epoch is not None
 
     @property
     def best_state(self) -> dict[str, torch.Tensor]:
@@ -136,4 +170,39 @@ class TopologicalEarlyStopping(TopologyMonitor):
     @property
     def best_epoch(self) -> int | None:
         """The epoch to go back to; None as long as none has a loop."""
-        return self.decision.chosen_epoch if self._readings else None
+        return self.decision.chosen_epoch if self._values else None
+
+
+def _rule(
+    rule: StoppingRule | str | None, quantity: str | None, patience: int | None, min_delta: float | None
+) -> StoppingRule:
+    """Return the rule that is asked for.
+
+    Raises:
+        DnnTopologyError: It is asked for in two ways.
+    """
+    if isinstance(rule, StoppingRule):
+        if (quantity, patience, min_delta) != (None, None, None):
+            raise DnnTopologyError("rule is a StoppingRule: give quantity, patience and min_delta to that alone")
+        return rule
+    if rule is not None and quantity is not None:
+        raise DnnTopologyError(f"rule={rule!r} and quantity={quantity!r} both name what is looked at: give one")
+    return StoppingRule(rule or quantity or NEIGHBOURS, patience, min_delta)
+
+
+def _neighbours(batches: list[Any], graph: Literal["tree"] | int, features: Any) -> NeighbourLabels:
+    """Return the graph on the inputs of batches, and their labels.
+
+    Raises:
+        DnnTopologyError: There are no labels, or inputs cannot be compared.
+    """
+    inputs, labels = inputs_and_labels(batches)
+    if labels is None:
+        raise DnnTopologyError(
+            "early stopping by neighbours needs the labels that are trained on: give batches of (inputs, labels), or "
+            "another rule=, such as 'midlife', which needs none"
+        )
+    neighbours = NeighbourLabels.of(inputs, labels, graph=graph, features=features)
+    if neighbours.advice:
+        warnings.warn(neighbours.advice, stacklevel=4)
+    return neighbours

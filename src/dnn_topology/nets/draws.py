@@ -27,7 +27,8 @@ def measured_draws(
         net: The network.
         data: Its data; the training part is drawn from.
         settings: What to measure.
-        draws: Number of draws, draw d with the seed `seed + d`.
+        draws: Number of draws, draw d with the seed `seed + d`. Of as many inputs as there are all are the same, and
+            one is measured.
         seed: Of the first draw.
 
     Returns:
@@ -38,11 +39,12 @@ def measured_draws(
     """
     check_enough(data, settings)
     drawn = []
-    for draw in range(draws):
+    distinct = draws if settings.n_inputs < len(data.train) else 1
+    for draw in range(distinct):
         inputs = batches(sample(data.train, settings.n_inputs, seed=seed + draw), batch_size=BATCH)
         (diagrams,) = measured_graphs(Snapshot(net, inputs, settings, seed), compute=Compute(threads=1)).values()
         drawn.append(diagrams)
-    return drawn
+    return drawn * (draws // distinct)
 
 
 def check_enough(data: DataSet, settings: RunMeasureSettings) -> None:

@@ -15,9 +15,10 @@ from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import write_dipha
 from dnn_topology.pipeline import Snapshot, fixed_groups, graph_named, measured_graphs, names_of_graphs
 from dnn_topology.runs.measurements import RunMeasurement
-from dnn_topology.runs.run import Run, named
+from dnn_topology.runs.run import Run
 from dnn_topology.settings import Resources, RunMeasureSettings, TraceSettings
-from dnn_topology.work.isolate import Failure
+from dnn_topology.work.epoch_tables import EpochsFailedError
+from dnn_topology.work.expectation import named
 from dnn_topology.work.ledger import Ledger, Work
 from dnn_topology.work.reports import Reports
 
@@ -28,28 +29,6 @@ if TYPE_CHECKING:
     from dnn_topology.homology.cavity import Cavities
 
 BATCH = 100  # inputs that are recorded at a time
-
-
-class EpochsFailedError(DnnTopologyError):
-    """Some epochs could not be worked on; what the others gave is kept.
-
-    Args:
-        failures: Epoch → why.
-
-    Attributes:
-        failures: Epoch → why.
-    """
-
-    def __init__(self, failures: Mapping[int, Failure]) -> None:
-        self.failures = dict(failures)
-        reasons = dict.fromkeys(failure.last_line for failure in failures.values())
-        advice = "" if self.mendable else "; what is finished is kept: lower max_epsilon or max_dim and run again"
-        super().__init__(f"not measured: {named(sorted(failures))}: {'; '.join(reasons)}{advice}")
-
-    @property
-    def mendable(self) -> bool:
-        """Whether every failure is a mistake that the user can mend, and says how."""
-        return all(failure.kind == "refused" for failure in self.failures.values())
 
 
 @dataclass(frozen=True, eq=False)

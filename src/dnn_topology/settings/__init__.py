@@ -21,7 +21,7 @@ from dnn_topology.settings.measuring import (
 )
 from dnn_topology.settings.original import Original
 from dnn_topology.settings.pictures import PictureSettings
-from dnn_topology.settings.stopping import Rule
+from dnn_topology.settings.stopping import NeighbourSettings, Quantity, StoppingSettings
 from dnn_topology.settings.tracing import TraceSettings
 from dnn_topology.settings.training import TrainSettings, of_trials, usual_epochs
 
@@ -33,13 +33,15 @@ __all__ = [
     "DetectSettings",
     "Essential",
     "MeasureSettings",
+    "NeighbourSettings",
     "Nodes",
     "Original",
     "PictureSettings",
+    "Quantity",
     "Resources",
-    "Rule",
     "RunMeasureSettings",
     "SampleScale",
+    "StoppingSettings",
     "TraceSettings",
     "TrainSettings",
     "documented",

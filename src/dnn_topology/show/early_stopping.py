@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
     from dnn_topology.analysis.early_stopping import Decision
 
-NAMES = {"density": "density of the peak ρ*", "epsilon": "ε of the peak", "midlife": "midlife μ", "life": "life λ"}
+# quantity → what it is called, and what stands at its axis
+NAMES = {
+    "neighbours": ("disagreement of neighbours", "disagreement of neighbours, share of edges"),
+    "density": ("density of the peak ρ*", "$H_1$ density of the peak ρ*, share of pairs"),
+    "epsilon": ("ε of the peak", "$H_1$ ε of the peak, in ε"),
+    "midlife": ("midlife μ", "$H_1$ midlife μ, in ε"),
+    "life": ("life λ", "$H_1$ life λ, in ε"),
+}
 
 
 @checked
@@ -30,13 +37,13 @@ def plot_early_stopping(
 
     Args:
         decision: What the rule made of the epochs.
-        history: Columns epoch, train_accuracy, test_accuracy, as in a run's history.csv; None draws topology alone.
+        history: Columns epoch, train_accuracy, test_accuracy, as in a run's history.csv; None draws no accuracy.
         values: Columns epoch, value, and, for a band, lower and upper (and bias, where it is an interval for the
             value): also of epochs after the stop. None for the decision's own.
         ax: Axes to draw on; new ones by default. Accuracy gets an axis of its own at the right.
 
     Returns:
-        The axes of the topology.
+        The axes of what the rule watched.
 
     Raises:
         DnnTopologyError: No epoch has a value.
@@ -52,7 +59,7 @@ def plot_early_stopping(
         raise DnnTopologyError(f"there is nothing to draw: {decision.reason}")
     ax = axes_or_new(ax)
     (style,) = line_styles(1, ax)
-    label = NAMES[decision.rule.quantity]
+    label, axis = NAMES[decision.rule.quantity]
     ax.plot(table["epoch"], table["value"], marker="o", markersize=3, label=label, **style)
     if "lower" in table:
         band = "90 % interval, bias-corrected" if "bias" in table else "90 % of draws of inputs"
@@ -60,8 +67,7 @@ def plot_early_stopping(
     for epoch, text, line in ((decision.chosen_epoch, "chosen", "-"), (decision.stop_epoch, "stopped", ":")):
         if epoch is not None:
             ax.axvline(epoch, color=foreground(ax), linestyle=line, linewidth=1.2, label=f"{text}: epoch {epoch}")
-    unit = "share of pairs" if decision.rule.quantity == "density" else "ε"
-    ax.set_ylabel(f"$H_1$ {label}, {unit}" if unit != "ε" else f"$H_1$ {label}, in ε")
+    ax.set_ylabel(axis)
     ax.set_ylim(bottom=0)
     epoch_axis(ax)
     lines, labels = ax.get_legend_handles_labels()

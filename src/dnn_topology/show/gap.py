@@ -19,11 +19,12 @@ BESIDE = ("cell", "gap", "dataset")  # columns of predictions that are no predic
 ACROSS = 4  # panels side by side
 
 
-def plot_predictors(predictions: pd.DataFrame) -> Axes:
+def plot_predictors(predictions: pd.DataFrame, *, by_row: bool = False) -> Axes:
     """Draw the gap that every predictor foretold over the true one: a panel each, the best first.
 
     Args:
         predictions: As for `plot_gap`; every other column is a predictor's.
+        by_row: As for `plot_gap`.
 
     Returns:
         The axes of the first panel; the others are beside it in `ax.get_figure().axes`. Its title is the mean of
@@ -40,7 +41,7 @@ def plot_predictors(predictions: pd.DataFrame) -> Axes:
     figure = Figure(figsize=(3.4 * n_columns, 3.6 * n_rows), layout="constrained")
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for panel, (name, error) in zip(panels, errors.items(), strict=False):
-        plot_gap(predictions.dropna(subset=[str(name)]), predictor=str(name), ax=panel)
+        plot_gap(predictions.dropna(subset=[str(name)]), predictor=str(name), by_row=by_row, ax=panel)
         panel.set_title(f"{name}: off by {error:.1f}", fontsize=9)
         panel.set(ylabel="gap foretold", xlabel="gap in points")
         if panel.get_legend() is not None and panel is not panels[0]:
@@ -51,13 +52,16 @@ def plot_predictors(predictions: pd.DataFrame) -> Axes:
     return first
 
 
-def plot_gap(predictions: pd.DataFrame, *, predictor: str = "lambda-mu", ax: Axes | None = None) -> Axes:
-    """Draw the gap that was foretold over the true one, a point per network, markers telling data sets apart.
+def plot_gap(
+    predictions: pd.DataFrame, *, predictor: str = "lambda-mu", by_row: bool = False, ax: Axes | None = None
+) -> Axes:
+    """Draw the gap that was foretold over the true one, a point per row, markers telling data sets apart.
 
     Args:
         predictions: Columns `gap` and that of the predictor, in points, as `Evaluation.predictions`; with `dataset`,
             points of one data set look alike.
         predictor: Which column.
+        by_row: Whether only the row itself was left out, while other epochs of its network were in the fit.
         ax: Axes to draw on; new ones by default.
 
     Returns:
@@ -79,8 +83,9 @@ def plot_gap(predictions: pd.DataFrame, *, predictor: str = "lambda-mu", ax: Axe
     low, high = float(both.min()), float(both.max())
     margin = 0.05 * (high - low) or 1.0
     ends = (low - margin, high + margin)
+    left_out = "row" if by_row else "network"
     ax.plot(ends, ends, color="0.6", linewidth=0.8)
-    ax.set(xlabel="gap in points", ylabel=f"gap foretold without the network ({predictor})", xlim=ends, ylim=ends)
+    ax.set(xlabel="gap in points", ylabel=f"gap foretold without its {left_out} ({predictor})", xlim=ends, ylim=ends)
     ax.set_aspect("equal")
     if len(names) > 1:
         ax.legend(frameon=False)

@@ -34,9 +34,10 @@ def test_a_cell_that_two_grids_name_is_there_once(study: Study, tmp_path: Path) 
     assert twice.cells[:4] == study.cells
 
 
-def test_the_last_epoch_is_measured_unless_others_are_named(tmp_path: Path) -> None:
-    found = read(tmp_path, '[[grid]]\nnet = "mlp"\ndataset = "digits"\nepochs = [3, 5]\n')
-    assert [(cell.epochs, cell.measured) for cell in found.cells] == [(3, (3,)), (5, (5,))]
+def test_epoch_5_and_the_last_are_measured_unless_others_are_named(tmp_path: Path) -> None:
+    found = read(tmp_path, '[[grid]]\nnet = "mlp"\ndataset = "digits"\nepochs = [3, 5, 20]\n')
+    measured = [(cell.epochs, cell.measured) for cell in found.cells]
+    assert measured == [(3, (3,)), (5, (5,)), (20, (5, 20))]
     settings = found.cells[0].settings
     assert (settings.max_epsilon, settings.max_dim, settings.graph_split) == (0.4, 1, "train")
 
@@ -112,3 +113,9 @@ def test_networks_and_data_that_are_not_there_are_refused_before_any_work(
 ) -> None:
     with pytest.raises(DnnTopologyError, match=message):
         check_nets_and_data(read(tmp_path, TOML.replace(old, new)))
+
+
+def test_draws_of_all_training_images_are_warned_of_for_they_are_the_same(tmp_path: Path) -> None:
+    grid = '[topology]\nn_inputs = 50\ndraws = 3\n[[grid]]\nnet = "mlp"\ndataset = "digits"\ntrain_size = [50, 100]\n'
+    with pytest.warns(UserWarning, match=r"in 1 of 2 networks.*all the same"):
+        read(tmp_path, grid)

@@ -9,7 +9,7 @@ comparing      AUROC and false alarms, with bootstrap intervals
 
 from __future__ import annotations
 
-from dnn_topology.analysis.adversarial.batches import BatchDetector, draw_batches
+from dnn_topology.analysis.adversarial.batches import BatchDetector, disjoint_batches, draw_batches
 from dnn_topology.analysis.adversarial.comparing import Separation, compare_scores
 from dnn_topology.analysis.adversarial.detectors import DETECTORS, NAMES, NOISE, Detector, detector, fitted, needs_trees
 
@@ -22,6 +22,7 @@ __all__ = [
     "Separation",
     "compare_scores",
     "detector",
+    "disjoint_batches",
     "draw_batches",
     "fitted",
     "needs_trees",

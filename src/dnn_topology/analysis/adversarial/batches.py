@@ -131,6 +131,29 @@ class BatchDetector:
         return area
 
 
+def disjoint_batches(n_inputs: int, *, size: int, seed: int = 0) -> NDArray[np.intp]:
+    """Return the places of the inputs of batches of which no two share one, as many as there are: (n_batches, size).
+
+    Batches that overlap repeat one another: forty batches of 100 of 300 inputs say no more than three do.
+
+    Args:
+        n_inputs: Number of inputs.
+        size: Of a batch.
+        seed: Of the order in which inputs are parted.
+
+    Raises:
+        DnnTopologyError: There are fewer inputs than one batch has.
+
+    Example:
+        >>> disjoint_batches(7, size=3).shape
+        (2, 3)
+    """
+    if n_inputs < size:
+        raise DnnTopologyError(f"a batch of {size} inputs needs as many, found {n_inputs}: take smaller batches")
+    n_batches = n_inputs // size
+    return np.random.default_rng(seed).permutation(n_inputs)[: n_batches * size].reshape(n_batches, size)
+
+
 def draw_batches(n_inputs: int, *, size: int, count: int, seed: int = 0) -> NDArray[np.intp]:
     """Return the places of the inputs of some batches, (count, size); no input is twice in one batch.
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DETECTED = 0.95  # share of the positives that must be found when false alarms are counted
 LEVEL = 0.95  # of the intervals
+FEW = 30  # scores of a kind, below which a bootstrap sample repeats them too often to say how sure an AUROC is
 
 
 @dataclass(frozen=True)
@@ -43,20 +44,30 @@ class Separation:
 
 
 @checked
-def compare_scores(negative: ArrayLike, positive: ArrayLike, /, *, resamples: int = 500, seed: int = 0) -> Separation:
-    """Measure how well scores tell positives (higher) from negatives, with percentile bootstrap intervals.
+def compare_scores(
+    negative: ArrayLike, positive: ArrayLike, /, *, paired: bool = False, resamples: int = 500, seed: int = 0
+) -> Separation:
+    """Measure how well scores tell positives (higher) from negatives, with 95 % intervals.
+
+    They are percentile bootstrap intervals; of fewer than 30 scores of a kind the AUROC has Newcombe's, and the false
+    alarms have none but [0, 1] where there are too few positives for 95 % of them to be other than all.
 
     Args:
         negative: (n,): scores of one kind, such as clean inputs.
         positive: (m,): scores of the other, such as adversarial inputs.
-        resamples: Bootstrap samples, drawn from both kinds apart.
+        paired: Whether the i-th scores of both kinds are of one input, which is then drawn as one.
+        resamples: Bootstrap samples, drawn from both kinds apart unless they are paired.
         seed: Of the draws.
 
     Returns:
         The separation.
 
     Raises:
-        DnnTopologyError: A kind has no score, or one is NaN.
+        DnnTopologyError: A kind has no score, one is NaN, or pairs are asked for and kinds differ in number.
+
+    Source:
+        Newcombe, Confidence intervals for an effect size measure based on the Mann–Whitney statistic, part 2,
+        Statistics in Medicine 2006 (method 5).
 
     Example:
         >>> separation = compare_scores([0.0, 0.1, 0.2], [0.15, 0.9, 1.0])
@@ -74,11 +85,17 @@ def compare_scores(negative: ArrayLike, positive: ArrayLike, /, *, resamples: in
     ranked = np.unique(np.concatenate([low, high]), return_inverse=True)[1]  # infinite scores are ranks too
     low, high = ranked[: len(low)].astype(float), ranked[len(low) :].astype(float)
     auroc = float(roc_auc_score(np.repeat([0, 1], [len(low), len(high)]), np.concatenate([low, high])))
-    aurocs, alarms = _bootstrap(low, high, resamples, np.random.default_rng(seed))
+    if paired and len(low) != len(high):
+        raise DnnTopologyError(f"paired scores must be as many of both kinds, found {len(low)} and {len(high)}")
+    aurocs, alarms = _bootstrap(low, high, resamples, np.random.default_rng(seed), paired=paired)
     tail = (1 - LEVEL) / 2
     (auroc_low, auroc_high), (fpr_low, fpr_high) = (
         (float(end) for end in np.quantile(drawn, [tail, 1 - tail])) for drawn in (aurocs, alarms)
     )
+    if min(len(low), len(high)) < FEW:
+        auroc_low, auroc_high = _newcombe(auroc, len(low), len(high))
+    if _needed(len(high)) == len(high):
+        fpr_low, fpr_high = 0.0, 1.0
     alarm = _false_alarms(low, high)
     return Separation(auroc, auroc_low, auroc_high, alarm, fpr_low, fpr_high, len(low), len(high))
 
@@ -89,13 +106,35 @@ def _false_alarms(low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
     return float((low >= threshold).mean())
 
 
+def _newcombe(auroc: float, n_negative: int, n_positive: int) -> tuple[float, float]:
+    """Return the ends of Newcombe's interval: values from which the AUROC lies 1.96 of their standard errors away."""
+    from scipy.optimize import brentq
+    from scipy.stats import norm
+
+    z, half = norm.ppf((1 + LEVEL) / 2), (n_negative + n_positive) / 2 - 1
+
+    def beyond(value: float) -> float:
+        spread = 1 + half * ((1 - value) / (2 - value) + value / (1 + value))
+        return float((auroc - value) ** 2 - z**2 * value * (1 - value) * spread / (n_negative * n_positive))
+
+    # 0 and 1 are roots of their own where they are the AUROC, and not those that are meant.
+    low = 0.0 if auroc <= 0 else float(brentq(beyond, 0.0, min(auroc, 1 - 1e-9)))
+    high = 1.0 if auroc >= 1 else float(brentq(beyond, max(auroc, 1e-9), 1.0))
+    return low, high
+
+
 def _needed(n_positive: int) -> int:
     """Return how many positives must be found."""
     return int(np.ceil(DETECTED * n_positive - 1e-9))
 
 
 def _bootstrap(
-    low: NDArray[np.float64], high: NDArray[np.float64], resamples: int, rng: np.random.Generator
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    resamples: int,
+    rng: np.random.Generator,
+    *,
+    paired: bool = False,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return AUROC and false alarms of every bootstrap sample, (resamples,) each.
 
@@ -103,7 +142,7 @@ def _bootstrap(
     """
     wins = (high > low[:, None]) + 0.5 * (high == low[:, None])
     drawn_low = rng.multinomial(len(low), np.full(len(low), 1 / len(low)), size=resamples)
-    drawn_high = rng.multinomial(len(high), np.full(len(high), 1 / len(high)), size=resamples)
+    drawn_high = drawn_low if paired else rng.multinomial(len(high), np.full(len(high), 1 / len(high)), size=resamples)
     aurocs = ((drawn_low @ wins) * drawn_high).sum(axis=1) / (len(low) * len(high))
     falling = np.argsort(-high)
     detected = drawn_high[:, falling].cumsum(axis=1)

@@ -15,7 +15,7 @@ from dnn_topology.analysis.adversarial import (
     BatchDetector,
     Detector,
     compare_scores,
-    draw_batches,
+    disjoint_batches,
     fitted,
     needs_trees,
 )
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 DEFAULT = ("softmax", "entropy", "inputs", "activations+noise", "uncertainty", "profile", "profile+noise")
 KINDS = ("clean", "noise", "adversarial")
 PAIRS = (("clean", "adversarial"), ("noise", "adversarial"), ("clean", "noise"))
-N_BATCHES = 40  # batches of each size that are judged
 BATCH = "batch of "  # start of the name of a detector of batches, before its size
 
 
@@ -95,7 +94,7 @@ class FittedDetectors:
         >>> ready = fit_detectors(model, torch.rand(60, 1, 4, 4), detectors=["softmax"], batch_sizes=[20])
         >>> scores = ready.score(torch.rand(40, 1, 4, 4))
         >>> scores.single["softmax"].shape, scores.batches[20].shape
-        ((40,), (40,))
+        ((40,), (2,))
     """
 
     model: nn.Module
@@ -128,16 +127,14 @@ class FittedDetectors:
     def score(self, inputs: torch.Tensor) -> Scores:
         """Return how suspicious inputs (n, channels, height, width) are.
 
-        Batches are drawn at random from the inputs, `N_BATCHES` of each size, each without replacement; the draw
-        depends on n alone, so that clean inputs and what became of them are judged in the same batches. A size beyond n
-        has no batch.
+        The inputs are parted at random into as many batches of each size as there are, of which no two share an input,
+        so that they are independent; how depends on n alone, so that clean inputs and what became of them are judged in
+        the same batches. A size beyond n has no batch.
         """
         seen = self.observe(inputs)
         single = {name: one.score(seen) for name, one in self.detectors.items()}
         curves = {
-            size: one.curves(
-                seen.activations.values[places] for places in draw_batches(len(seen), size=size, count=N_BATCHES)
-            )
+            size: one.curves(seen.activations.values[places] for places in disjoint_batches(len(seen), size=size))
             for size, one in self.batch_detectors.items()
             if size <= len(seen)
         }
@@ -244,7 +241,8 @@ def compare_detectors(
 
     def compare(detector: str, kind: str, of_kinds: Mapping[str, NDArray[np.float64]]) -> None:
         for negative, positive in PAIRS:
-            one = compare_scores(of_kinds[negative], of_kinds[positive], resamples=resamples, seed=seed)
+            both = of_kinds[negative], of_kinds[positive]
+            one = compare_scores(*both, paired=len(both[0]) == len(both[1]), resamples=resamples, seed=seed)
             rows.append(
                 {"detector": detector, "negative": negative, "positive": positive, "inputs": kind, **asdict(one)}
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,16 @@ from dnn_topology._checks import check_choice
 from dnn_topology.analysis.features import FEATURE_SETS
 from dnn_topology.analysis.gap.folds import FOLDS, fold_labels, left_out
 from dnn_topology.analysis.gap.methods import METHODS
-from dnn_topology.analysis.gap.scores import bootstrap_means, conditional_information, kendall, r2_by_halves
-from dnn_topology.analysis.gap.table import check_table, networks, usable
+from dnn_topology.analysis.gap.scores import (
+    TAIL,
+    bootstrap_means,
+    conditional_information,
+    interval_of_units,
+    kendall,
+    r2_by_halves,
+    shuffled_networks,
+)
+from dnn_topology.analysis.gap.table import check_table, is_copied, networks, usable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +35,7 @@ BASELINES: dict[str, tuple[str, ...]] = {
     "Frobenius norm": ("log_frobenius",),
     "spectral norm": ("log_spectral",),
     "neural persistence": ("neural_persistence",),
+    "training, now and early": FEATURE_SETS["training"],
 }
 SHUFFLED = " (gaps shuffled)"
 HYPERPARAMETERS = (
@@ -42,7 +51,12 @@ HYPERPARAMETERS = (
     "batch_size",
 )
 DRAWS = 2000
-TAIL = 0.025
+SHUFFLES = {"linear": 10, "gaussian-process": 4}  # of the gaps, for the control
+ADDED = ("fold", "units", "predictor", "strongest", "difference", "lower", "upper", "partial_r2")
+SCORES = (
+    *("fold", "units", "predictor", "mae", "mae_lower", "mae_upper"),
+    *("r2", "r2_std", "tau", "tau_chance", "cmi"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +64,17 @@ class Evaluation:
     """How well gaps were foretold.
 
     Attributes:
-        scores: One row per `fold` and `predictor`: `mae` in points with its 95 % bootstrap interval over networks
-            (`mae_lower`, `mae_upper`); for the fold "sample" also `r2` and `r2_std` of 5×2 cross-validation, Kendall's
-            `tau` and the conditional mutual information `cmi` of the left-out predictions.
+        scores: One row per `fold` and `predictor`: `mae` in points with its 95 % interval (`mae_lower`, `mae_upper`),
+            bootstrapped over networks, or, where an architecture or a data set is left out, Student's over the `units`
+            that were; for the fold "sample" also `r2` and `r2_std` of 5×2 cross-validation, Kendall's `tau` of the
+            left-out predictions and `tau_chance`, what it is with gaps shuffled, for it is below 0 by chance, and the
+            conditional mutual information `cmi`. Rows of shuffled gaps have means over shuffles, and for an interval
+            what all but a twentieth of the shuffles lie between.
         differences: One row per fold, predictor and baseline: `difference` of their `mae` (negative: the predictor is
-            better) with its paired bootstrap interval (`lower`, `upper`).
+            better) with its paired interval (`lower`, `upper`).
+        added: One row per fold and predictor: what it adds to the `strongest` baseline of that fold. `difference` of
+            the error of both together and of that baseline alone (negative: it adds something) with its paired interval
+            (`lower`, `upper`), and `partial_r2`, the share of the baseline's squared error that it takes away.
         predictions: One row per row judged: `cell`, `gap`, and the left-out prediction of each predictor (fold
             "sample").
         n_rows: Rows judged.
@@ -63,20 +83,33 @@ class Evaluation:
 
     scores: pd.DataFrame
     differences: pd.DataFrame
+    added: pd.DataFrame
     predictions: pd.DataFrame
     n_rows: int
     n_networks: int
+
+    def headline(self) -> pd.DataFrame:
+        """Return as text what each set of features adds to what is strongest without it."""
+        shown = self.added[["fold", "predictor", "strongest"]].rename(columns={"fold": "left out", "predictor": "adds"})
+        ends = self.added[["difference", "lower", "upper"]].to_numpy()
+        shown["error changes by"] = [f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]" for mean, low, high in ends]
+        shown["partial R²"] = [f"{value:.2f}" for value in self.added["partial_r2"]]
+        return shown
 
     def report(self) -> pd.DataFrame:
         """Return the scores as text: errors in points with their intervals; what is not known is left empty."""
         import pandas as pd
 
         shown = self.scores[["fold", "predictor"]].rename(columns={"fold": "left out"}).astype(str)
+        many = [
+            f" (of {units})" if fold != "sample" else "" for fold, units in self.scores[["fold", "units"]].to_numpy()
+        ]
+        shown["left out"] += many
         ends = zip(self.scores["mae"], self.scores["mae_lower"], self.scores["mae_upper"], strict=True)
         shown["error"] = [
             f"{error:.1f}" + ("" if pd.isna(low) else f" [{low:.1f}, {high:.1f}]") for error, low, high in ends
         ]
-        for name, title in (("r2", "R² (5×2)"), ("tau", "Kendall τ"), ("cmi", "CMI")):
+        for name, title in (("r2", "R² (5×2)"), ("tau", "Kendall τ"), ("tau_chance", "τ by chance"), ("cmi", "CMI")):
             shown[title] = ["" if pd.isna(value) else f"{value:.2f}" for value in self.scores[name]]
         return shown
 
@@ -100,7 +133,8 @@ def evaluate_gap(
     Args:
         table: One row per network, or per network (`cell`) and epoch, with `gap` in points, the columns of the
             predictors, `net` and `dataset`.
-        predictors: Name → columns; None for `FEATURE_SETS` and those of "asd" with train loss and accuracy.
+        predictors: Name → columns; None for `FEATURE_SETS` and those of "asd" with train loss and accuracy, "asd-early"
+            only where an early epoch was measured.
         baselines: The same of what they have to beat; None for those of `BASELINES` whose columns are there.
         by_row: The original's protocol: other epochs of the same network may be in the fit.
         method: What the gap is of the features, for predictors and baselines alike: "linear", ridge regression, or
@@ -122,17 +156,24 @@ def evaluate_gap(
     rows = rows.reset_index(drop=True)
     gaps, groups = rows["gap"].to_numpy(dtype=np.float64), networks(rows)
     predictions: dict[str, object] = {"cell": rows.get("cell", pd.Series(range(len(rows)))), "gap": gaps}
-    scores, differences = list[dict[str, object]](), list[dict[str, object]]()
+    scores, differences, added = list[dict[str, object]](), list[dict[str, object]](), list[dict[str, object]]()
     for fold in _possible(rows):
         labels = fold_labels(rows, fold, by_row=by_row)
         foretold = {name: left_out(rows, columns, labels, method=method) for name, columns in everything.items()}
         errors = pd.DataFrame({name: np.abs(one - gaps) for name, one in foretold.items()})
-        draws = bootstrap_means(errors.to_numpy(), groups, n=DRAWS, seed=seed)
-        spread = pd.DataFrame(draws, columns=errors.columns)
-        scores += [{"fold": fold, **_error(errors[name], spread[name])} for name in everything]
+        sure = _Sureness(groups if fold == "sample" else labels, seed, few=fold != "sample")
+        about = {"fold": fold, "units": sure.n_units}
+        scores += [{**about, **_error(errors[name], sure)} for name in everything]
         differences += [
-            {"fold": fold, **_difference(errors, spread, name, other)} for name in predictors for other in baselines
+            {**about, **_difference(errors, sure, name, other)} for name in predictors for other in baselines
         ]
+        if known := {name: columns for name, columns in baselines.items() if columns}:
+            strongest = min(known, key=lambda name: float(np.mean(errors[name].to_numpy())))
+            for name, columns in predictors.items():
+                both = tuple(dict.fromkeys((*known[strongest], *columns)))
+                together = left_out(rows, both, labels, method=method) - gaps
+                about_both = {**about, "predictor": name, "strongest": strongest}
+                added.append({**about_both, **_added(together, foretold[strongest] - gaps, sure)})
         if fold == "sample":
             predictions |= foretold
             orders = [
@@ -140,12 +181,20 @@ def evaluate_gap(
                 for name, columns in everything.items()
             ]
             scores = [{**score, **order} for score, order in zip(scores, orders, strict=True)]
-    scores += [
-        _control(rows, name, columns, by_row=by_row, seed=seed, method=method) for name, columns in predictors.items()
-    ]
+    controls = {
+        name: _control(rows, columns, by_row=by_row, seed=seed, method=method)
+        for name, columns in everything.items()
+        if columns
+    }
+    for score in scores:
+        if score["fold"] == "sample" and score["predictor"] in controls:
+            score["tau_chance"] = controls[str(score["predictor"])]["tau"]
+    about = {"fold": "sample", "units": len(np.unique(groups))}
+    scores += [{**about, "predictor": name + SHUFFLED, **controls[name]} for name in predictors]
     return Evaluation(
-        pd.DataFrame(scores),
+        pd.DataFrame(scores).reindex(columns=SCORES),
         pd.DataFrame(differences),
+        pd.DataFrame(added, columns=ADDED),
         pd.DataFrame(predictions),
         len(rows),
         len(np.unique(groups)),
@@ -158,8 +207,11 @@ def _default_predictors(table: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     Raises:
         DnnTopologyError: There is none.
     """
-    known = {**FEATURE_SETS, "asd + train": (*FEATURE_SETS["asd"], "train_loss", "train_accuracy")}
+    topological = {name: columns for name, columns in FEATURE_SETS.items() if name != "training"}
+    known = {**topological, "asd + train": (*FEATURE_SETS["asd"], "train_loss", "train_accuracy")}
     there = {name: columns for name, columns in known.items() if _there(table, columns)}
+    if "asd-early" in there and is_copied(table, there["asd-early"]):
+        del there["asd-early"]
     if not there:
         check_table(table, FEATURE_SETS["lambda-mu"])  # says what is missing
     return there
@@ -172,34 +224,69 @@ def _possible(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def _error(errors: pd.Series[float], spread: pd.Series[float]) -> dict[str, object]:
+@dataclass(frozen=True)
+class _Sureness:
+    """How sure a mean over rows is.
+
+    Attributes:
+        units: (n_rows,) which unit each row is of, from 0 on: what other draws would be of.
+        seed: Of the bootstrap.
+        few: Whether units are so few that a bootstrap of them says too much.
+    """
+
+    units: NDArray[np.intp]
+    seed: int
+    few: bool
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return int(self.units.max()) + 1
+
+    def interval(self, values: NDArray[np.float64]) -> tuple[float, float]:
+        """Return the ends of a 95 % interval for the mean of values (n_rows,)."""
+        if self.few:
+            return interval_of_units(values, self.units)
+        low, high = np.quantile(bootstrap_means(values, self.units, n=DRAWS, seed=self.seed), [TAIL, 1 - TAIL])
+        return float(low), float(high)
+
+
+def _error(errors: pd.Series[float], sure: _Sureness) -> dict[str, object]:
     """Return the mean absolute error of one predictor and its interval."""
-    low, high = spread.quantile([TAIL, 1 - TAIL])
-    return {"predictor": errors.name, "mae": errors.mean(), "mae_lower": low, "mae_upper": high}
+    values: Any = errors.to_numpy(dtype=np.float64)
+    low, high = sure.interval(values)
+    return {"predictor": errors.name, "mae": errors.mean(), "mae_lower": max(0.0, low), "mae_upper": high}
 
 
-def _difference(errors: pd.DataFrame, spread: pd.DataFrame, name: str, other: str) -> dict[str, object]:
-    """Return how much smaller the error of one predictor is than another's, on the same draws of networks."""
-    low, high = (spread[name] - spread[other]).quantile([TAIL, 1 - TAIL])
-    apart = (errors[name] - errors[other]).mean()
-    return {"predictor": name, "baseline": other, "difference": apart, "lower": low, "upper": high}
+def _difference(errors: pd.DataFrame, sure: _Sureness, name: str, other: str) -> dict[str, object]:
+    """Return how much smaller the error of one predictor is than another's, on the same units."""
+    apart: NDArray[np.float64] = np.asarray(errors[name] - errors[other], dtype=np.float64)
+    low, high = sure.interval(apart)
+    return {"predictor": name, "baseline": other, "difference": apart.mean(), "lower": low, "upper": high}
 
 
-def _control(
-    rows: pd.DataFrame, name: str, columns: Sequence[str], *, by_row: bool, seed: int, method: str
-) -> dict[str, object]:
-    """Return what a predictor is worth on shuffled gaps: nothing, unless something is wrong."""
-    shuffled = rows.assign(gap=np.random.default_rng(seed).permutation(rows["gap"].to_numpy(dtype=np.float64)))
-    labels = fold_labels(shuffled, "sample", by_row=by_row)
-    wrong = np.abs(left_out(shuffled, columns, labels, method=method) - shuffled["gap"].to_numpy(dtype=np.float64))
-    r2 = r2_by_halves(shuffled, columns, by_row=by_row, seed=seed, method=method)
-    return {
-        "fold": "sample",
-        "predictor": name + SHUFFLED,
-        "mae": wrong.mean(),
-        "r2": float(r2.mean()),
-        "r2_std": float(r2.std(ddof=1)),
-    }
+def _added(together: NDArray[np.float64], alone: NDArray[np.float64], sure: _Sureness) -> dict[str, object]:
+    """Return how much smaller errors become where a predictor joins a baseline."""
+    apart = np.abs(together) - np.abs(alone)
+    low, high = sure.interval(apart)
+    taken = 1 - float(np.sum(together**2) / np.sum(alone**2)) if np.any(alone) else float("nan")
+    return {"difference": apart.mean(), "lower": low, "upper": high, "partial_r2": taken}
+
+
+def _control(rows: pd.DataFrame, columns: Sequence[str], *, by_row: bool, seed: int, method: str) -> dict[str, object]:
+    """Return what a predictor is worth where networks have others' gaps: nothing, unless something is wrong."""
+    gaps, groups = rows["gap"].to_numpy(dtype=np.float64), networks(rows)
+    labels = fold_labels(rows, "sample", by_row=by_row)
+    errors, taus, r2 = list[float](), list[float](), list[float]()
+    for shuffle in range(SHUFFLES[method]):
+        others = rows.assign(gap=shuffled_networks(gaps, groups, seed=seed + shuffle))
+        foretold, truth = left_out(others, columns, labels, method=method), others["gap"].to_numpy(dtype=np.float64)
+        errors.append(float(np.abs(foretold - truth).mean()))
+        taus.append(kendall(foretold, truth))
+        r2.append(float(r2_by_halves(others, columns, by_row=by_row, seed=seed + shuffle, method=method).mean()))
+    low, high = np.quantile(errors, [TAIL, 1 - TAIL])
+    spread = {"mae": np.mean(errors), "mae_lower": low, "mae_upper": high}
+    return {**spread, "r2": np.mean(r2), "r2_std": np.std(r2, ddof=1), "tau": np.mean(taus)}
 
 
 def _order(

@@ -42,6 +42,7 @@ class _GapFile:
     errors: tuple[float, ...]
     n_networks: int
     measured: dict[str, str | int | float | bool | None]
+    shares: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,6 +57,7 @@ class GapModel:
         errors: |error| in points of every row of the fit, rising, each predicted without its network.
         n_networks: Number of networks in the fit.
         measured: How they were measured; others must be measured alike.
+        shares: Of every such row, its share of the rows of its network; empty where each row is a network.
     """
 
     features: str
@@ -65,6 +67,7 @@ class GapModel:
     errors: tuple[float, ...]
     n_networks: int
     measured: dict[str, Any] = field(default_factory=dict)
+    shares: tuple[float, ...] = ()
 
     def __repr__(self) -> str:
         """Return of what it foretells the gap, and how well it did without each network in turn."""
@@ -107,21 +110,24 @@ class GapModel:
         learned = METHODS[check_choice("method", method, METHODS)].learn(columns, values, gaps)
         labels = fold_labels(rows, "sample")
         errors = np.abs(left_out(rows, columns, labels, method=method) - gaps)
+        rising, shares = np.argsort(errors, kind="stable"), 1 / np.bincount(labels)[labels]
         return cls(
             features,
             method,
             learned,
             dict(zip(columns, zip(values.min(axis=0).tolist(), values.max(axis=0).tolist(), strict=True), strict=True)),
-            tuple(np.sort(errors).tolist()),
+            tuple(errors[rising].tolist()),
             len(np.unique(labels)),
             {name: rows[name].tolist()[0] for name in measured_columns(columns) if name in rows},
+            () if (shares == 1).all() else tuple(shares[rising].tolist()),
         )
 
     def predict(self, table: pd.DataFrame, *, confidence: float = 0.9) -> pd.DataFrame:
         """Predict the gap of other networks, measured as those of the fit were.
 
-        The interval is the prediction plus and minus the error that this share of the fit's rows kept to when their
-        network was left out (the jackknife). It holds for networks drawn as those were, and for no others.
+        The interval is the prediction plus and minus the error that this share of the fit's networks, and one that is
+        yet to come, kept to when they were left out (the jackknife; every row counts as its share of its network). It
+        holds for networks drawn as those were, and for no others. From n networks no more is known than n / (n + 1).
 
         Args:
             table: The columns of the features; with `train_accuracy`, the test accuracy is foretold too.
@@ -132,7 +138,8 @@ class GapModel:
             in [0, 1]; `outside`, how far beyond the fitted range the farthest feature lies, in widths of that range.
 
         Raises:
-            DnnTopologyError: Columns are missing, a feature is not known, or networks were measured otherwise.
+            DnnTopologyError: Columns are missing, a feature is not known, networks were measured otherwise, or the fit
+                has too few of them for this confidence.
 
         Warns:
             OutsideRangeWarning: A feature lies more than a tenth of the fitted range's width outside of it.
@@ -150,7 +157,7 @@ class GapModel:
                 "graph has no edge; take other --layers, or a larger max_epsilon for fit and prediction"
             )
         gaps = self.learned.gaps_of(values)
-        margin = self.errors[min(math.ceil(confidence * (len(self.errors) + 1)), len(self.errors)) - 1]
+        margin = self._margin(confidence)
         foretold = pd.DataFrame({"gap": gaps, "lower": gaps - margin, "upper": gaps + margin}, index=table.index)
         if "train_accuracy" in table:
             for name, gap in (("", "gap"), ("_lower", "upper"), ("_upper", "lower")):
@@ -166,6 +173,22 @@ class GapModel:
                 stacklevel=2,
             )
         return foretold
+
+    def _margin(self, confidence: float) -> float:
+        """Return the error that this share of networks keeps to.
+
+        Raises:
+            DnnTopologyError: There are too few networks to say.
+        """
+        reached = np.cumsum(self.shares or np.ones(len(self.errors))) / (self.n_networks + 1)
+        enough = reached >= confidence - 1e-9
+        if not enough.any():
+            needed = math.ceil(confidence / (1 - confidence) - 1e-9)
+            raise DnnTopologyError(
+                f"confidence={confidence:g} takes {needed} networks, and the model was fitted on {self.n_networks}, "
+                f"which say no more than {self.n_networks / (self.n_networks + 1):.2g}: lower it, or fit on more"
+            )
+        return self.errors[int(enough.argmax())]
 
     def save(self, path: str | Path) -> None:
         """Write the model as readable JSON, in one step.
@@ -198,7 +221,9 @@ class GapModel:
         try:
             content = record_of(stamp, _GapFile)
             learned = record_of(content.learned, METHODS[content.method], name="learned")
-            about = {name: getattr(content, name) for name in ("features", "method", "n_networks", "measured")}
+            about = {
+                name: getattr(content, name) for name in ("features", "method", "n_networks", "measured", "shares")
+            }
             model = cls(learned=learned, ranges=content.ranges, errors=content.errors, **about)
             model._check_whole()
         except DnnTopologyError as error:
@@ -220,6 +245,8 @@ class GapModel:
             raise DnnTopologyError("ranges must be (lowest, highest) of each feature")
         if not self.errors or self.errors[0] < 0 or [*self.errors] != sorted(self.errors):
             raise DnnTopologyError("errors must rise from 0 or more")
+        if self.shares and (len(self.shares) != len(self.errors) or not all(0 < each <= 1 for each in self.shares)):
+            raise DnnTopologyError("shares must be one per error, above 0 and at most 1")
         middle = np.array([*self.ranges.values()], dtype=np.float64).mean(axis=1)
         with np.errstate(all="ignore"):
             gaps = self.learned.gaps_of(middle[None])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+TAIL = 0.025  # of a 95 % interval
 MOST_CONDITIONS = 2  # hyperparameters held fixed at once, as in PGDL
 
 
@@ -29,6 +30,40 @@ def bootstrap_means(values: NDArray[np.float64], groups: NDArray[np.intp], *, n:
     total = counts[drawn].sum(axis=1).reshape(n, *([1] * (values.ndim - 1)))
     means: NDArray[np.float64] = sums[drawn].sum(axis=1) / total
     return means
+
+
+def interval_of_units(values: NDArray[np.float64], units: NDArray[np.intp]) -> tuple[float, float]:
+    """Return the ends of a 95 % interval for the mean of values (n_rows,) over units like those that there are.
+
+    It is Student's, of the units' means: three data sets say little of a fourth, however many networks each has.
+
+    Args:
+        values: One per row.
+        units: (n_rows,) which unit a row is of, from 0 on.
+    """
+    from scipy.stats import t
+
+    means = np.bincount(units, weights=values) / np.bincount(units)
+    margin = float(t.ppf(1 - TAIL, len(means) - 1) * means.std(ddof=1) / np.sqrt(len(means)))
+    return float(values.mean()) - margin, float(values.mean()) + margin
+
+
+def shuffled_networks(gaps: NDArray[np.float64], groups: NDArray[np.intp], *, seed: int) -> NDArray[np.float64]:
+    """Return gaps (n_rows,) with every network given those of another, its rows in their order.
+
+    Rows that are shuffled one by one would hide it if rows of one network leaked into the fit.
+
+    Args:
+        gaps: One per row.
+        groups: (n_rows,) which network a row is of, from 0 on.
+        seed: Of the shuffle.
+    """
+    rows = [np.flatnonzero(groups == group) for group in range(groups.max() + 1)]
+    shuffled = np.empty_like(gaps)
+    for to, source in zip(rows, np.random.default_rng(seed).permutation(len(rows)), strict=True):
+        others = rows[source]
+        shuffled[to] = gaps[others[np.arange(len(to)) * len(others) // len(to)]]
+    return shuffled
 
 
 def r2_by_halves(
@@ -61,6 +96,8 @@ def conditional_information(predicted: NDArray[np.float64], gaps: NDArray[np.flo
     competition, predictions that order more pairs wrongly than rightly are worth 0: a network's left-out prediction
     from features that say nothing is the mean of the others, which falls as its own gap rises.
 
+    Pairs that are predicted equal count half as either.
+
     Args:
         predicted: (n,).
         gaps: (n,); pairs of equal gaps are passed over.
@@ -75,11 +112,11 @@ def conditional_information(predicted: NDArray[np.float64], gaps: NDArray[np.flo
     first, second = np.triu_indices(len(gaps), k=1)
     differ = gaps[first] != gaps[second]
     first, second = first[differ], second[differ]
-    larger = predicted[first] > predicted[second]
+    larger = (1 + np.sign(predicted[first] - predicted[second])) / 2
     truly = gaps[first] > gaps[second]
     if not len(larger):
         return float("nan")
-    if (larger == truly).mean() <= 0.5:
+    if np.where(truly, larger, 1 - larger).mean() <= 0.5:
         return 0.0
     codes = {name: settings[name].factorize(use_na_sentinel=False)[0] for name in settings.columns}
     scores = [
@@ -92,13 +129,16 @@ def conditional_information(predicted: NDArray[np.float64], gaps: NDArray[np.flo
 
 
 def _information(
-    larger: NDArray[np.bool_],
+    larger: NDArray[np.float64],
     truly: NDArray[np.bool_],
     held: Sequence[NDArray[np.intp]],
     first: NDArray[np.intp],
     second: NDArray[np.intp],
 ) -> float:
-    """Return I(larger; truly | values of `held`) / H(truly | values of `held`) over pairs that agree in them."""
+    """Return I(larger; truly | values of `held`) / H(truly | values of `held`) over pairs that agree in them.
+
+    `larger` is 1, 0, or ½ where the two are predicted equal.
+    """
     agree = np.ones(len(first), dtype=bool)
     where = np.zeros(len(first), dtype=np.intp)
     for code in held:
@@ -106,12 +146,13 @@ def _information(
         where = where * (code.max() + 1) + code[first]
     # Each pair counts in both directions, so that which of the two comes first plays no part.
     where = np.tile(np.unique(where[agree], return_inverse=True)[1], 2)
-    guess = np.concatenate([larger[agree], ~larger[agree]])
+    guess = np.concatenate([larger[agree], 1 - larger[agree]])
     truth = np.concatenate([truly[agree], ~truly[agree]])
     if not len(where):
         return float("nan")
     counts = np.zeros((where.max() + 1, 2, 2))
-    np.add.at(counts, (where, guess.astype(int), truth.astype(int)), 1)
+    for place, weight in ((0, 1 - guess), (1, guess)):
+        np.add.at(counts[:, place], (where, truth.astype(int)), weight)
     shares = counts.sum(axis=(1, 2)) / counts.sum()
     joint = counts / counts.sum(axis=(1, 2), keepdims=True)
     information = _entropy(joint.sum(axis=2)) + _entropy(joint.sum(axis=1)) - _entropy(joint.reshape(len(joint), 4))

@@ -32,6 +32,11 @@ def check_table(table: pd.DataFrame, columns: Sequence[str]) -> None:
     """
     import pandas as pd
 
+    if "dim" in table.columns:
+        raise DnnTopologyError(
+            "the table has a row per dimension (column 'dim'), as `summarize` makes it, and not per network: give the "
+            "numbers of `gap_features(diagrams)` as a row"
+        )
     plain = dict.fromkeys(name.removesuffix("^2") for name in columns)
     missing = [name for name in plain if name not in table.columns]
     if missing:
@@ -76,6 +81,7 @@ def usable(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
         DnnTopologyError: There are too few.
     """
     check_table(table, [*columns, "gap"])
+    check_early(table, columns)
     known = table.iloc[np.flatnonzero(np.isfinite(design(table, [*columns, "gap"])).all(axis=1))]
     if len(known) < len(columns) + SPARE:
         raise DnnTopologyError(
@@ -83,6 +89,29 @@ def usable(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
             f"or feature that is not known): give at least {len(columns) + SPARE}"
         )
     return known
+
+
+def check_early(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Check that features early in training are not those at the end once more.
+
+    Raises:
+        DnnTopologyError: They are, in every row.
+    """
+    if is_copied(table, columns):
+        raise DnnTopologyError(
+            "features early in training are a copy of those at the end in every row: no early epoch was measured, so "
+            "'asd-early' says nothing of its own; measure one, such as [topology] epochs = [5, 20] of a study, or "
+            "take 'asd'"
+        )
+
+
+def is_copied(table: pd.DataFrame, columns: Sequence[str]) -> bool:
+    """Return whether features early in training are those at the end once more, in every row."""
+    early = [name for name in columns if name.startswith(EARLY)]
+    now = [name.removeprefix(EARLY) for name in early]
+    if not early or not set(now) <= set(table):
+        return False
+    return np.array_equal(design(table, early), design(table, now), equal_nan=True)
 
 
 def check_varying(table: pd.DataFrame, columns: Sequence[str]) -> None:

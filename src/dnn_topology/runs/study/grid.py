@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ MEASURED = {name: hint for name, hint in get_type_hints(RunMeasureSettings).item
 AXES: dict[str, Any] = {**TRAINED, **MEASURED, "epochs": int}
 COMMON: dict[str, Any] = {**MEASURED, "draws": int, "epochs": int}
 MOST_CELLS = 10_000
+EARLY = 5  # the epoch that is measured besides the last, for features that look at how a network got there
 USUAL = {"max_epsilon": 0.4, "max_dim": 1, "n_inputs": 500}
 
 
@@ -52,7 +54,7 @@ def read_study(path: Path) -> Study:
             * `[[grid]]` tables: fields of `TrainSettings` and of `MeasureSettings`, and `epochs`, each a value or a
               list of values; a table stands for every combination of them;
             * `[topology]`: fields of `MeasureSettings` (max_epsilon 0.4, max_dim 1, n_inputs 500), `draws` of the
-              inputs (1), and `epochs`, the list of those that are measured (the last one);
+              inputs (1), and `epochs`, the list of those that are measured (5 and the last one);
             * `keep_weights` (false), before the first table.
 
     Returns:
@@ -61,12 +63,23 @@ def read_study(path: Path) -> Study:
     Raises:
         DnnTopologyError: The file is missing or no TOML; a key is unknown, or a value is of the wrong kind or out of
             range; the message names it.
+
+    Warns:
+        UserWarning: Cells have several draws of as many inputs as they have, which are all the same.
     """
     content = read_toml(path)
     try:
-        return Study(path.stem, _cells_of(content))
+        study = Study(path.stem, _cells_of(content))
     except DnnTopologyError as error:
         raise DnnTopologyError(f"{path}: {error}") from error
+    alike = sum(cell.draws > 1 and cell.training.train_size == cell.settings.n_inputs for cell in study.cells)
+    if alike:
+        warnings.warn(
+            f"{path}: train_size is n_inputs in {alike} of {len(study.cells)} networks, whose draws of inputs are so "
+            "all the same and say nothing about chance: lower [topology] n_inputs",
+            stacklevel=2,
+        )
+    return study
 
 
 def check_nets_and_data(study: Study) -> None:
@@ -121,7 +134,7 @@ def _cells(grid: Mapping[str, Any], common: Mapping[str, Any], *, keep_weights: 
         settings = RunMeasureSettings(
             **{**measured_how, **{name: one.pop(name) for name in [*one] if name in MEASURED}}
         )
-        at = tuple(sorted(set(measured or [epochs])))
+        at = tuple(sorted(set(measured or [min(EARLY, epochs), epochs])))
         yield _checked(Cell(TrainSettings(**one), epochs, at, settings, draws, keep_weights))
 
 

@@ -1,0 +1,142 @@
+"""Tables of a training's epochs, each kept in a file of its own, and what is said of epochs that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from dnn_topology import store
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.settings import Resources
+from dnn_topology.work import stamps
+from dnn_topology.work.expectation import named
+from dnn_topology.work.isolate import Failure
+from dnn_topology.work.ledger import Ledger, Work
+from dnn_topology.work.reports import Reports
+
+RESULTS = "epoch*.csv"
+
+
+class EpochsFailedError(DnnTopologyError):
+    """Some epochs could not be worked on; what the others gave is kept.
+
+    Args:
+        failures: Epoch → why.
+
+    Attributes:
+        failures: Epoch → why.
+    """
+
+    def __init__(self, failures: Mapping[int, Failure]) -> None:
+        self.failures = dict(failures)
+        reasons = dict.fromkeys(failure.last_line for failure in failures.values())
+        advice = "" if self.mendable else "; what is finished is kept: lower max_epsilon or max_dim and run again"
+        super().__init__(f"not measured: {named(sorted(failures))}: {'; '.join(reasons)}{advice}")
+
+    @property
+    def mendable(self) -> bool:
+        """Whether every failure is a mistake that the user can mend, and says how."""
+        return all(failure.kind == "refused" for failure in self.failures.values())
+
+
+@dataclass(frozen=True, eq=False)
+class EpochTables(Work[int, pd.DataFrame]):
+    """One table per epoch, of the inputs themselves and of draws of them.
+
+    Attributes:
+        run: The training, which has a `folder` and says which epochs are `trained`.
+        settings: What is looked at; its `results` tell one folder from another.
+        draws: Number of bootstrap draws of the inputs, besides the inputs themselves.
+        resources: What it may use.
+        place: Where the folder is; None for that of the training.
+        columns: The quantities.
+        stem: Name of the first folder.
+        usual: What an older version's folder does not name.
+    """
+
+    run: Any
+    settings: Any
+    draws: int = 0
+    resources: Resources = Resources()  # noqa: RUF009  # frozen, and a constant
+    place: Path | None = None
+    columns: ClassVar[Collection[str]]
+    stem: ClassVar[str]
+    usual: ClassVar[Any]
+
+    @property
+    def folder(self) -> Path:
+        """Where the quantities lie."""
+        return stamps.home(
+            self.place or self.run.folder,
+            self.stem,
+            self.settings.results,
+            results=RESULTS,
+            defaults=self.usual.results,
+        )
+
+    def quantities(
+        self,
+        epochs: Sequence[int],
+        *,
+        reports: Reports[int, pd.DataFrame] | None = None,
+    ) -> dict[int, pd.DataFrame]:
+        """Return the quantities of some epochs; what was measured before is not measured again.
+
+        Args:
+            epochs: Which epochs.
+            reports: Who is told of each epoch and its table; None for nobody.
+
+        Returns:
+            Epoch → one row per draw, `draw` and the quantities; the first row is of the inputs themselves.
+
+        Raises:
+            DnnTopologyError: An epoch has no checkpoint, or a file is damaged.
+            EpochsFailedError: Epochs failed in processes of their own; the others are finished.
+        """
+        epochs = self.run.trained(epochs)
+        stamps.claim(self.folder, self.settings.results, results=RESULTS, defaults=self.usual.results)
+        self.prepare()
+        tables: dict[int, pd.DataFrame] = {}
+        work = replace(self, resources=self.resources.of_each_job(len(epochs)))
+        ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, work)
+        outcomes = ledger.finish(epochs, self.resources, reports=(reports or Reports()).after(tables.__setitem__))
+        if outcomes.failed:
+            raise EpochsFailedError(outcomes.failed)
+        return {epoch: tables[epoch].head(self.draws + 1) for epoch in epochs}
+
+    def prepare(self) -> None:  # of loops there is nothing to make beforehand
+        """Make what all epochs need."""
+
+    def unfinished(self, epochs: Sequence[int], *, draws: int = 0) -> list[int]:
+        """Return the epochs whose quantities, of so many draws, are still to be measured."""
+        ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, replace(self, draws=draws))
+        return [*ledger.outcomes(epochs).left]
+
+    def name(self, epoch: int) -> str:
+        """Return an epoch's name in the manifest."""
+        return f"epoch{epoch}"
+
+    def files(self, epoch: int) -> Sequence[Path]:
+        """Return the file of an epoch's quantities."""
+        return [self.folder / f"epoch{epoch}.csv"]
+
+    def keep(self, epoch: int, result: pd.DataFrame) -> None:
+        """Write the quantities of an epoch."""
+        store.write_table(self.files(epoch)[0], result)
+
+    def load(self, epoch: int) -> pd.DataFrame:
+        """Read the quantities of an epoch.
+
+        Raises:
+            DnnTopologyError: The file is damaged.
+        """
+        (path,) = self.files(epoch)
+        return store.read_table(path, columns={"draw": int, **dict.fromkeys(self.columns, float)})
+
+    def is_enough(self, epoch: int) -> bool:
+        """Return whether an epoch has all the draws that are asked for."""
+        return len(self.load(epoch)) > self.draws

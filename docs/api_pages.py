@@ -31,6 +31,8 @@ TYPES = (
     "dnn_topology.analysis.adversarial.detectors.Detector",
     "dnn_topology.analysis.adversarial.pixels.Normalised",
     "dnn_topology.analysis.gap.methods.Learned",
+    "dnn_topology.homology.engines.estimate.Estimate",
+    "dnn_topology.homology.engines.planner.Plan",
     "dnn_topology.nets.data.forms.Samples",
     "dnn_topology.nets.training_state.TrainingState",
     "dnn_topology.nets.training_state.EpochRecord",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_types
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_types, counted
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.settings import MIN_PERSISTENCE
 
@@ -58,10 +58,10 @@ def stopping_quantities(diagrams: Diagrams) -> dict[str, float]:
 def described_quantities(table: pd.DataFrame) -> str:
     """Return the quantities of an epoch, the first row of a table of its draws, as text."""
     first = table.iloc[0]
-    return ", ".join(f"{name} {first[name]:.4g}" for name in QUANTITIES)
+    return ", ".join(f"{name} {'–' if math.isnan(first[name]) else f'{first[name]:.4g}'}" for name in QUANTITIES)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Decision:
     """What a rule makes of the epochs so far.
 
@@ -76,6 +76,10 @@ class Decision:
     chosen_epoch: int | None
     stop_epoch: int | None
     table: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """Return which epoch and why."""
+        return f"Decision(chosen_epoch={self.chosen_epoch}, stop_epoch={self.stop_epoch}: {self.reason})"
 
     @property
     def reason(self) -> str:
@@ -96,7 +100,7 @@ class Decision:
             calm = f"{quantity} is at its lowest, {value:.4g}"
         if self.stop_epoch is None:
             return f"{calm}; nothing says to stop"
-        return f"{quantity} {happened} since epoch {self.chosen_epoch}, for {rule.patience} epochs or more"
+        return f"{quantity} {happened} since epoch {self.chosen_epoch}, for {counted(rule.patience, 'epoch')} or more"
 
     @property
     def record(self) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.early_stopping import MAX_EPSILON, Decision, StoppingRule, stopping_quantities
+from dnn_topology.measurement import Measurement
 from dnn_topology.monitors.plain import TopologyMonitor
-from dnn_topology.pipeline import Measurement
 
 if TYPE_CHECKING:
     import torch
@@ -35,9 +35,6 @@ class TopologicalEarlyStopping(TopologyMonitor):
         on_measure: Called with each measured epoch and its measurement, such as `to_tensorboard` gives.
         log: Called with the numbers of each measured epoch and the epoch as the step, such as `wandb.log`.
         **options: The others of `measure`; `max_dim` is 1 and `max_epsilon` 0.4 unless given.
-
-    Attributes:
-        best_state: The state dict of `best_epoch`, on the CPU; None before the first measurement or if not kept.
 
     Raises:
         DnnTopologyError: There is no input, an argument is out of range, or H1 is not measured.
@@ -74,7 +71,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
         **options: Any,
     ) -> None:
         self.rule = StoppingRule(quantity, patience, min_delta)
-        self.best_state: dict[str, torch.Tensor] | None = None
+        self._best_state: dict[str, torch.Tensor] | None = None
         options = {"max_dim": 1, "max_epsilon": MAX_EPSILON, **options}
         if options["max_dim"] < 1:
             raise DnnTopologyError("early stopping reads H1: leave max_dim at 1 or raise it")
@@ -83,6 +80,12 @@ class TopologicalEarlyStopping(TopologyMonitor):
         super().__init__(
             batches, every=every, max_samples=max_samples, seed=seed, on_measure=on_measure, log=log, **options
         )
+
+    @property
+    def _when(self) -> str:
+        """When it measures and has measured, and what it says, in words."""
+        best = "" if self.best_epoch is None else f"; best: {self.best_epoch}{', stop' if self.should_stop else ''}"
+        return f"{self.rule.quantity}, patience {self.rule.patience}, {super()._when}{best}"
 
     def __call__(self, model: nn.Module, epoch: int) -> Measurement | None:
         """Measure a model, if the epoch is one to measure, and decide anew; see `TopologyMonitor`.
@@ -101,7 +104,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
         if measurement:
             self._readings[epoch] = stopping_quantities(measurement.diagrams)
             if self._keep_weights and self.best_epoch == epoch:
-                self.best_state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+                self._best_state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
         return measurement
 
     @property
@@ -117,6 +120,18 @@ class TopologicalEarlyStopping(TopologyMonitor):
     def should_stop(self) -> bool:
         """Whether training should end."""
         return bool(self._readings) and self.decision.stop_epoch is not None
+
+    @property
+    def best_state(self) -> dict[str, torch.Tensor]:
+        """The state dict of `best_epoch`, on the CPU.
+
+        Raises:
+            DnnTopologyError: There is none: no epoch with a loop was measured yet, or weights are not kept.
+        """
+        if self._best_state is None:
+            reason = "no epoch with a loop was measured yet" if self._keep_weights else "keep_weights is False"
+            raise DnnTopologyError(f"there is no best_state: {reason}")
+        return self._best_state
 
     @property
     def best_epoch(self) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import dnn_topology
@@ -59,6 +60,9 @@ def rooms() -> dict[str, list[str]]:
 
 def write(reference: Path) -> None:
     """Write the pages into folders `api` and `results` of the reference."""
+    shutil.rmtree(
+        reference / "api" / "names", ignore_errors=True
+    )  # of names that are no longer there
     names(reference / "api")
     commands(reference / "api" / "commands.md")
     results(reference / "results")

@@ -54,10 +54,11 @@ def lowest(session: nox.Session) -> None:
     versions = folder / "lowest.txt"
     session.install("uv>=0.5", "pip>=25.1")
     session.run(
-        "uv", "pip", "compile", "pyproject.toml", "--extra", "attacks", "--extra", "engines", "--quiet", "--no-header",
+        "uv", "pip", "compile", "pyproject.toml", "--quiet", "--no-header",
+        "--extra", "attacks", "--extra", "engines", "--extra", "metis",
         "--resolution", "lowest-direct", "--override", folder / "override.txt", "--output-file", versions,
     )  # fmt: skip
-    session.install("--constraint", versions, ".[attacks,engines]")
+    session.install("--constraint", versions, ".[attacks,engines,metis]")
     session.install("--constraint", versions, "--group", "test")
     # Old versions warn of what newer ones changed: here that is no error.
     session.run("pytest", "--numprocesses", "logical", "--override-ini", "filterwarnings=", *session.posargs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import dnn_topology
@@ -31,6 +32,8 @@ TYPES = (
     "dnn_topology.analysis.adversarial.detectors.Detector",
     "dnn_topology.analysis.adversarial.pixels.Normalised",
     "dnn_topology.analysis.gap.methods.Learned",
+    "dnn_topology.homology.engines.estimate.Estimate",
+    "dnn_topology.homology.engines.planner.Plan",
     "dnn_topology.nets.data.forms.Samples",
     "dnn_topology.nets.training_state.TrainingState",
     "dnn_topology.nets.training_state.EpochRecord",
@@ -57,6 +60,9 @@ def rooms() -> dict[str, list[str]]:
 
 def write(reference: Path) -> None:
     """Write the pages into folders `api` and `results` of the reference."""
+    shutil.rmtree(
+        reference / "api" / "names", ignore_errors=True
+    )  # of names that are no longer there
     names(reference / "api")
     commands(reference / "api" / "commands.md")
     results(reference / "results")

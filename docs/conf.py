@@ -34,8 +34,13 @@ extensions = [
 ]
 exclude_patterns = ["_build", "guide", "gallery", "Thumbs.db"]
 nitpicky = True
-# Names of other libraries: their inventories would need a network.
-nitpick_ignore_regex = [("py:.*", r"(?!dnn_topology\b).*")]
+nitpick_ignore_regex = [
+    (
+        "py:.*",
+        r"(?!dnn_topology\b).*",
+    ),  # other libraries: their inventories would need a network
+    ("py:class", r"dnn_topology\.\w+\..*"),  # types in signatures that have no public name
+]
 default_role = "public"  # `record` is a link, `n_inputs` is code
 suppress_warnings = [
     "config.cache",  # sphinx-gallery settings hold objects; that costs an incremental build only

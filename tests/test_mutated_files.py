@@ -21,7 +21,7 @@ from dnn_topology._checks import DnnTopologyError, check_types
 from dnn_topology.analysis.adversarial.score_files import check_score_arrays
 from dnn_topology.analysis.early_stopping import QUANTITIES
 from dnn_topology.analysis.gap import GapModel
-from dnn_topology.cli import _readable, app
+from dnn_topology.cli import app
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.nets.data import DataSet, load_data
 from dnn_topology.nets.data.arrays import arrays as read_data
@@ -29,7 +29,7 @@ from dnn_topology.nets.data.idx import read_idx
 from dnn_topology.nets.data.own_images import read_own_images
 from dnn_topology.nets.train import TrainingState, train
 from dnn_topology.recording.state_dicts import load_weights, write_state
-from dnn_topology.remedies import of_file
+from dnn_topology.remedies import of_file, one_line
 from dnn_topology.runs.measurements import RunMeasurement
 from dnn_topology.runs.measuring import _groups_of
 from dnn_topology.runs.run import Run
@@ -258,7 +258,7 @@ def flags(path: Path) -> Any:
     try:
         return app.parse_args(words, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        raise DnnTopologyError(_readable(str(error))) from error
+        raise DnnTopologyError(one_line(str(error))) from error
     except DnnTopologyError as error:
         raise DnnTopologyError(f"{error}{of_file(words)}") from error
 

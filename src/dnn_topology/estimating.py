@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from dnn_topology._calls import checked
-from dnn_topology.homology.engines.estimate import Estimate
+from dnn_topology.homology.engines.estimate import Estimate, amount, duration
 from dnn_topology.homology.engines.estimate import estimate as estimate_plan
 from dnn_topology.homology.engines.planner import Plan, prepare
 from dnn_topology.pipeline import Snapshot, fixed_groups, graphs_of, measure_options
@@ -114,3 +116,21 @@ def estimate_snapshot(snapshot: Snapshot, compute: Compute) -> MeasureEstimate:
             graphs[name] = estimate_plan(ready.graph, ready.plan, max_dim=max_dim, census=ready.census)
             plans[name] = ready.plan
     return MeasureEstimate(graphs, plans)
+
+
+def estimate_table(estimates: Mapping[str, MeasureEstimate], *, verbose: bool = False) -> pd.DataFrame:
+    """Return estimates as a table to be read, a row per graph.
+
+    Args:
+        estimates: Epoch → what it takes.
+        verbose: Whether to say how each graph would be computed, and not only with which engine.
+    """
+    rows = []
+    for epoch, estimated in estimates.items():
+        for name, needed in estimated.graphs.items():
+            counts = ", ".join(f"{count:.2g}" for count in needed.simplices[2:])
+            sizes = (f"{epoch} {name}".strip(), str(needed.n_nodes), str(needed.n_edges))
+            how = str(estimated.plans[name]) if verbose else estimated.plans[name].engine
+            rows.append((*sizes, counts, amount(needed.memory), duration(needed.seconds), how))
+    header = ["epoch", "neurons", "edges", "triangles, tetrahedra, …", "memory", "time", "engine"]
+    return pd.DataFrame(rows, columns=header)

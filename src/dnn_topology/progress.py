@@ -236,14 +236,15 @@ def print_table(table: pd.DataFrame, form: str = "text") -> None:
 
     Args:
         table: The table.
-        form: "text" prints columns; "md", "latex" and "csv" as `table_text` says.
+        form: "text" prints columns; "md", "latex" and "csv" as `table_text` says; "names" is Markdown whose first
+            column are names, as code.
     """
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     if form != "text":
-        answer(table_text(table, form))
+        answer(markdown_table(table) if form == "names" else table_text(table, form))
         return
     shown = Table(*map(str, table), box=None, pad_edge=False)
     for row in table.itertuples(index=False):

@@ -1,10 +1,13 @@
-"""What a message adds of the command that was called: where else it can write, and which file its flags come from."""
+"""Messages in the words of the command that was called: its flags, where else it can write, the file of its flags."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
+
+LONGEST = 800  # characters of a message
 
 
 def elsewhere(path: Path, words: Sequence[str], flags: Collection[str]) -> str:
@@ -31,3 +34,28 @@ def of_file(words: Sequence[str]) -> str:
     """Return the end of a message about flags that may come from a file, which names it."""
     path = next((word for before, word in pairwise(words) if before == "--config"), None)
     return "" if path is None else f" (with the flags in {path})"
+
+
+def in_flags(message: str, flags: Iterable[str]) -> str:
+    """Return a message of the library in which arguments are named as the flags of a command.
+
+    Example:
+        >>> in_flags("n_inputs must be at least 2, found 1: raise n_inputs=", ["n-inputs"])
+        '--n-inputs must be at least 2, found 1: raise --n-inputs'
+    """
+    for flag in sorted(flags, key=len, reverse=True):
+        name = re.escape(flag.replace("-", "_"))
+        value = r"(?:'([^']*)'|([\w./:+-]+))?"
+        message = re.sub(rf"(?<![\w`'/.-]){name}={value}", rf"--{flag} \1\2", message).replace(
+            f"--{flag} ,", f"--{flag},"
+        )
+        plain = rf"(?<![\w`'/.-]){name}\b(?![\w'=/.-])"
+        plain += "" if "_" in name else r"(?= must | does | takes | '|, found)"
+        message = re.sub(plain, f"--{flag}", message)
+    return message.rstrip()
+
+
+def one_line(text: str) -> str:
+    """Return what is wrong with a command line, on one line that nobody needs to scroll."""
+    line = " ".join(text.replace("`", "'").split())
+    return line if len(line) < LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 4 :]}"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError, Parameter
@@ -16,12 +15,11 @@ from dnn_topology._machine import CannotWriteError, of_the_machine
 from dnn_topology._version import __version__
 from dnn_topology.cli.options import defaults_from_file, flag_names
 from dnn_topology.cli.spelling import our_words
-from dnn_topology.remedies import elsewhere, of_file
+from dnn_topology.remedies import elsewhere, in_flags, of_file, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LONGEST = 800  # characters of a message
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as shells say it
 # command → where it is; it is imported when it is called, or its help is asked for
 COMMANDS = {
@@ -93,7 +91,7 @@ def main(args: Sequence[str] | None = None) -> int:
         _complain(in_flags(str(error), flag_names(_app(command))) + of_file(words))
         return 2 if getattr(error, "mendable", True) else 1
     except CycloptsError as error:
-        return _complain(f"{_readable(str(error))} See `{' '.join(['dnn-topology', *command, '--help'])}`.")
+        return _complain(f"{one_line(str(error))} See `{' '.join(['dnn-topology', *command, '--help'])}`.")
     except KeyboardInterrupt:
         print("interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr)  # noqa: T201
         return INTERRUPTED
@@ -116,25 +114,6 @@ def _suit_terminal() -> None:
         del os.environ["MPLBACKEND"]
 
 
-def in_flags(message: str, flags: Iterable[str]) -> str:
-    """Return a message of the library in which arguments are named as the flags of a command.
-
-    Example:
-        >>> in_flags("n_inputs must be at least 2, found 1: raise n_inputs=", ["n-inputs"])
-        '--n-inputs must be at least 2, found 1: raise --n-inputs'
-    """
-    for flag in sorted(flags, key=len, reverse=True):
-        name = re.escape(flag.replace("-", "_"))
-        value = r"(?:'([^']*)'|([\w./:+-]+))?"
-        message = re.sub(rf"(?<![\w`'/.-]){name}={value}", rf"--{flag} \1\2", message).replace(
-            f"--{flag} ,", f"--{flag},"
-        )
-        plain = rf"(?<![\w`'/.-]){name}\b(?![\w'=/.-])"
-        plain += "" if "_" in name else r"(?= must | does | takes | '|, found)"
-        message = re.sub(plain, f"--{flag}", message)
-    return message.rstrip()
-
-
 def _command(words: Sequence[str]) -> list[str]:
     """Return the command that is called, as words."""
     if words[:1] == ["gap"]:
@@ -155,12 +134,6 @@ def _warn(message: Warning | str, category: type, *_: object, **__: object) -> N
     if category.__name__ == "LongComputationWarning":
         return
     print(f"dnn-topology: warning: {' '.join(str(message).split())}", file=sys.stderr)  # noqa: T201
-
-
-def _readable(text: str) -> str:
-    """Return what is wrong with a command line, on one line that nobody needs to scroll."""
-    line = " ".join(text.replace("`", "'").split())
-    return line if len(line) < LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 4 :]}"
 
 
 def _complain(message: str) -> int:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from dnn_topology.cli import options as opt
-from dnn_topology.progress import answer, markdown_table, print_table
+from dnn_topology.progress import answer, print_table
 from dnn_topology.settings import TrainSettings
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 def nets(*, markdown: bool = False) -> None:
@@ -23,7 +23,7 @@ def nets(*, markdown: bool = False) -> None:
     """
     from dnn_topology.nets.catalogue import list_nets
 
-    _print(list_nets(), markdown=markdown)
+    print_table(list_nets(), "names" if markdown else "text")
 
 
 def datasets(*, markdown: bool = False) -> None:
@@ -34,7 +34,7 @@ def datasets(*, markdown: bool = False) -> None:
     """
     from dnn_topology.nets.catalogue import list_data_sets
 
-    _print(list_data_sets(), markdown=markdown)
+    print_table(list_data_sets(), "names" if markdown else "text")
 
 
 def layers(
@@ -99,10 +99,7 @@ def estimate(
         epochs: Epochs (default: every checkpoint).
         verbose: Say how each epoch would be computed.
     """
-    import pandas as pd
-
-    from dnn_topology.estimating import estimate_snapshot
-    from dnn_topology.homology.engines.estimate import amount, duration
+    from dnn_topology.estimating import estimate_snapshot, estimate_table
     from dnn_topology.runs.measuring import snapshot_with
     from dnn_topology.runs.run import Run
 
@@ -114,16 +111,10 @@ def estimate(
     else:
         there = named.open(run, machine)
         weights = {str(epoch): there.checkpoint(epoch) for epoch in there.trained(epochs)}
-    rows = []
-    for epoch, path in weights.items():
-        estimated = estimate_snapshot(snapshot_with(there, measured, path), compute)
-        for name, needed in estimated.graphs.items():
-            counts = ", ".join(f"{count:.2g}" for count in needed.simplices[2:])
-            sizes = (f"{epoch} {name}".strip(), str(needed.n_nodes), str(needed.n_edges))
-            how = str(estimated.plans[name]) if verbose else estimated.plans[name].engine
-            rows.append((*sizes, counts, amount(needed.memory), duration(needed.seconds), how))
-    header = ["epoch", "neurons", "edges", "triangles, tetrahedra, …", "memory", "time", "engine"]
-    print_table(pd.DataFrame(rows, columns=header))
+    epochs_estimated = {
+        epoch: estimate_snapshot(snapshot_with(there, measured, path), compute) for epoch, path in weights.items()
+    }
+    print_table(estimate_table(epochs_estimated, verbose=verbose))
 
 
 def cavities(
@@ -160,11 +151,3 @@ def cavities(
     if out is not None:
         several.save(out)
         answer(out)
-
-
-def _print(table: pd.DataFrame, *, markdown: bool) -> None:
-    """Print a table on standard output."""
-    if markdown:
-        answer(markdown_table(table))
-    else:
-        print_table(table)

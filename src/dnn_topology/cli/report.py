@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, say
 from dnn_topology.settings import Essential
-
-if TYPE_CHECKING:
-    from dnn_topology.runs.measurements import RunMeasurement
 
 First = Parameter(group=opt.FIRST)
 
@@ -37,17 +34,9 @@ def report(
         essential: Cavities alive at the end: 'count', 'drop', or 'clip' them there.
         out: The file (default: report.html beside what was measured; for several runs, here).
     """
-    from dnn_topology.report import REPORT, open_measurements, write_report
+    from dnn_topology.report import open_measurements, write_report
 
     where: dict[str, Any] = {"data_dir": machine.data_dir, "device": machine.place}
     which: dict[str, Any] = {"max_epsilon": max_epsilon, "name": measurement}
     there = open_measurements(runs, **which, min_persistence=trace.min_persistence, essential=essential, **where)
-    usual = Path(REPORT) if len(there) > 1 else there[0].folder / REPORT
-    answer(write_report(there, out or usual, trace=opt.plain(trace), say=say))
-
-
-def page_beside(measurement: RunMeasurement) -> Path:
-    """Write the page about what was just measured of a run beside it."""
-    from dnn_topology.report import REPORT, write_report
-
-    return write_report([measurement], measurement.folder / REPORT)
+    answer(write_report(there, out, trace=opt.plain(trace), say=say))

@@ -12,7 +12,6 @@ from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.cli import options as opt
-from dnn_topology.cli.report import page_beside
 from dnn_topology.cli.stopping import IN_TRAINING, EarlyStop, TrainingRuleFlags, leave, watch_of
 from dnn_topology.progress import answer, print_table, progress, say
 from dnn_topology.settings import Original, PictureSettings, RunMeasureSettings, TrainSettings, of_trials, usual_epochs
@@ -111,8 +110,10 @@ def run(
         train_with_progress(there, epochs=last, save_epochs=epochs, save_every=save_every, watch=watch)
         epochs = leave(watch, epochs) if watch else epochs
     if original.build_graph:
+        from dnn_topology.report import write_report
+
         done = measure_and_write(there, measured, epochs, pictures, used, thresholds, verbose=verbose)
-        answer(*([] if no_report else [page_beside(done)]))
+        answer(*([] if no_report else [write_report([done])]))
 
 
 def _several(given: Mapping[str, Any], trials: int) -> None:
@@ -265,11 +266,7 @@ def train_with_progress(
     with progress("training", total=epochs + 1) as step:
 
         def told(state: TrainingState) -> None:
-            last = state.history[-1]
-            step(
-                f"epoch {last.epoch} of {epochs}: accuracy "
-                f"{last.train_accuracy:.3f} train, {last.test_accuracy:.3f} test"
-            )
+            step(f"epoch {state.epoch} of {epochs}: {state.history[-1].described}")
 
         run_training(
             run,

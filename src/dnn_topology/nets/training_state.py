@@ -38,6 +38,11 @@ class EpochRecord:
     test_loss: float
     test_accuracy: float
 
+    @property
+    def described(self) -> str:
+        """The accuracies, in few words."""
+        return f"accuracy {self.train_accuracy:.3f} train, {self.test_accuracy:.3f} test"
+
 
 @dataclass(frozen=True, repr=False)
 class TrainingState:

@@ -31,7 +31,7 @@ REPORT = "report.html"
 
 def write_report(
     measurements: Sequence[RunMeasurement],
-    out: Path,
+    out: Path | None = None,
     *,
     trace: TraceSettings | None = None,
     say: Callable[[str], None] | None = None,
@@ -43,7 +43,7 @@ def write_report(
 
     Args:
         measurements: What was measured; each has its section, and several a table above them.
-        out: The file.
+        out: The file; None for report.html beside what was measured, or here if that is several.
         trace: Which cavities are traced to their neurons; None for the usual. Which are so long-lived that they count
             is said by each measurement.
         say: Called with what is being done.
@@ -57,6 +57,7 @@ def write_report(
     """
     if not measurements:
         raise DnnTopologyError("measurements must be at least one, found none: name the folder of a run")
+    out = out or (Path(REPORT) if len(measurements) > 1 else measurements[0].folder / REPORT)
     chosen = trace or TraceSettings()
     if chosen.dim not in {1, 2}:
         raise DnnTopologyError(f"dim must be 1 (loops) or 2 (voids), found {chosen.dim}: others are not traced")

@@ -192,9 +192,7 @@ def find_measurement(run: Run, *, max_epsilon: float | None = None, name: str | 
 
 def _nothing_measured(run: Run, max_epsilon: float) -> str:
     """Return the message that says that there is nothing to read."""
-    from dnn_topology.runs.run import near_runs
-
-    lost = "" if run.folder.parent.is_dir() else near_runs(run.folder)
+    lost = "" if run.folder.parent.is_dir() else stamps.near_runs(run.folder)
     there = ", ".join(one.folder.name for one in measurements_of(run))
     measured = f" (there are: {there})" if there else ""
     return (

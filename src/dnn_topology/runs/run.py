@@ -12,7 +12,6 @@ Layout of the folder of a run, by default `<save_path>/<net>_<dataset>/trial0/`:
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Iterable
@@ -26,7 +25,7 @@ from dnn_topology.settings import TrainSettings
 from dnn_topology.work.expectation import listed as listed
 from dnn_topology.work.expectation import named as named
 from dnn_topology.work.ledger import Manifest
-from dnn_topology.work.stamps import SETTINGS, read_settings
+from dnn_topology.work.stamps import SETTINGS, near_runs, read_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,24 +198,6 @@ def epochs_in(folder: Path, pattern: str) -> set[int]:
         return set()
     matches = (re.fullmatch(pattern, path.name) for path in folder.iterdir())
     return {int(match[1]) for match in matches if match}
-
-
-def near_runs(folder: Path) -> str:
-    """Return the end of a message that helps when a run is not where it is looked for."""
-    inside = sorted(path.parent for path in (*folder.glob(f"*/{SETTINGS}"), *folder.glob(f"*/*/{SETTINGS}")))
-    runs = [str(path) for path in inside if (path / "checkpoints").is_dir()]
-    if runs:
-        return f": it holds {', '.join(runs[:3])}{', …' if len(runs) > 3 else ''}; name one of them"
-    siblings = folder.parent.parent
-    if siblings.is_dir() and not folder.parent.is_dir():
-        names = [path.parent.parent.name for path in siblings.glob(f"*/trial*/{SETTINGS}")]
-        close = difflib.get_close_matches(folder.parent.name, names, n=3, cutoff=0.5)
-        if close:
-            return f" (did you mean {' or '.join(str(siblings / name / folder.name) for name in close)}?)"
-    return (
-        ": name the folder trial0 that `dnn-topology run` or `train` left, such as "
-        "results_dnn_topology/lenet_mnist-5k/trial0"
-    )
 
 
 def _file_part(name: str) -> str:

@@ -53,7 +53,10 @@ def main() -> None:
                 taken[name].append(time.process_time() - started)
         best = min(others, key=lambda name: median(taken[name]))
         ours, theirs = median(taken[OURS]), median(taken[best])
-        print(f"| {network}, d ≤ {distance:g}, H{dim} | {ours:.3g} | {theirs:.3g} ({best}) | {ours / theirs:.2f} |", flush=True)
+        print(
+            f"| {network}, d ≤ {distance:g}, H{dim} | {ours:.3g} | {theirs:.3g} ({best}) | {ours / theirs:.2f} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

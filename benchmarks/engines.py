@@ -6,8 +6,8 @@
 Every rival has a process of its own, which first computes a small graph, so that imports and loading machine code do
 not count. In every cell the rivals run in turns, so that what slows the machine for a while slows all of them. A time
 goes from the functional graph to the diagrams; `auto` may use every core, the others have one. A rival gives a cell up
-after --limit seconds, and then also the higher dimensions of that graph; a run that takes longer than 5 s is not
-repeated.
+after --limit seconds, and then also the higher dimensions and the longer edges of that graph; a run that takes longer
+than 5 s is not repeated.
 What is finished is kept in --work and not measured again; --fresh forgets it.
 """
 
@@ -36,6 +36,7 @@ LONG = 5  # seconds of a run that is not repeated
 ENOUGH = 0.5  # seconds until which runs of a cell are repeated
 MOST_RUNS = 15
 CURVE_LIMIT = 5  # seconds per point of a scaling curve
+LARGE_LIMIT = 60  # seconds per large graph
 
 
 def main() -> None:
@@ -135,7 +136,7 @@ class Kept:
                 row = f"{name} H{max_dim}"
                 if row not in self.results.setdefault("large", {}):
                     path = large_graph(self.options.work, name)
-                    self.measure("large", row, processes, ["auto", "gudhi"], path, max_dim, 120)
+                    self.measure("large", row, processes, ["auto", "gudhi"], path, max_dim, LARGE_LIMIT)
 
     def measure_start(self) -> None:
         """Measure what the first graph of a process costs, its machine code on disk or not."""
@@ -146,14 +147,16 @@ class Kept:
                 print(row, table[row], flush=True)
 
     def _gave_up(self, section: str, row: str, name: str) -> bool:
-        """Return whether a rival gave up a lower dimension of the same graph, or three values before on a curve."""
+        """Return whether a rival gave up what is easier: a lower dimension, shorter edges, a value before on a curve."""
         table = self.results.get(section, {})
-        graph, _, last = row.rpartition(" H")
-        if section == "cells":
-            return any(
-                table.get(f"{graph} H{dim}", {}).get(name, {"seconds": 0})["seconds"] is None
-                for dim in range(int(last))
-            )
+        if section in {"cells", "large"}:
+            graph, distance, dim = _parts(row)
+            easier = [
+                of_row.get(name)
+                for other, of_row in table.items()
+                if _parts(other)[0] == graph and _parts(other)[1] <= distance and _parts(other)[2] <= dim
+            ]
+            return any(found and found["seconds"] is None for found in easier)
         same = [of_row.get(name) for other, of_row in table.items() if other.split("|")[0] == row.split("|")[0]]
         return any(found and found["seconds"] is None for found in same)
 
@@ -181,6 +184,13 @@ class Kept:
         print(f"{time.strftime('%H:%M')} {row:32s} {seconds}", flush=True)
 
 
+def _parts(row: str) -> tuple[str, str, str]:
+    """Return graph, distance and dimension of the name of a cell; these sort as the numbers do."""
+    cell, _, dim = row.rpartition(" H")
+    graph, _, distance = cell.partition("d≤")
+    return graph, distance, dim
+
+
 def _options() -> argparse.Namespace:
     """Return the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -196,7 +206,7 @@ def _options() -> argparse.Namespace:
 def _cells(options: argparse.Namespace, files: dict[str, Path]) -> Iterator[tuple[str, Path, int]]:
     """Yield every cell that is asked for: its name, the file of its graph, the dimension."""
     for max_dim in (2, 1, 3):
-        for scale in SCALES[::-1]:
+        for scale in SCALES:
             for name, file in files.items():
                 cell = f"{name} d≤{2 * scale:g} H{max_dim}"
                 if not options.cells or re.search(options.cells, cell):

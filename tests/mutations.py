@@ -107,7 +107,7 @@ def state_mutations(content: bytes, *, n: int = 300, seed: int = 0) -> Iterator[
     """Yield n versions of a file of torch.save: with another value somewhere within, and with all other damage."""
     rng = np.random.default_rng(seed)
     archives = zip_mutations(content, n=n, seed=seed)
-    strange = [None, "text", -1, 1e300, math.nan, math.inf, 10**60, True, [], {}, [1], {"a": 1}, (1, 2)]
+    strange: list[Any] = [None, "text", -1, 1e300, math.nan, math.inf, 10**60, True, [], {}, [1], {"a": 1}, (1, 2)]
     strange += [torch.zeros(0), torch.zeros(2), torch.zeros(3, 4, dtype=torch.int64), torch.zeros(1).expand(10**9)]
     for number in range(n):
         if number % 3 == 2:

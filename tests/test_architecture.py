@@ -18,21 +18,22 @@ SRC = Path(dnn_topology.__file__).parent
 LAYERS = (
     ("_version", "_checks", "_renamed"),
     ("settings", "_records", "_calls", "_machine"),
-    ("store", "progress"),
+    ("store", "progress", "remedies"),
     ("recording",),
     ("graphs",),
     ("homology",),
+    ("measurement",),
     ("pipeline",),
     ("estimating", "analysis", "nets"),
     ("show",),
     ("monitors", "work"),
     ("runs",),
-    ("trials",),
+    ("report", "trials"),
     ("cli",),
     ("__main__",),
 )
 # The flow, which knows nothing of named networks and data sets.
-FLOW = ("recording", "graphs", "homology", "pipeline", "analysis", "show")
+FLOW = ("recording", "graphs", "homology", "measurement", "pipeline", "analysis", "show")
 # Analyses stand side by side too.
 SIBLINGS = ("analysis.early_stopping", "analysis.gap", "analysis.adversarial", "analysis.comparison")
 # heavy library → the rooms and modules that may import it
@@ -54,6 +55,7 @@ HOMES = {
     ),
     "torchvision": ("nets",),
     "matplotlib": ("show",),
+    "jinja2": ("report",),
     "cyclopts": ("cli",),
     "rich": ("progress",),
     "gudhi": ("homology.engines", "homology.distances"),

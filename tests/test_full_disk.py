@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -143,3 +145,28 @@ def test_the_remedy_is_one_that_the_command_has(
     *_, last = capsys.readouterr().err.strip().splitlines()
     assert last.endswith(f"No space left on device: free some space or {named(COMMANDS[command])}")
     assert contents(trained) == before
+
+
+def test_the_backend_of_a_notebook_that_calls_the_program_is_no_concern_of_its_pictures(
+    trained: Path, tmp_path: Path
+) -> None:
+    words = ["visualise", str(trained), "--formats", "png", "--out", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "MPLBACKEND": "module://no.such_backend"}
+    done = subprocess.run([sys.executable, "-m", "dnn_topology", *words], env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    assert (tmp_path / "betti_curves_H1.png").stat().st_size
+
+
+def test_what_is_written_again_of_a_finished_training_is_said(tmp_path: Path) -> None:
+    run = Run.named(TRAINING, tmp_path)
+    run_training(run, epochs=1)
+    before = run.checkpoint(1).read_bytes()
+    run.checkpoint(1).write_bytes(b"")
+    (run.folder / "history.csv").write_bytes(b"")
+    said: list[str] = []
+    run_training(run, epochs=1, say=said.append)
+    assert [line.partition(" is not what was written")[0] for line in said] == [
+        str(run.checkpoint(1)),
+        str(run.folder / "history.csv"),
+    ]
+    assert run.checkpoint(1).read_bytes() == before

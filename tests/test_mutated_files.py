@@ -22,7 +22,6 @@ from dnn_topology.analysis.adversarial.score_files import check_score_arrays
 from dnn_topology.analysis.early_stopping import QUANTITIES
 from dnn_topology.analysis.gap import GapModel
 from dnn_topology.cli import _readable, app
-from dnn_topology.cli.remedies import of_file
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.nets.data import DataSet, load_data
 from dnn_topology.nets.data.arrays import arrays as read_data
@@ -30,6 +29,7 @@ from dnn_topology.nets.data.idx import read_idx
 from dnn_topology.nets.data.own_images import read_own_images
 from dnn_topology.nets.train import TrainingState, train
 from dnn_topology.recording.state_dicts import load_weights, write_state
+from dnn_topology.remedies import of_file
 from dnn_topology.runs.measurements import RunMeasurement
 from dnn_topology.runs.measuring import _groups_of
 from dnn_topology.runs.run import Run

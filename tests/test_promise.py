@@ -73,7 +73,8 @@ def _poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def poisoned(*names: Any, **options: Any) -> DataSet:
         whole = load(*names, **options)
-        return replace(whole, test=Poison(len(whole.test)))
+        poison: Any = Poison(len(whole.test))
+        return replace(whole, test=poison)
 
     def of_history(model: torch.nn.Module, part: Any, **options: Any) -> tuple[float, float]:
         return (float("nan"), float("nan")) if isinstance(part, Poison) else evaluate(model, part, **options)

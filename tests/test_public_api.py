@@ -18,6 +18,19 @@ def test_dir_lists_the_public_names_before_any_was_used() -> None:
     assert dir(dt) == sorted(dt.__all__)
 
 
+def test_completion_offers_the_monitors_and_no_old_name() -> None:
+    assert {"monitors", "measure", "Measurement", "plot_layers"} <= set(dir(dt))
+    assert not {"watch", "separation", "separations", "annotations", "lazy_loader", "pipeline"} & set(dir(dt))
+    assert callable(dt.watch)  # which works for one version more
+
+
+def test_dir_is_the_same_after_everything_was_used() -> None:
+    for name in dt.__all__:
+        getattr(dt, name)
+    assert dir(dt) == sorted(dt.__all__)
+    assert dt.monitors.__name__ == "dnn_topology.monitors"
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="attribute nothing"):
         _ = getattr(dt, "nothing")  # noqa: B009  # a type checker knows

@@ -36,6 +36,7 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
     table = table.assign(gap=table["life"] * 3 + np.sin(np.arange(20)))
     decision = dt.StoppingRule(patience=1).decide({0: 0.3, 1: 0.2, 2: 0.4})
     measurement = dt.measure(net(), [inputs], **FAST)
+    by_layer = dt.measure(net(), [inputs], by="layer", **FAST)
     digits = dt.load_data("digits", data_subset=0.05)
     classifier = dt.build_net("mlp", shape=digits.shape, width=0.05)
     images, labels = digits.test[list(range(24))]
@@ -61,7 +62,10 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
             dt.bootstrap,
             {"activations": signals, "n": 5, "repeats": 2, "max_dim": 1, "confidence": 0.9, "seed": 0},
         ),
-        "measure": (dt.measure, {"model": net(), "batches": [inputs], "seed": 0, **FAST, "threads": 1, "layers": None}),
+        "measure": (
+            dt.measure,
+            {"model": net(), "batches": [inputs], "seed": 0, **FAST, "threads": 1, "layers": None, "by": None},
+        ),
         "track": (dt.track, {"model": net(), "batches": [inputs], "states": {0: net().state_dict()}, **FAST}),
         "Diagrams": (dt.Diagrams, {"points": [[(0, 0.1)]], "max_epsilon": 0.3, "n_nodes": 3}),
         "StoppingRule": (dt.StoppingRule, {"quantity": "midlife", "patience": 2, "min_delta": 0.1}),
@@ -157,8 +161,16 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         "DataSet": (dt.DataSet, {one.name: getattr(digits, one.name) for one in fields(digits) if one.init}),
         "build_net": (dt.build_net, {"name": "mlp", "n_classes": 3, "shape": (1, 4, 4), "width": 1.0, "depth": 2}),
         "load_data": (dt.load_data, {"name": "digits", "data_subset": 0.5, "train_size": 0, "seed": 0}),
+        "compare": (
+            dt.compare,
+            {"groups": {"a": [diagrams, diagrams]}, "resamples": 99, "confidence": 0.9, "n_scales": 5, "seed": 0},
+        ),
+        "distance": (dt.distance, {"a": diagrams, "b": diagrams, "dim": 1, "metric": "bottleneck", "order": 1.0}),
+        "distances": (dt.distances, {"diagrams": {0: diagrams, 1: diagrams}, "dim": 1, "essential": "clip"}),
+        "plot_trajectory": (dt.plot_trajectory, {"runs": {0: diagrams, 1: diagrams}, "dim": 1, "metric": "bottleneck"}),
         "plot_barcode": (dt.plot_barcode, {"source": diagrams, "dim": 1}),
         "plot_betti_curves": (dt.plot_betti_curves, {"source": diagrams, "dim": 1, "smooth": False}),
+        "plot_layers": (dt.plot_layers, {"measured": by_layer, "summary": "life", "dim": 1}),
         "plot_diagram": (dt.plot_diagram, {"source": diagrams}),
         "plot_history": (dt.plot_history, {"topology": {0: measurement, 1: measurement}, "dim": 1}),
         "plot_early_stopping": (dt.plot_early_stopping, {"decision": decision}),
@@ -175,9 +187,12 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
 CALLS = calls()
 # Public names that are not called by users, that have nothing to be wrong, or whose door is another's.
 ELSEWHERE = {
+    *("Breakdown", "LongComputationWarning", "Decision", "Detector", "PersistencePairs", "Scores", "Separation"),
+    *("MeasureSettings", "TrainingState"),
     *(
         "Attacked",
         "BettiCurve",
+        "Comparison",
         "FittedDetectors",
         "GapModel",
         "Measurement",

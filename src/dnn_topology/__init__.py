@@ -15,4 +15,9 @@ are first used, so that importing this costs nothing; `__init__.pyi` lists them 
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, _, _names = lazy_loader.attach_stub(__name__, __file__)
+__all__ = [name for name in _names if name not in {"separation", "separations", "watch"}]  # old names
+
+
+def __dir__() -> list[str]:  # what completes is what is public
+    return __all__.copy()

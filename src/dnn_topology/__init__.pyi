@@ -12,11 +12,14 @@ from ._version import __version__ as __version__
 
 # numbers → what they are good for
 from .analysis.adversarial import BatchDetector as BatchDetector
+from .analysis.adversarial import Detector as Detector
+from .analysis.adversarial import Separation as Separation
 from .analysis.adversarial import compare_scores as compare_scores
 from .analysis.adversarial import detector as detector
 from .analysis.adversarial.attacks import Attacked as Attacked
 from .analysis.adversarial.attacks import attack as attack
 from .analysis.adversarial.detection import FittedDetectors as FittedDetectors
+from .analysis.adversarial.detection import Scores as Scores
 from .analysis.adversarial.detection import compare_detectors as compare_detectors
 from .analysis.adversarial.detection import fit_detectors as fit_detectors
 from .analysis.adversarial.observation import Observation as Observation
@@ -26,6 +29,7 @@ from .analysis.adversarial.old_names import separations as separations
 from .analysis.adversarial.old_names import watch as watch
 from .analysis.comparison import Comparison as Comparison
 from .analysis.comparison import compare as compare
+from .analysis.early_stopping import Decision as Decision
 from .analysis.early_stopping import StoppingRule as StoppingRule
 from .analysis.early_stopping import stopping_quantities as stopping_quantities
 from .analysis.features import gap_features as gap_features
@@ -54,8 +58,14 @@ from .homology.dipha import read_dipha as read_dipha
 from .homology.dipha import write_dipha as write_dipha
 from .homology.distances import distance as distance
 from .homology.distances import distances as distances
+from .homology.engines.forewarning import LongComputationWarning as LongComputationWarning
+from .homology.pairs import PersistencePairs as PersistencePairs
+from .homology.participation import Participation as Participation
+from .homology.participation import participation as participation
 from .homology.persistence import persistence as persistence
 from .homology.summaries import summarize as summarize
+from .measurement import Breakdown as Breakdown
+from .measurement import Measurement as Measurement
 from .monitors.plain import TopologyMonitor as TopologyMonitor
 from .monitors.stopping import TopologicalEarlyStopping as TopologicalEarlyStopping
 
@@ -65,21 +75,28 @@ from .nets.catalogue import list_nets as list_nets
 from .nets.data import DataSet as DataSet
 from .nets.data import load_data as load_data
 from .nets.train import train as train
+from .nets.training_state import TrainingState as TrainingState
 from .nets.zoo import build_net as build_net
 
 # the flow at once
-from .pipeline import Measurement as Measurement
 from .pipeline import measure as measure
 from .pipeline import track as track
 
-# any module + inputs → signals
+# any module + inputs → signals, and back: neurons silenced
+from .recording.ablation import ablate as ablate
 from .recording.activations import Activations as Activations
 from .recording.activations import record as record
 from .recording.listing import list_layers as list_layers
 
+# what is measured, in one object
+from .settings import MeasureSettings as MeasureSettings
+
 # pictures
+from .show.cavities import plot_cavity as plot_cavity
+from .show.cavities import plot_participation as plot_participation
 from .show.early_stopping import plot_early_stopping as plot_early_stopping
 from .show.history import plot_history as plot_history
+from .show.layers import plot_layers as plot_layers
 from .show.plots import plot_barcode as plot_barcode
 from .show.plots import plot_betti_curves as plot_betti_curves
 from .show.plots import plot_diagram as plot_diagram

@@ -45,6 +45,16 @@ def nearest(found: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(close)}?" if close else f"expected one of {', '.join(known)}"
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words.
+
+    Example:
+        >>> counted(1, "epoch"), counted(20, "epoch")
+        ('1 epoch', '20 epochs')
+    """
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def check_choice(name: str, found: object, known: Iterable[str]) -> str:
     """Return a name that is one of `known`.
 

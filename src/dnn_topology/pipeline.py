@@ -7,32 +7,38 @@ stopping looks at, the networks of a study.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-import pandas as pd
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_choice
 from dnn_topology.graphs.graph import functional_graph
-from dnn_topology.graphs.graph_types import divided_groups, graph_names, graphs_of_recording, selected_groups
+from dnn_topology.graphs.graph_types import (
+    class_groups,
+    class_numbers,
+    divided_groups,
+    graph_names,
+    graphs_of_recording,
+    layer_groups,
+    selected_groups,
+)
 from dnn_topology.graphs.node_sampling import sample_nodes
-from dnn_topology.homology.cavities import Tight, cavities
-from dnn_topology.homology.cavity import Cavities
 from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.homology.engines.forewarning import repeated
 from dnn_topology.homology.neural_persistence import neural_persistence
 from dnn_topology.homology.persistence import persistence
-from dnn_topology.homology.summaries import summarize
-from dnn_topology.homology.tables import named_rows
+from dnn_topology.measurement import Breakdown, Measurement, measurement_of
+from dnn_topology.progress import showing
 from dnn_topology.recording.activations import Activations, record
 from dnn_topology.recording.checkpoint_forms import put_weights
-from dnn_topology.recording.inputs import take_batches
+from dnn_topology.recording.inputs import labels_of, take_batches
 from dnn_topology.recording.layers import output_name, unwrapped
 from dnn_topology.recording.state_dicts import StateDict, load_weights
-from dnn_topology.settings import Compute, MeasureSettings, Nodes, settings_of, takes_settings
+from dnn_topology.settings import By, Compute, MeasureSettings, Nodes, settings_of, takes_settings
 
 if TYPE_CHECKING:
     import torch
@@ -40,120 +46,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from dnn_topology.graphs.graph import FunctionalGraph
-
-
-@dataclass(frozen=True, eq=False)
-class Measurement:
-    """What the shape of a model's correlations is.
-
-    Attributes:
-        diagrams: Birth and death of every cavity that counts; of the first graph where there are several, of the first
-            draw where neurons were sampled.
-        summary: One row of numbers per dimension; of several graphs, one per graph and dimension.
-        draws: The diagrams of every draw where neurons were sampled, the first included; else empty. `intervals` makes
-            a table of them.
-        graphs: The diagrams of every graph by its name: "" for a single one, "part0", "sample0", "draw1", ….
-        settings: What was measured.
-        layers: Which layers were recorded, and as what: see `Activations`.
-
-    A measurement keeps no graph. What `measure` returned knows the model and the batches, which are its caller's, and
-    makes the graph again when its cavities are asked for.
-
-    Example:
-        >>> import torch
-        >>> model = torch.nn.Sequential(torch.nn.Linear(4, 30), torch.nn.ReLU(), torch.nn.Linear(30, 2))
-        >>> inputs = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
-        >>> m = measure(model, inputs.split(50), max_dim=1, min_persistence=0.02)
-        >>> m.diagrams.max_dim, m.settings.min_persistence, list(m.graphs)
-        (1, 0.02, [''])
-    """
-
-    diagrams: Diagrams
-    summary: pd.DataFrame
-    draws: Sequence[Diagrams] = ()
-    graphs: Mapping[str, Diagrams] = field(default_factory=dict)
-    settings: MeasureSettings = field(default_factory=MeasureSettings)
-    layers: pd.DataFrame | None = None
-    _snapshot: Snapshot | None = field(default=None, repr=False)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the model and its inputs where they are when a measurement is copied or sent elsewhere."""
-        return {**vars(self), "_snapshot": None}
-
-    @checked
-    def cavities(
-        self,
-        *,
-        dim: int = 1,
-        top: int | None = 20,
-        min_persistence: float | None = None,
-        max_epsilon: float | None = None,
-        tight: Tight = False,
-        graph: str = "",
-    ) -> Cavities:
-        """Trace the cavities that were measured to their neurons, the longest-lived first.
-
-        The measurement keeps no graph: the model, which must be as it was, is run on the same inputs once more.
-
-        Args:
-            dim: 1 for loops, 2 for voids.
-            top: How many of the longest-lived; None for all.
-            min_persistence: Only cavities that live longer than this, in ε; None for what was measured with.
-            max_epsilon: Look no further than this scale; None for what was measured.
-            tight: Whether to shorten each cycle: True, within its class at birth; "bar", among all that share its bar.
-            graph: Which of several graphs: a key of `graphs`.
-
-        Returns:
-            The cavities.
-
-        Raises:
-            DnnTopologyError: The dimension was not computed, there is no such graph, the model has changed since, the
-                batches can be gone through only once, the measurement does not come from `measure` or was sent from
-                another process, or as for `cavities`.
-
-        Example:
-            >>> import torch
-            >>> _ = torch.manual_seed(0)
-            >>> model = torch.nn.Sequential(torch.nn.Linear(4, 30), torch.nn.ReLU(), torch.nn.Linear(30, 2))
-            >>> m = measure(model, torch.randn(100, 4).split(50), max_dim=1)
-            >>> m.cavities()[0].where
-            '1'
-        """
-        settings = self.settings
-        if dim > settings.max_dim:
-            raise DnnTopologyError(
-                f"dim={dim} was not measured, only dimensions up to {settings.max_dim}: measure with max_dim={dim}"
-            )
-        check_choice("graph", graph, self.graphs)
-        return cavities(
-            self._graph(graph),
-            dim=dim,
-            top=top,
-            min_persistence=settings.min_persistence if min_persistence is None else min_persistence,
-            max_epsilon=max_epsilon,
-            essential="drop" if settings.essential == "drop" else "count",
-            tight=tight,
-        )
-
-    def _graph(self, name: str) -> FunctionalGraph:
-        """Return a graph that was measured, made again.
-
-        Raises:
-            DnnTopologyError: It cannot be made again, or is another one now.
-        """
-        from_scratch = "take dt.cavities(dt.functional_graph(dt.record(model, batches)))"
-        if self._snapshot is None:
-            raise DnnTopologyError(f"this measurement does not know its model and inputs: {from_scratch}")
-        if iter(self._snapshot.batches) is self._snapshot.batches:
-            raise DnnTopologyError(
-                "the batches were a generator, which can be gone through only once: measure with a list of batches or "
-                "a loader"
-            )
-        snapshot = replace(self._snapshot)
-        made = next(graph for key, graph in graphs_of(snapshot, groups=fixed_groups(snapshot)) if key == name)
-        if not _is_as_measured(made, self.graphs[name]):
-            raise DnnTopologyError(f"the model or its inputs have changed since they were measured: {from_scratch}")
-        return made
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,11 +87,16 @@ class Snapshot:
         return np.asarray(outputs.argmax(axis=1), dtype=np.intp)
 
     def labels(self, n_samples: int | None) -> NDArray[np.intp] | None:
-        """Return the class (n_samples,) that each of the first inputs has, or None where batches have no labels."""
+        """Return the class (n_samples,) that each of the first inputs has, or None where batches have no labels.
+
+        Raises:
+            DnnTopologyError: What batches have beside their inputs are no classes.
+        """
         taken = take_batches(self.batches, max_samples=n_samples, seed=self.seed)
-        if not all(isinstance(batch, tuple | list) and len(batch) > 1 for batch in taken):
+        labels = [labels_of(batch) for batch in taken]
+        if any(of_batch is None for of_batch in labels):
             return None
-        return np.concatenate([np.asarray(batch[1]) for batch in taken])[:n_samples].astype(np.intp)
+        return class_numbers(labels)[:n_samples]
 
     def strengths(self) -> Any:
         """Return how strongly the weights connect every two nodes, (n_neurons, n_neurons), sparse."""
@@ -234,15 +131,45 @@ class Snapshot:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class _Remake:
+    """Makes the graphs of a snapshot again, one by its name.
+
+    Attributes:
+        snapshot: The model, which must be as it was, and its inputs.
+    """
+
+    snapshot: Snapshot
+
+    def __call__(self, name: str) -> FunctionalGraph:
+        """Return a graph.
+
+        Raises:
+            DnnTopologyError: The inputs can be gone through only once.
+        """
+        if iter(self.snapshot.batches) is self.snapshot.batches:
+            raise DnnTopologyError(
+                "the batches were a generator, which can be gone through only once: measure with a list of batches or "
+                "a loader"
+            )
+        snapshot = replace(self.snapshot)
+        return graph_named(snapshot, name, groups=fixed_groups(snapshot))
+
+
 def fixed_groups(snapshot: Snapshot) -> NDArray[np.intp] | None:
-    """Return the groups of neurons that stay the same at every epoch, or None for graphs that have none.
+    """Return the groups of neurons, or of inputs, that stay the same at every epoch; None for graphs that have none.
 
     Raises:
-        DnnTopologyError: `select_nodes` is asked for and the batches have no labels.
+        DnnTopologyError: `select_nodes` or by="class" is asked for and the batches have no labels, or a class has a
+            single input.
     """
     settings = snapshot.settings
     if not settings.fixed_groups:
         return None
+    if settings.by == "layer":
+        return layer_groups(snapshot.activations)
+    if settings.by == "class":
+        return class_groups(snapshot.labels(settings.n_inputs))
     correct = None
     if settings.select_nodes:
         labels = snapshot.labels(settings.n_inputs)
@@ -287,6 +214,24 @@ def graphs_of(
         yield name, functional_graph(nodes, max_epsilon=settings.max_epsilon, metric=settings.metric, device=device)
 
 
+def graph_named(snapshot: Snapshot, name: str, *, groups: NDArray[np.intp] | None = None) -> FunctionalGraph:
+    """Return one graph of a snapshot.
+
+    Args:
+        snapshot: The model and its inputs.
+        name: Its name, "" for a single one.
+        groups: The fixed groups, of graphs that have them.
+
+    Raises:
+        DnnTopologyError: There is no graph of that name.
+    """
+    names = names_of_graphs(snapshot.settings, groups)
+    if names == [""] and name:
+        raise DnnTopologyError(f"there is a single graph, without a name, found graph={name!r}: leave it out")
+    check_choice("graph", name, names)
+    return next(graph for key, graph in graphs_of(snapshot, groups=groups) if key == name)
+
+
 def diagrams_of(graph: FunctionalGraph, settings: MeasureSettings, compute: Compute | None = None) -> Diagrams:
     """Return the diagrams of a graph, those of a part without a living neuron being empty."""
     compute = compute or Compute()
@@ -312,24 +257,65 @@ def measured_graphs(
         compute: What computing may use.
 
     Returns:
-        Name → diagrams; those of per-sample graphs say the input's label and what the model takes it for, that of the
-        structural graph the neural persistence of the weights, in `provenance`.
+        Name → diagrams; those of per-sample graphs say the input's label and what the model takes it for, those of a
+        layer or class which it is, that of the structural graph the neural persistence of the weights, in `provenance`.
     """
     settings = snapshot.settings
     measured = {name: diagrams_of(graph, settings, compute) for name, graph in graphs_of(snapshot, groups=groups)}
+    facts = _facts(snapshot, [*measured])
+    return {
+        name: replace(diagrams, provenance={**diagrams.provenance, **facts[name]}) if name in facts else diagrams
+        for name, diagrams in measured.items()
+    }
+
+
+def _facts(snapshot: Snapshot, names: Sequence[str]) -> dict[str, dict[str, int | float | str]]:
+    """Return what is known of graphs by their names: of which layer, class or input they are."""
+    settings = snapshot.settings
+    if settings.by is not None:
+        numbers = {name: int(name.removeprefix(settings.by)) for name in names if name}
+        if settings.by == "class":
+            return {name: {"class": number} for name, number in numbers.items()}
+        layers = list(snapshot.activations.neurons["layer"].cat.categories)
+        return {name: {"layer": layers[number]} for name, number in numbers.items()}
     if settings.graph_type == "structural":
-        beside = {"neural_persistence": snapshot.neural_persistence()}
-        return {name: replace(one, provenance={**one.provenance, **beside}) for name, one in measured.items()}
+        return {"": {"neural_persistence": snapshot.neural_persistence()}}
     if settings.graph_type != "per-sample":
-        return measured
+        return {}
     labels, predicted = snapshot.labels(settings.n_samples), snapshot.predicted(settings.n_samples)
-    about: list[dict[str, int]] = [{"predicted": int(each)} for each in predicted]
+    about: list[dict[str, int | float | str]] = [{"predicted": int(each)} for each in predicted]
     if labels is not None:
         about = [{"label": int(label), **each} for label, each in zip(labels, about, strict=True)]
-    return {
-        name: replace(diagrams, provenance={**diagrams.provenance, **facts})
-        for (name, diagrams), facts in zip(measured.items(), about, strict=True)
-    }
+    return dict(zip(names, about, strict=True))
+
+
+@overload
+def measure(
+    model: nn.Module,
+    batches: Iterable[Any],
+    *,
+    by: By,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+    max_samples: int | None = 1000,
+    progress: bool = True,
+    **options: Any,
+) -> Breakdown: ...
+
+
+@overload
+def measure(
+    model: nn.Module,
+    batches: Iterable[Any],
+    *,
+    by: None = None,
+    settings: MeasureSettings | None = None,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+    max_samples: int | None = 1000,
+    progress: bool = True,
+    **options: Any,
+) -> Measurement: ...
 
 
 @takes_settings(MeasureSettings, Compute)
@@ -342,6 +328,7 @@ def measure(
     seed: int = 0,
     device: torch.device | str | None = None,
     max_samples: int | None = 1000,
+    progress: bool = True,
     **options: Any,
 ) -> Measurement:
     """Record a model on some inputs, build its graphs, compute their cavities and summarise them.
@@ -349,15 +336,18 @@ def measure(
     Args:
         model: Any module; it is left as it was found.
         batches: Any iterable of batches: tensors, mappings, or sequences whose first item is one, such as (inputs,
-            labels). Training inputs keep the method's promise not to look at test data.
+            labels). Training inputs keep the method's promise not to look at test data. by="class" needs labels: the
+            second item of each batch, or one called "labels".
         settings: What to measure, in one object, in place of the single options.
         seed: Of everything that is drawn.
         device: Where to run; by default where the model is.
         max_samples: The same as `n_inputs`: the first so many inputs are used; None for all.
+        progress: Whether to show, in a terminal or a notebook, how far it is once it has taken two seconds.
         **options: Fields of `MeasureSettings` and `Compute`.
 
     Returns:
-        The diagrams and their summary; only the cavities that count are in them.
+        The diagrams and their summary; only the cavities that count are in them. With `by`, a `Breakdown`: the same of
+        the whole network, and a mapping from each layer or class to its own.
 
     Raises:
         DnnTopologyError: An argument is wrong; the message says which, and what to do.
@@ -370,12 +360,17 @@ def measure(
         >>> m = measure(model, inputs.split(50), max_dim=1)
         >>> list(m.summary["dim"])
         [0, 1]
+        >>> by_layer = measure(model, inputs.split(50), max_dim=1, by="layer")
+        >>> [(name, part.diagrams.n_nodes) for name, part in by_layer.items()]
+        [('1', 30), ('output', 2)]
     """
     chosen, compute = measure_options(settings, {"n_inputs": max_samples, **options})
     snapshot = Snapshot(model, _again(batches, chosen, seed), chosen, seed, device)
-    graphs = measured_graphs(snapshot, groups=fixed_groups(snapshot), compute=compute)
-    layers = snapshot.activations.layers
-    return replace(measurement(graphs, chosen), layers=layers, _snapshot=replace(snapshot))
+    with showing("measuring", enabled=progress):
+        groups = fixed_groups(snapshot)
+        with repeated(len(names_of_graphs(chosen, groups))):
+            graphs = measured_graphs(snapshot, groups=groups, compute=compute)
+    return measurement_of(graphs, chosen, snapshot.activations.layers, _Remake(replace(snapshot)))
 
 
 def measure_options(settings: MeasureSettings | None, options: Mapping[str, Any]) -> tuple[MeasureSettings, Compute]:
@@ -391,27 +386,14 @@ def measure_options(settings: MeasureSettings | None, options: Mapping[str, Any]
     return settings or settings_of(options, MeasureSettings), settings_of(options, Compute)
 
 
-def measurement(graphs: Mapping[str, Diagrams], settings: MeasureSettings) -> Measurement:
-    """Return what was measured with its numbers, the cavities that do not count left out.
-
-    Args:
-        graphs: Name → diagrams, unfiltered.
-        settings: What was measured, and which cavities count.
-    """
-    counted = {
-        name: diagrams.filtered(min_persistence=settings.min_persistence, essential=settings.essential)
-        for name, diagrams in graphs.items()
-    }
-    first = next(iter(counted.values()))
-    if settings.sample_nodes is not None:
-        return Measurement(first, summarize(first), tuple(counted.values()), counted, settings)
-    tables = [named_rows(summarize(diagrams), name) for name, diagrams in counted.items()]
-    return Measurement(first, pd.concat(tables, ignore_index=True), (), counted, settings)
-
-
 @checked
 def track(
-    model: nn.Module, batches: Iterable[Any], states: Mapping[int, StateDict | Path | str], **options: Any
+    model: nn.Module,
+    batches: Iterable[Any],
+    states: Mapping[int, StateDict | Path | str],
+    *,
+    progress: bool = True,
+    **options: Any,
 ) -> dict[int, Measurement]:
     """Measure a model at several epochs, on the same inputs.
 
@@ -421,10 +403,11 @@ def track(
         model: The network; its own weights are put back at the end.
         batches: As for `measure`; gone through once per epoch, so no one-shot iterator.
         states: Epoch → its state dict, or the path of a checkpoint.
+        progress: Whether to show, in a terminal or a notebook, how far it is once it has taken two seconds.
         **options: Those of `measure`.
 
     Returns:
-        Epoch → measurement, in the order of `states`.
+        Epoch → measurement, in the order of `states`; with `by`, breakdowns.
 
     Raises:
         DnnTopologyError: A state does not fit the model, or as for `measure`.
@@ -440,28 +423,24 @@ def track(
     seed, device = options.pop("seed", 0), options.pop("device", None)
     options = {"n_inputs": options.pop("max_samples", 1000), **options}
     settings, compute = measure_options(options.pop("settings", None), options)
+    batches = _again(batches, settings, seed) if settings.by == "class" else batches
     snapshot = Snapshot(model, batches, settings, seed, device)
     own = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     groups = None
     measurements = {}
     try:
-        for epoch in sorted(states, reverse=True) if settings.fixed_groups else states:
-            _put(states[epoch], model, epoch)
-            now = replace(snapshot)
-            groups = fixed_groups(now) if groups is None else groups
-            measurements[epoch] = measurement(measured_graphs(now, groups=groups, compute=compute), settings)
+        with showing("measuring epochs", total=len(states), enabled=progress) as step, repeated(len(states)):
+            for epoch in sorted(states, reverse=True) if settings.fixed_groups else states:
+                _put(states[epoch], model, epoch)
+                now = replace(snapshot)
+                groups = fixed_groups(now) if groups is None else groups
+                with repeated(len(names_of_graphs(settings, groups))):
+                    graphs = measured_graphs(now, groups=groups, compute=compute)
+                measurements[epoch] = measurement_of(graphs, settings, now.activations.layers)
+                step()
     finally:
         model.load_state_dict(own)
     return {epoch: measurements[epoch] for epoch in states}
-
-
-def _is_as_measured(graph: FunctionalGraph, measured: Diagrams) -> bool:
-    """Return whether a graph has as many edges as one that was measured, at all its scales, up to round-off."""
-    if graph.n_nodes != measured.n_nodes or measured.density is None:
-        return False
-    epsilon, shares = measured.density.T
-    few = 3 / max(graph.n_pairs, 1)  # edges that another order of summation may move across a scale
-    return bool(np.allclose(graph.density(epsilon), shares, rtol=1e-3, atol=few))
 
 
 def _put(state: StateDict | Path | str, model: nn.Module, epoch: int) -> None:
@@ -478,6 +457,6 @@ def _put(state: StateDict | Path | str, model: nn.Module, epoch: int) -> None:
 
 def _again(batches: Iterable[Any], settings: MeasureSettings, seed: int) -> Iterable[Any]:
     """Return batches that can be gone through as often as the graphs need."""
-    if settings.graph_type == "functional":
+    if settings.graph_type == "functional" and settings.by != "class":
         return batches
     return take_batches(batches, max_samples=settings.n_inputs, seed=seed)

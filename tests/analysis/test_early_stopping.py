@@ -155,3 +155,12 @@ def test_the_quantities_are_those_of_loops_that_live_longer_than_the_least_clipp
 def test_what_is_out_of_range_is_refused(make: object, message: str) -> None:
     with pytest.raises(DnnTopologyError, match=message):
         make()  # type: ignore[operator]
+
+
+def test_what_is_not_defined_is_a_dash_and_one_epoch_is_no_plural() -> None:
+    from dnn_topology.analysis.early_stopping import described_quantities
+
+    table = pd.DataFrame({"density": [float("nan")], "epsilon": [0.1], "midlife": [0.2], "life": [0.3]})
+    assert described_quantities(table) == "density –, epsilon 0.1, midlife 0.2, life 0.3"
+    decision = StoppingRule("density", patience=1, min_delta=0).decide({0: 0.1, 1: 0.2})
+    assert decision.reason.endswith("since epoch 0, for 1 epoch or more")

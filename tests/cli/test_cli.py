@@ -307,7 +307,7 @@ def test_epochs_that_kept_no_weights_are_trained_again_when_they_are_asked_for(
     assert main([*words, "3", "--save-every", "0", "--epochs-test", "3"]) == 0
     capsys.readouterr()
     assert main([*words, "4", "--save-every", "0", "--epochs-test", "1 4"]) == 0
-    assert "epochs 1 have no weights that are whole: training up to epoch 1 again" in capsys.readouterr().err
+    assert "no whole weights of epoch 1: training up to epoch 1 again" in capsys.readouterr().err
     table = pd.read_csv("results_dnn_topology/lenet_300_100_digits/trial0/eps0.3/topology.csv")
     assert sorted(set(table["epoch"])) == [0, 1, 3, 4]
 
@@ -381,8 +381,8 @@ def test_the_flags_of_the_original_s_training_are_understood(tmp_path: Path) -> 
 def test_what_nothing_of_the_original_reads_is_accepted_as_it_stands_there_and_else_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert "kl=1: no program of the original reads it" in complaint(capsys, "run", *QUICK, "--kl", "1")
-    assert "scale=log" in complaint(capsys, "run", *QUICK, "--scale", "log")
+    assert "--kl 1: no program of the original reads it" in complaint(capsys, "run", *QUICK, "--kl", "1")
+    assert "--scale log: no program" in complaint(capsys, "run", *QUICK, "--scale", "log")
     assert main(["run", *QUICK, "--no-train", "--kl", "0", "--scale", "linear", "--build_graph", "0"]) == 0
 
 

@@ -74,7 +74,7 @@ def test_detect_scores_images_of_ones_own(trained: Path, tmp_path: Path) -> None
         (["--strength", "8"], "in [0, 1]"),
         (["--detectors", "softmx"], "did you mean softmax"),
         (["--batch-sizes", "500"], "smaller --batch-sizes"),
-        (["--epoch", "9"], "have no checkpoint"),
+        (["--epoch", "9"], "there is no checkpoint of epoch 9 of"),
         (["--epoch", "1", "--checkpoint", "w.pt"], "one of the two"),
         (["--inputs", "missing.npz"], "cannot read"),
         (["--trial", "7"], "is no folder of a run"),

@@ -48,7 +48,7 @@ def test_a_child_that_is_killed_costs_its_epoch_and_the_next_call_makes_up_for_i
     victims[0].send_signal(signal.SIGKILL)
     _, complaint = process.communicate()
     assert process.returncode == 1
-    assert "not measured: epochs 0: its process was killed" in complaint.strip().splitlines()[-1]
+    assert "not measured: epoch 0: its process was killed" in complaint.strip().splitlines()[-1]
     assert "Traceback" not in complaint
     assert failure(trained, 0)["kind"] == "killed"
     assert measured(trained) == {1, 2}

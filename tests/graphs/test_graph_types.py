@@ -98,8 +98,8 @@ def test_every_sample_has_its_graph_of_the_chosen_neurons(recording: Activations
     [
         ({"graph_type": "functional", "split": 3}, "split does not apply to graph_type 'functional'"),
         ({"graph_type": "per-sample", "metric": "spearman"}, "metric does not apply"),
-        ({"graph_type": "grouped"}, "needs split, the neurons per chunk"),
-        ({"graph_type": "partitioned", "partition": "metis"}, "needs split, the number of METIS parts"),
+        ({"graph_type": "grouped"}, "needs split=, the neurons per chunk"),
+        ({"graph_type": "partitioned", "partition": "metis"}, "needs split=, the number of METIS parts"),
         ({"graph_type": "partitioned", "partition": "channels"}, "takes no split"),
         ({"graph_type": "grouped", "partition": "channels", "split": 2}, "takes no split"),
         ({"graph_type": "grupped"}, "did you mean grouped"),

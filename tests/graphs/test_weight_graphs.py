@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -44,7 +46,8 @@ def test_its_diagrams_are_those_of_the_boundary_matrix() -> None:
 
 
 def test_inputs_and_a_common_factor_of_the_weights_change_nothing() -> None:
-    model, options = net(), {"graph_type": "structural", "max_epsilon": 0.5, "max_dim": 1}
+    model = net()
+    options: dict[str, Any] = {"graph_type": "structural", "max_epsilon": 0.5, "max_dim": 1}
     first = dt.measure(model, INPUTS, **options).diagrams
     assert dt.measure(model, [torch.rand(20, 4) * 9], **options).diagrams == first
     for parameter in model.parameters():

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -65,3 +65,13 @@ def test_the_density_at_the_peak_is_unknown_without_a_graph_or_a_peak() -> None:
     table = summarize(Diagrams([np.array([[0.1, 0.2]]), np.empty((0, 2))], 0.3))
     assert table["peak_density"].isna().all()
     assert np.isnan(table["peak_epsilon"].to_numpy()[1])
+
+
+def test_what_is_not_defined_is_left_out_of_a_line() -> None:
+    from dnn_topology.homology.diagrams import Diagrams
+    from dnn_topology.homology.tables import epoch_lines, epoch_table
+
+    points: list[Any] = [[(0, 0.1)], [(0.1, float("inf"))]]
+    alive = Diagrams(points, max_epsilon=0.3)
+    line = epoch_lines(epoch_table({1: alive}), dim=1).splitlines()[1]
+    assert line == "  epoch    1: 0 finite and 1 alive at the end, at most 1 at once (ε 0.100)"

@@ -27,7 +27,9 @@ def test_a_network_that_no_longer_changes_is_stopped_after_patience_and_its_weig
     net: nn.Module, digits: Loader
 ) -> None:
     stopping = dt.TopologicalEarlyStopping(digits, patience=2, min_delta=0)
-    assert (stopping.should_stop, stopping.best_epoch, stopping.best_state) == (False, None, None)
+    assert (stopping.should_stop, stopping.best_epoch) == (False, None)
+    with pytest.raises(dt.DnnTopologyError, match="there is no best_state: no epoch to go back to was measured yet"):
+        _ = stopping.best_state
     ended = []
     for epoch in range(6):
         stopping(net, epoch)
@@ -63,7 +65,8 @@ def test_it_decides_as_the_rule_does_afterwards(net: nn.Module, digits: Loader) 
     values = {e: stopping_quantities(m.diagrams)["epsilon"] for e, m in stopping.measurements.items()}
     offline = dt.StoppingRule("epsilon", patience=1, min_delta=0.01).decide(values)
     assert (stopping.best_epoch, stopping.should_stop) == (offline.chosen_epoch, offline.stop_epoch is not None)
-    assert stopping.best_state is None
+    with pytest.raises(dt.DnnTopologyError, match="there is no best_state: keep_weights is False"):
+        _ = stopping.best_state
 
 
 def test_a_plain_monitor_never_says_to_stop(net: nn.Module, digits: Loader) -> None:

@@ -73,7 +73,7 @@ def test_a_training_needs_no_test_data_and_ends_as_one_that_reports_them(data: D
 def test_the_schedule_does_not_step_on_the_test_loss(data: DataSet) -> None:
     # Nothing is learned at this rate: the schedule halves it after ten epochs, whatever the test labels are.
     few = replace(data, train=sample(data.train, 30), test=sample(data.test, 5))
-    wrong = replace(few, test=Other(few.test))
+    wrong = replace(few, test=Other(few.test))  # type: ignore[arg-type]
     one, other = (train(build_net("mlp"), each, epochs=13, lr=1e-6)["lr"].tolist() for each in (few, wrong))
     assert one == other
     learning = train(build_net("mlp"), replace(wrong, train=data.train), epochs=14, lr=0.02)

@@ -190,12 +190,12 @@ def test_what_a_training_varies_reaches_the_network_and_its_data(tmp_path: Path)
 
 
 def test_epochs_without_a_checkpoint_are_refused_with_those_that_have_one(finished: Run) -> None:
-    with pytest.raises(DnnTopologyError, match=r"epochs 7 9 of .* have no checkpoint .*there are: 0 1 2"):
+    with pytest.raises(DnnTopologyError, match=r"no checkpoint of epochs 7 9 of .* \(there are: 0 1 2\)"):
         measure_epochs(finished, SETTINGS, [1, 9, 7])
 
 
 def test_epochs_without_diagrams_are_refused_with_those_that_have_some(finished: Run) -> None:
-    with pytest.raises(DnnTopologyError, match=r"epochs 7 of .* have no diagrams .*there are: 0 1 2"):
+    with pytest.raises(DnnTopologyError, match=r"no diagrams of epoch 7 of .*there are: 0 1 2"):
         measured(finished).load([0, 7])
 
 

@@ -14,7 +14,6 @@ import torch
 
 from dnn_topology import Diagrams, DnnTopologyError, compare
 from dnn_topology.cli import main
-from dnn_topology.recording.state_dicts import read_state
 from dnn_topology.runs.measuring import measure_epochs
 from dnn_topology.runs.run import Run
 from dnn_topology.runs.training import run_training
@@ -70,9 +69,11 @@ def test_trials_side_by_side_are_the_trainings_with_those_seeds_and_are_not_done
         pd.testing.assert_frame_equal(pd.read_csv(there / "history.csv"), pd.read_csv(one / "history.csv"))
         assert json.loads((there / "settings.json").read_text())["seed"] == number
         for epoch in (0, 1):
-            name = f"checkpoints/epoch{epoch}.pt"
-            for found, expected in zip(read_state(there / name).values(), read_state(one / name).values(), strict=True):
-                assert torch.equal(found, expected)
+            weights = [
+                run.load_net(run.load_data(), run.checkpoint(epoch)).state_dict()
+                for run in (Run.open(there), Run.open(one))
+            ]
+            assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
     before = (there / "training.pt").stat().st_mtime_ns
     capsys.readouterr()
     assert main(command) == 0

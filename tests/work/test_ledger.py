@@ -188,7 +188,7 @@ def test_results_of_a_version_that_kept_fewer_files_are_said_to_be_made_again(fo
     work, ledger = shouts(folder)
     work.files("a")[-1].unlink()
     said: list[str] = []
-    ledger.finish(TASKS, say=said.append)
+    ledger.finish(TASKS, reports=Reports(say=said.append))
     assert said == [f"not as they were written, so done again: task-a in {work.folder}"]
     assert work.done == ["a"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_types
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_types, counted
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.settings import MIN_PERSISTENCE
 
@@ -61,10 +61,11 @@ def stopping_quantities(diagrams: Diagrams) -> dict[str, float]:
 
 def described_quantities(table: pd.DataFrame) -> str:
     """Return the quantities of an epoch, the first row of a table of its draws, as text."""
-    return ", ".join(f"{name} {value:.4g}" for name, value in table.iloc[0].items() if name != "draw")
+    values = {name: value for name, value in table.iloc[0].items() if name != "draw"}
+    return ", ".join(f"{name} {'–' if math.isnan(value) else f'{value:.4g}'}" for name, value in values.items())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Decision:
     """What a rule makes of the epochs so far.
 
@@ -79,6 +80,10 @@ class Decision:
     chosen_epoch: int | None
     stop_epoch: int | None
     table: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """Return which epoch and why."""
+        return f"Decision(chosen_epoch={self.chosen_epoch}, stop_epoch={self.stop_epoch}: {self.reason})"
 
     @property
     def reason(self) -> str:
@@ -100,7 +105,7 @@ class Decision:
             calm = f"{quantity} is at its lowest, {value:.4g}"
         if self.stop_epoch is None:
             return f"{calm}; nothing says to stop"
-        return f"{quantity} {happened} since epoch {self.chosen_epoch}, for {rule.patience} epochs or more"
+        return f"{quantity} {happened} since epoch {self.chosen_epoch}, for {counted(rule.patience, 'epoch')} or more"
 
     @property
     def record(self) -> dict[str, Any]:

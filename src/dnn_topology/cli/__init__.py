@@ -15,8 +15,8 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology._machine import CannotWriteError, of_the_machine
 from dnn_topology._version import __version__
 from dnn_topology.cli.options import defaults_from_file, flag_names
-from dnn_topology.cli.remedies import elsewhere, of_file
 from dnn_topology.cli.spelling import our_words
+from dnn_topology.remedies import elsewhere, of_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +29,8 @@ COMMANDS = {
     "train": "run:train",
     "topology": "run:topology",
     "visualise": "visualise:visualise",
+    "report": "report:report",
+    "cavities": "lists:cavities",
     "nets": "lists:nets",
     "datasets": "lists:datasets",
     "layers": "lists:layers",
@@ -78,9 +80,7 @@ def main(args: Sequence[str] | None = None) -> int:
         error, 1 if epochs were killed, crashed or took too long while the others were finished, or 130 after Ctrl-C.
         Any other exception is a fault of ours and is raised, which ends the program with 1 too.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal that lacks ε shows ?
+    _suit_terminal()
     words = list(sys.argv[1:] if args is None else args)
     command = _command(words)
     warnings.showwarning = _warn
@@ -105,6 +105,15 @@ def main(args: Sequence[str] | None = None) -> int:
             raise
         return _complain(str(told))
     return status if isinstance(status, int) else 0
+
+
+def _suit_terminal() -> None:
+    """Make do with whatever terminal, pipe or notebook this program was called from."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that lacks ε shows ?
+    if os.environ.get("MPLBACKEND", "").startswith("module:"):  # of a notebook, which other programs may not have
+        del os.environ["MPLBACKEND"]
 
 
 def in_flags(message: str, flags: Iterable[str]) -> str:
@@ -141,8 +150,10 @@ def _app(command: Sequence[str]) -> App:
     return target
 
 
-def _warn(message: Warning | str, *_: object, **__: object) -> None:
-    """Print a warning on one line."""
+def _warn(message: Warning | str, category: type, *_: object, **__: object) -> None:
+    """Print a warning on one line; that something takes long, commands say in their own words."""
+    if category.__name__ == "LongComputationWarning":
+        return
     print(f"dnn-topology: warning: {' '.join(str(message).split())}", file=sys.stderr)  # noqa: T201
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from dnn_topology._checks import DnnTopologyError, check_choice
+from dnn_topology._checks import DnnTopologyError, check_choice, counted
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, print_table, say
 
@@ -128,16 +128,16 @@ def evaluate(
         form: Print the table as text, md, latex or csv.
     """
     from dnn_topology import store
-    from dnn_topology.analysis.features import FEATURE_SETS
     from dnn_topology.analysis.gap import evaluate_gap, pooled
-    from dnn_topology.show.gap import plot_gap
+    from dnn_topology.show.gap import plot_predictors
     from dnn_topology.show.report import save_figure
 
     if by_row and method != "linear":
         raise DnnTopologyError("--by-row leaves out rows one by one, which takes hours with --method gaussian-process")
     networks = _read(table)
     judged = evaluate_gap(pooled(networks) if by_row else networks, by_row=by_row, method=method, seed=seed)
-    answer(f"{judged.n_networks} networks, {judged.n_rows} rows; mean absolute error in points, [95 % interval]")
+    of = f"{counted(judged.n_networks, 'network')}, {counted(judged.n_rows, 'row')}"
+    answer(f"{of}; mean absolute error in points, [95 % interval]")
     for shown in (judged.headline(), judged.report()) if form == "text" else (judged.report(),):
         print_table(shown, form)
     folder = table.parent if out is None else out
@@ -147,11 +147,7 @@ def evaluate(
         store.write_table(path, getattr(judged, name))
     picture = networks[["cell", "dataset"]].drop_duplicates("cell") if {"cell", "dataset"} <= {*networks} else None
     predictions = judged.predictions if picture is None else judged.predictions.merge(picture, on="cell", how="left")
-    drawn = next(name for name in FEATURE_SETS if name in predictions)
-    answer(
-        *paths.values(),
-        *save_figure(plot_gap(predictions, predictor=drawn, by_row=by_row), folder / stem, formats=["png"]),
-    )
+    answer(*paths.values(), *save_figure(plot_predictors(predictions, by_row=by_row), folder / stem, formats=["png"]))
 
 
 def _weights(

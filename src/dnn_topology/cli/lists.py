@@ -126,6 +126,42 @@ def estimate(
     print_table(pd.DataFrame(rows, columns=header))
 
 
+def cavities(
+    run: Path,
+    /,
+    *,
+    epoch: Annotated[int | None, Parameter(group=opt.FIRST)] = None,
+    trace: opt.TraceFlags = opt.TRACE,
+    cavity: Annotated[int | None, Parameter(group=opt.FIRST)] = None,
+    measurement: str | None = None,
+    graph: str = "",
+    out: Annotated[Path | None, Parameter(alias="-o")] = None,
+    machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
+) -> None:
+    """List the longest-lived cavities of an epoch that was measured, and the layers of their neurons.
+
+    Args:
+        run: The folder of a run, trial0.
+        epoch: Which epoch (default: the last that has a checkpoint).
+        cavity: Print only the neurons of this one, by its number; of a loop in order around it.
+        measurement: Which of several measurements: the name of its folder.
+        graph: Which of several graphs of the epoch: part0, sample0, draw1, ….
+        out: Write the table as CSV too, with the neurons around each cavity.
+    """
+    from dnn_topology.runs.measurements import find_measurement
+    from dnn_topology.runs.measuring import traced
+
+    there = find_measurement(opt.Named().open(run, machine), name=measurement)
+    several = traced(there, epoch, graph, opt.plain(trace), threads=machine.nproc)
+    if cavity is None:
+        print_table(several.to_frame().drop(columns=["cycle", "tight"]).round(4))
+    else:
+        answer(repr(several[cavity]), *map(str, several[cavity].neurons))
+    if out is not None:
+        several.save(out)
+        answer(out)
+
+
 def _print(table: pd.DataFrame, *, markdown: bool) -> None:
     """Print a table on standard output."""
     if markdown:

@@ -19,6 +19,7 @@ from dnn_topology.settings import (
     PictureSettings,
     Resources,
     RunMeasureSettings,
+    TraceSettings,
     TrainSettings,
     documented,
 )
@@ -89,6 +90,7 @@ _measure, MEASURE = as_flags(
     RunMeasureSettings, TOPOLOGY, **dict.fromkeys(("max_epsilon", "max_dim", "nodes"), FIRST_FLAGS)
 )
 _compare, COMPARE = as_flags(CompareSettings, FIRST)
+_trace, TRACE = as_flags(TraceSettings, FIRST)
 _pictures, DRAW = as_flags(PictureSettings, PICTURES)
 _resources, SHARED = as_flags(Resources, PLACES, threads=HIDDEN, isolated=HIDDEN)
 _detect, DETECT = as_flags(
@@ -104,10 +106,11 @@ if TYPE_CHECKING:
     MeasureFlags: TypeAlias = RunMeasureSettings
     PictureFlags: TypeAlias = PictureSettings
     CompareFlags: TypeAlias = CompareSettings
+    TraceFlags: TypeAlias = TraceSettings
     DetectFlags: TypeAlias = DetectSettings
     ResourceFlags: TypeAlias = Resources
 else:
-    TrainFlags, MeasureFlags, PictureFlags = _train, _measure, _pictures
+    TrainFlags, MeasureFlags, PictureFlags, TraceFlags = _train, _measure, _pictures, _trace
     CompareFlags, DetectFlags, ResourceFlags = _compare, _detect, _resources
 
 

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.cli import options as opt
+from dnn_topology.cli.report import page_beside
 from dnn_topology.cli.stopping import IN_TRAINING, EarlyStop, TrainingRuleFlags, leave, watch_of
 from dnn_topology.progress import answer, print_table, progress, say
 from dnn_topology.settings import Original, PictureSettings, RunMeasureSettings, TrainSettings, of_trials, usual_epochs
@@ -48,6 +49,7 @@ def run(
     settings: opt.MeasureFlags = opt.MEASURE,
     thresholds: Thresholds = (),
     pictures: opt.PictureFlags = opt.DRAW,
+    no_report: Annotated[bool, Parameter(group=opt.PICTURES)] = False,
     save_path: opt.SavePath = opt.RESULTS,
     resources: opt.ResourceFlags = opt.SHARED,
     machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
@@ -73,6 +75,7 @@ def run(
             density or epsilon (topology: midlife).
         thresholds: Write the Betti numbers of the graph that joins |correlation| ≥ T (with --filtration density: the
             share T of all pairs) to betti_numbers.csv. METIS joins what is above the first T.
+        no_report: Leave out report.html, the page about the run.
         save_path: Where results go.
         verbose: Say how each epoch was computed.
     """
@@ -108,7 +111,8 @@ def run(
         train_with_progress(there, epochs=last, save_epochs=epochs, save_every=save_every, watch=watch)
         epochs = leave(watch, epochs) if watch else epochs
     if original.build_graph:
-        measure_and_write(there, measured, epochs, pictures, used, thresholds, verbose=verbose)
+        done = measure_and_write(there, measured, epochs, pictures, used, thresholds, verbose=verbose)
+        answer(*([] if no_report else [page_beside(done)]))
 
 
 def _several(given: Mapping[str, Any], trials: int) -> None:

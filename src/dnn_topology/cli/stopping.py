@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, counted
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, say
 from dnn_topology.settings import Nodes, StoppingSettings
@@ -132,7 +132,7 @@ def watch_of(
 
     if not save_every:
         raise DnnTopologyError("--early-stop looks at and chooses among the weights that are kept: raise --save-every")
-    watched = replace(settings, max_dim=1, max_epsilon=WATCHED.max_epsilon, bootstrap=1)
+    watched = replace(settings, max_dim=1, max_epsilon=WATCHED.max_epsilon, bootstrap=1, by=None)
     used = replace(resources or Resources(), jobs=1, isolated=False, scheduler=None, timeout=None)
     return TrainingWatch(looked_at(run, rule, asked.of_neighbours(), watched, resources=used), rule)
 
@@ -168,9 +168,9 @@ def _measured(looked_at: EpochTables, epochs: list[int]) -> dict[int, pd.DataFra
         replace(looked_at, draws=0).do(missing[-1])
         each = time.monotonic() - started
         seconds = each * len(missing) * (looked_at.draws + 1) / looked_at.resources.jobs
-        again = f" and {looked_at.draws} draws of them" if looked_at.draws else ""
+        again = f" and {counted(looked_at.draws, 'draw')} of them" if looked_at.draws else ""
         inputs = f"{looked_at.settings.n_inputs or 'all'} training inputs{again}"
-        say(f"measuring {len(missing)} epochs on {inputs}: at most about {duration(seconds)}")
+        say(f"measuring {counted(len(missing), 'epoch')} on {inputs}: at most about {duration(seconds)}")
     with reported("early stopping", len(epochs), title="epoch {}".format, described=described_quantities) as reports:
         return looked_at.quantities(epochs, reports=reports)
 

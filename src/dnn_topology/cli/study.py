@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, counted
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, print_table, say
 from dnn_topology.settings import Resources
@@ -75,7 +75,7 @@ def _finished(study: Study, folder: StudyFolder, resources: Resources, *, retry_
 
     before, n_cells = folder.ledger.outcomes(study.cells), len(study.cells)
     todo = [*before.left, *(before.failed if retry_failed else ())]
-    amount = f"{sum(cell.epochs for cell in todo)} epochs of training in all"
+    amount = f"{counted(sum(cell.epochs for cell in todo), 'epoch')} of training in all"
     expected = folder.expected(before.finished, todo)
     say(f"study: {announcement(before, todo, expected, of='networks', amount=amount, jobs=resources.jobs)}")
     n_done = n_cells - len(todo)

@@ -82,7 +82,8 @@ def visualise(
         ax = plot_betti_curves(curves, **drawn)
         paths = save_figure(ax, folder / graph / f"betti_curves_H{k}{pictures.suffix}", formats=formats)
         if form == "text":
-            answer(f"{graph}{', ' if graph else ''}{lines}")
+            name = next(iter(loaded.values())).provenance.get("layer", graph)
+            answer(f"{name}{', ' if name else ''}{lines}")
         else:
             print_table(epoch_report(table, dim=k), form)
         answer(*paths)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dnn_topology.progress import showing
+
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
@@ -68,17 +70,21 @@ def near_pairs(
     column_bytes = 8 * len(values)
     width = block or max(1, min(BLOCK, MEMORY // (8 * column_bytes)))
     rows, cols, distances = [], [], []
-    for found in _near_blocks(
+    blocks = _near_blocks(
         values,
         columns,
         threshold=threshold,
         width=width,
         at_hand=MEMORY // (column_bytes * width),
         device=_with_float64(device),
-    ):
-        rows.append(found.rows)
-        cols.append(found.cols)
-        distances.append(found.distances)
+    )
+    n_blocks = -(-len(columns) // width)
+    with showing(f"correlations of {len(columns)} neurons", total=n_blocks * (n_blocks + 1) / 2) as step:
+        for found in blocks:
+            rows.append(found.rows)
+            cols.append(found.cols)
+            distances.append(found.distances)
+            step()
     # One after the other, so that the pieces of one array are freed before the next is put together.
     return Edges(_joined(rows), _joined(cols), _joined(distances))
 

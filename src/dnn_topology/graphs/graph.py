@@ -16,6 +16,7 @@ from dnn_topology.graphs.distance_correlation import distance_correlation_pairs
 from dnn_topology.graphs.duplicates import with_consistent_duplicates
 from dnn_topology.graphs.metrics import is_bounded, ranks, resolve_metric
 from dnn_topology.graphs.pairs import euclidean_pairs, own_pairs
+from dnn_topology.progress import showing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,6 +169,7 @@ def functional_graph(
     metric: Metric = "pearson",
     device: str | None = None,
     block: int | None = None,
+    progress: bool = True,
 ) -> FunctionalGraph:
     """Join every two neurons whose signals are strongly correlated: d = 1 - |Pearson r| ≤ 2 · max_epsilon.
 
@@ -190,6 +192,7 @@ def functional_graph(
             returns distances (n, n).
         device: Where the products are computed: "cpu", "cuda", …; by default on the CUDA GPU where there is one.
         block: Columns per block, by default chosen for speed; it changes no result beyond round-off.
+        progress: Whether to show, in a terminal or a notebook, how far it is once it has taken two seconds.
 
     Returns:
         The graph on the neurons that are left, in the order of `activations`.
@@ -198,8 +201,8 @@ def functional_graph(
         UserWarning: With a metric without a bound, no two neurons are within reach; it says how far the nearest are.
 
     Raises:
-        DnnTopologyError: `max_epsilon` lies outside its range; there are fewer than two samples; an activation
-            is NaN or infinite; every neuron is constant; the metric is unknown or does not return distances.
+        DnnTopologyError: `max_epsilon` lies outside its range; there are fewer than two samples; an activation is NaN
+            or infinite; every neuron is constant; the metric is unknown or gives no distances.
 
     Source:
         Corneanu et al., What does it mean to learn in deep networks?, CVPR 2019, section 3.
@@ -219,14 +222,14 @@ def functional_graph(
         check_count("block", block, 1)
     values, neurons = _signals(activations)
     varying = varying_neurons(values, neurons)
-    n_constant = values.shape[1] - len(varying)
     if not len(varying):
         raise DnnTopologyError(
             f"all {values.shape[1]} neurons are constant over {len(values)} samples, so none has a "
             "correlation: record other layers or more varied inputs"
         )
     nodes = varying if constant == "drop" else np.arange(values.shape[1])
-    edges = _edges(values, varying, metric=metric, threshold=2 * max_epsilon, block=block, device=device)
+    with showing(f"correlations of {len(varying)} neurons", enabled=progress):
+        edges = _edges(values, varying, metric=metric, threshold=2 * max_epsilon, block=block, device=device)
     if constant == "isolate":
         place = varying.astype(np.int32)
         edges = edges._replace(rows=place[edges.rows], cols=place[edges.cols])
@@ -235,7 +238,7 @@ def functional_graph(
         len(nodes),
         max_epsilon,
         neurons=None if neurons is None else neurons.iloc[nodes].reset_index(drop=True),
-        n_constant=n_constant,
+        n_constant=values.shape[1] - len(varying),
         shapes=_shapes(activations),
     )
 

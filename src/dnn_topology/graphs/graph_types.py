@@ -1,15 +1,20 @@
 """Which graphs are made: one of all neurons, one of groups, one per part, one per input, or one of the weights.
 
-Every type answers with named graphs. The name is "" for a single graph, "part3" or "sample3" for one of several.
+Every type answers with named graphs. The name is "" for a single graph, "part3" or "sample3" for one of several. Beside
+the one of all neurons on all inputs there may be "layer3", of the neurons of a layer, or "class3", on the inputs of a
+class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
+from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph, functional_graph, varying_neurons
 from dnn_topology.graphs.groups import (
     chosen_neurons,
@@ -32,6 +37,9 @@ if TYPE_CHECKING:
 
 def graph_names(settings: MeasureSettings, groups: NDArray[np.intp] | None) -> list[str]:
     """Return the names of the graphs, given the fixed groups."""
+    if settings.by is not None:
+        assert groups is not None
+        return ["", *(f"{settings.by}{number}" for number in group_numbers(groups))]
     if settings.graph_type == "partitioned":
         assert groups is not None
         return [f"part{number}" for number in group_numbers(groups)]
@@ -53,6 +61,44 @@ def selected_groups(activations: Activations, correct: NDArray[np.bool_]) -> NDA
     groups = np.full(activations.values.shape[1], -1, dtype=np.intp)
     groups[discriminative_neurons(activations.values, correct)] = 0
     return groups
+
+
+def layer_groups(activations: Activations) -> NDArray[np.intp]:
+    """Return the number (n_neurons,) of each neuron's layer, in the order of the forward pass."""
+    return np.asarray(pd.Categorical(activations.neurons["layer"]).codes, dtype=np.intp)
+
+
+def class_numbers(labels: Sequence[Any]) -> NDArray[np.intp]:
+    """Return the labels of several batches, tensors or arrays (n,), as the classes (n_samples,) of their inputs.
+
+    Raises:
+        DnnTopologyError: They are not one whole number per input.
+    """
+    arrays = [np.asarray(one.cpu() if hasattr(one, "cpu") else one) for one in labels]
+    wrong = [one for one in arrays if one.ndim != 1 or one.dtype.kind not in "iub"]
+    if wrong:
+        shape = f"shape {wrong[0].shape}, type {wrong[0].dtype}"
+        raise DnnTopologyError(f"labels must be one whole number per input, the number of its class; found {shape}")
+    return np.concatenate(arrays).astype(np.intp)
+
+
+def class_groups(labels: NDArray[np.intp] | None) -> NDArray[np.intp]:
+    """Return the class (n_samples,) of each input as fixed groups; those of a negative label are in none.
+
+    Raises:
+        DnnTopologyError: There are no labels, or a class has a single input, which has no correlation.
+    """
+    if labels is None:
+        raise DnnTopologyError("by='class' needs labels: batches of (inputs, labels)")
+    numbers, counts = np.unique(labels[labels >= 0], return_counts=True)
+    if not len(numbers):
+        raise DnnTopologyError(f"by='class' needs labels of at least 0, found none among {len(labels)} inputs")
+    if counts.min() < 2:
+        raise DnnTopologyError(
+            f"class {numbers[counts.argmin()]} has 1 of the {len(labels)} inputs, and a correlation needs at least 2: "
+            "take more inputs (n_inputs=), or leave that class out"
+        )
+    return labels
 
 
 def divided_groups(
@@ -117,8 +163,18 @@ class Source(NamedTuple):
 
 
 def _functional(settings: MeasureSettings, source: Source) -> Iterator[tuple[str, FunctionalGraph]]:
-    """Yield the graph of all neurons."""
+    """Yield the graph of all neurons on all inputs, and of each layer or on the inputs of each class if asked for.
+
+    A layer of one neuron that changes has a graph of one node, one of none a graph without nodes.
+    """
     yield "", _graph(settings, source.activations, device=source.device)
+    if settings.by is None:
+        return
+    assert source.groups is not None
+    for number in group_numbers(source.groups):
+        members = np.flatnonzero(source.groups == number)
+        chosen = chosen_neurons if settings.by == "layer" else _chosen_inputs
+        yield f"{settings.by}{number}", _part(settings, chosen(source.activations, members), device=source.device)
 
 
 def _grouped(settings: MeasureSettings, source: Source) -> Iterator[tuple[str, FunctionalGraph]]:
@@ -161,6 +217,11 @@ GRAPHS: dict[str, Callable[[MeasureSettings, Source], Iterator[tuple[str, Functi
 }
 
 
+def _chosen_inputs(activations: Activations, chosen: NDArray[np.intp]) -> Activations:
+    """Return the signals on some of the inputs, at the given places (k,)."""
+    return replace(activations, values=activations.values[chosen])
+
+
 def _nodes(settings: MeasureSettings, part: Activations, *, seed: int) -> Activations:
     """Return the nodes of one part: its neurons, or the means of METIS groups of them."""
     n_neurons = part.values.shape[1]
@@ -181,13 +242,13 @@ def _graph(settings: MeasureSettings, nodes: Activations, *, device: str | None)
 
 def _part(settings: MeasureSettings, nodes: Activations, *, device: str | None) -> FunctionalGraph:
     """Return the graph of one part, which may have died as a whole."""
-    if settings.constant == "isolate" or not _all_constant(nodes):
+    if not _all_constant(nodes):
         return _graph(settings, nodes, device=device)
     none = np.empty(0, dtype=np.int32)
     n_constant = nodes.values.shape[1]
-    return FunctionalGraph(
-        none, none, np.empty(0), 0, settings.max_epsilon, nodes.neurons.iloc[:0], n_constant=n_constant
-    )
+    n_nodes = n_constant if settings.constant == "isolate" else 0
+    neurons = nodes.neurons.iloc[:n_nodes]
+    return FunctionalGraph(none, none, np.empty(0), n_nodes, settings.max_epsilon, neurons, n_constant=n_constant)
 
 
 def _all_constant(activations: Activations) -> bool:

@@ -52,3 +52,23 @@ class BettiCurve(NamedTuple):
         place = int(np.argmax(self.beta))
         highest = int(self.beta[place])
         return (float(self.epsilon[place]) if highest else float("nan")), highest
+
+    def coarse(self, n: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the curve at no more than n + 1 scales, for small pictures.
+
+        Args:
+            n: In how many parts [0, max_epsilon] is cut.
+
+        Returns:
+            (epsilon, beta): at each scale the highest value until the next, so that no peak is lost; the curve itself
+            where it has no more breakpoints than that.
+
+        Example:
+            >>> BettiCurve(np.array([0.0, 0.1, 0.12, 0.3]), np.array([0, 5, 1, 1])).coarse(2)[1].tolist()
+            [5, 1, 1]
+        """
+        if len(self.epsilon) <= n + 1:
+            return self.epsilon, self.beta
+        grid = np.linspace(0, self.epsilon[-1], n + 1)
+        scales = np.unique(np.concatenate([grid, self.epsilon]))
+        return grid, np.maximum.reduceat(self.at(scales), np.searchsorted(scales, grid))

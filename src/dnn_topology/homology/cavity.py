@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.homology.notebook import table_html
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,6 +176,10 @@ class Cavities(Sequence[Cavity]):
             f"max_epsilon={self.max_epsilon:g})"
         )
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the table, with the layers in place of the way around."""
+        return table_html(self.to_frame().drop(columns=["simplices", "cycle"]))
+
     def __len__(self) -> int:
         """Return the number of cavities."""
         return len(self.items)
@@ -236,3 +243,11 @@ class Cavities(Sequence[Cavity]):
         ]
         names = ["cavity", "birth", "death", "life", self.nodes_are, "simplices", "layers", "where", "tight", "cycle"]
         return pd.DataFrame(rows, columns=names)
+
+    def save(self, path: str | Path) -> None:
+        """Write the table as CSV, in one step.
+
+        Raises:
+            DnnTopologyError: The file cannot be written.
+        """
+        store.write_table(Path(path), self.to_frame())

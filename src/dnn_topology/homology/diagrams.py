@@ -16,6 +16,7 @@ from dnn_topology._checks import DnnTopologyError, check_max_epsilon, shown
 from dnn_topology.graphs.checks import check_count, check_scales
 from dnn_topology.homology.betti_curve import BettiCurve
 from dnn_topology.homology.filter_keywords import filter_keywords
+from dnn_topology.homology.notebook import diagrams_html
 from dnn_topology.homology.points import canonical_points, check_filter, density_table
 from dnn_topology.settings import MIN_PERSISTENCE, Essential
 
@@ -148,6 +149,10 @@ class Diagrams:
         )
 
     __hash__ = None  # type: ignore[assignment]  # arrays inside
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the Betti curves, small."""
+        return diagrams_html(self)
 
     def __repr__(self) -> str:
         """Return how many points each dimension has, and the filter that they went through."""
@@ -336,7 +341,11 @@ class Diagrams:
         Raises:
             DnnTopologyError: The file cannot be written.
         """
-        arrays = {f"H{dim}": points for dim, points in enumerate(self.points)}
+        store.write_arrays(Path(path), self.to_arrays())
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything as named arrays, as `save` writes them."""
+        arrays: dict[str, NDArray[Any]] = {f"H{dim}": points for dim, points in enumerate(self.points)}
         if self.density is not None:
             arrays["density"] = self.density
         about: dict[str, Any] = {
@@ -347,7 +356,7 @@ class Diagrams:
         }
         if self.is_filtered:
             about["filter"] = {name: getattr(self, name) for name in FILTER}
-        store.write_arrays(Path(path), {"about": np.array(json.dumps(about)), **arrays})
+        return {"about": np.array(json.dumps(about)), **arrays}
 
     @classmethod
     def load(cls, path: str | Path) -> Diagrams:
@@ -358,18 +367,35 @@ class Diagrams:
         """
         arrays = store.read_arrays(Path(path), remedy=REMEDY)
         try:
-            about = json.loads(str(arrays["about"]))
-            n_dims = sum(name.startswith("H") for name in arrays)
-            return cls(
-                [arrays[f"H{dim}"] for dim in range(n_dims)],
-                about["max_epsilon"],
-                about["n_nodes"],
-                arrays.get("density"),
-                dict(about["provenance"]),
-                **{name: about["filter"][name] for name in FILTER if "filter" in about},
-            )
+            return cls.of_arrays(arrays)
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise DnnTopologyError(f"{path} holds no diagrams ({error}); {REMEDY}") from error
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Diagrams:
+        """Return what `to_arrays` gave.
+
+        Args:
+            arrays: Name → array.
+
+        Returns:
+            The diagrams.
+
+        Raises:
+            KeyError: An array is missing.
+            TypeError: One is of another kind.
+            ValueError: One is no such diagram.
+        """
+        about = json.loads(str(arrays["about"]))
+        n_dims = sum(name.startswith("H") for name in arrays)
+        return cls(
+            [arrays[f"H{dim}"] for dim in range(n_dims)],
+            about["max_epsilon"],
+            about["n_nodes"],
+            arrays.get("density"),
+            dict(about["provenance"]),
+            **{name: about["filter"][name] for name in FILTER if "filter" in about},
+        )
 
 
 def diagrams_of(source: Diagrams | HasDiagrams) -> Diagrams:

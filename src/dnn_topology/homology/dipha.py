@@ -42,7 +42,9 @@ def file_name(epoch: int, *, trial: int, max_epsilon: float, part: str = "") -> 
 
 def written_epochs(folder: Path, *, trial: int, max_epsilon: float) -> set[tuple[int, str]]:
     """Return the epochs, and the parts of each, of which a folder has diagrams under the original's names."""
-    pattern = rf"adj_epc(\d+)_trl{trial}(?:_((?:part|sample)\d+))?_{re.escape(f'{max_epsilon:g}')}\.bin\.out"
+    pattern = (
+        rf"adj_epc(\d+)_trl{trial}(?:_((?:part|sample|layer|class)\d+))?_{re.escape(f'{max_epsilon:g}')}\.bin\.out"
+    )
     matches = (re.fullmatch(pattern, path.name) for path in folder.glob("adj_epc*"))
     return {(int(match[1]), match[2] or "") for match in matches if match}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dnn_topology._checks import DnnTopologyError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dnn_topology.homology.engines.morse.lifting import Lifting
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PersistencePairs:
     """Diagrams, and for each of their points the edges at which the class is born and dies.
 
@@ -40,8 +40,12 @@ class PersistencePairs:
     diagrams: Diagrams
     births: tuple[NDArray[np.int64], ...]
     deaths: tuple[NDArray[np.int64], ...]
-    _lifting: Lifting = field(repr=False)
-    _rows: tuple[NDArray[np.int64], ...] = field(repr=False)  # of the engine, for each point
+    _lifting: Lifting
+    _rows: tuple[NDArray[np.int64], ...]  # of the engine, for each point
+
+    def __repr__(self) -> str:
+        """Return how many points each dimension has."""
+        return f"PersistencePairs({repr(self.diagrams).removeprefix('Diagrams(')}"
 
     def cycle(self, dim: int, point: int) -> NDArray[np.int64]:
         """Return a cycle that stands for a class: it is born with the class and becomes a boundary when that dies.

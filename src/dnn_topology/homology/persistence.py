@@ -13,9 +13,11 @@ from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.engines import AUTO
 from dnn_topology.homology.engines.answer import check_answer
 from dnn_topology.homology.engines.estimate import check_memory
+from dnn_topology.homology.engines.forewarning import forewarn
 from dnn_topology.homology.engines.morse import Morse, check_dimension
 from dnn_topology.homology.engines.planner import Plan, carry_out, prepare
 from dnn_topology.homology.pairs import PersistencePairs
+from dnn_topology.progress import showing
 from dnn_topology.settings.computing import GIB
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def persistence(
     threads: int | None = None,
     memory_limit: float | None = None,
     pairs: Literal[False] = False,
+    progress: bool = True,
 ) -> Diagrams: ...
 
 
@@ -45,6 +48,7 @@ def persistence(
     threads: int | None = None,
     memory_limit: float | None = None,
     pairs: Literal[True],
+    progress: bool = True,
 ) -> PersistencePairs: ...
 
 
@@ -57,6 +61,7 @@ def persistence(
     threads: int | None = None,
     memory_limit: float | None = None,
     pairs: bool = False,
+    progress: bool = True,
 ) -> Diagrams | PersistencePairs:
     """Compute when every cavity of the growing functional graph is born and when it dies.
 
@@ -69,6 +74,7 @@ def persistence(
         memory_limit: What it may take, in GiB; None for 80 % of what is free.
         pairs: Whether to say also at which edges classes are born and die, and of which edges or triangles they are
             made; only our own engine, "morse", knows.
+        progress: Whether to show, in a terminal or a notebook, how far it is once it has taken two seconds.
 
     Returns:
         Exact diagrams with coefficients mod 2, births and deaths in ε = d / 2; `provenance["plan"]` says how they
@@ -78,6 +84,9 @@ def persistence(
         DnnTopologyError: `max_dim` is negative, the engine is unknown, not installed, cannot do this graph or returned
             what cannot be right, the graph has no node, the estimated memory is above the limit, or `pairs` are
             wanted of another engine or above H3.
+
+    Warns:
+        LongComputationWarning: It will take more than a minute, with a guess of how long and what would be faster.
 
     Example:
         Four points on a circle make one loop, born when the sides close and filled by the diagonals:
@@ -91,10 +100,17 @@ def persistence(
     if graph.n_nodes < 1:
         raise DnnTopologyError("the graph has no nodes: there is nothing to compute")
     limit = memory_limit and memory_limit * GIB
-    if pairs:
-        return _paired(graph, max_dim, engine, threads, limit)
+    with showing(f"persistence of {graph.n_nodes} nodes, {graph.n_edges} edges", enabled=progress):
+        if pairs:
+            return _paired(graph, max_dim, engine, threads, limit)
+        return _plain(graph, max_dim, engine, threads, limit)
+
+
+def _plain(graph: FunctionalGraph, max_dim: int, engine: str, threads: int | None, limit: float | None) -> Diagrams:
+    """Compute diagrams by the fastest way, or by the engine that is asked for."""
     lean, plan, census = prepare(graph, max_dim=max_dim, engine=engine, threads=threads)
     check_memory(lean, plan, max_dim=max_dim, limit=limit, census=census)
+    forewarn(lean, plan, max_dim=max_dim, census=census)
     answer = carry_out(plan, lean, max_dim=max_dim)
     check_answer(answer, lean, max_dim=max_dim, engine=plan.engine)
     return _diagrams(answer, graph, plan)
@@ -115,6 +131,7 @@ def _paired(
     check_dimension(max_dim)
     _, plan, _ = prepare(graph, max_dim=max_dim, engine="morse", threads=threads)
     check_memory(graph, plan, max_dim=max_dim, limit=limit, census=None)
+    forewarn(graph, plan, max_dim=max_dim)
     found, bars = Morse().pairs(graph, max_dim=max_dim, threads=plan.threads)
     answer = [of_dim.points for of_dim in bars]
     check_answer(answer, graph, max_dim=max_dim, engine="morse")

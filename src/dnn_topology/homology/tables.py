@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pandas as pd
 
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, counted
 from dnn_topology.homology.betti_numbers import betti_numbers
 from dnn_topology.homology.summaries import summarize
 
 if TYPE_CHECKING:
     from dnn_topology.homology.diagrams import Diagrams
+
+WHOLE = "(all)"  # what stands in the column of layers or classes for all neurons on all inputs
 
 
 def epoch_table(diagrams: Mapping[int, Diagrams], *, graph: str = "") -> pd.DataFrame:
@@ -24,12 +26,12 @@ def epoch_table(diagrams: Mapping[int, Diagrams], *, graph: str = "") -> pd.Data
 
     Returns:
         Columns epoch, those of `summarize`, n_nodes, n_edges, n_constant, min_persistence. For one of several graphs
-        a column with its number, `part` or `sample`, follows the epoch; a sample's label and what the network took
-        it for, or the neural persistence of the weights, come last.
+        a column with its number, `part`, `sample` or `class`, or the name of the `layer`, follows the epoch; a sample's
+        label and what the network took it for, or the neural persistence of the weights, come last.
     """
     tables = []
     for epoch, of_epoch in diagrams.items():
-        table = _named(summarize(of_epoch), epoch, graph)
+        table = _named(summarize(of_epoch), epoch, graph, of_epoch)
         table["n_nodes"] = of_epoch.n_nodes
         for size in ("n_edges", "n_constant"):
             table[size] = of_epoch.provenance.get(size)
@@ -122,39 +124,58 @@ def threshold_table(
 ) -> pd.DataFrame:
     """Return the Betti numbers at some thresholds, of every graph and epoch."""
     return pd.concat(
-        _named(betti_numbers(diagrams, thresholds, filtration=filtration), epoch, graph)
+        _named(betti_numbers(diagrams, thresholds, filtration=filtration), epoch, graph, diagrams)
         for graph, of_epochs in everything.items()
         for epoch, diagrams in of_epochs.items()
     )
 
 
-def named_rows(table: pd.DataFrame, graph: str) -> pd.DataFrame:
-    """Return a table of one of several graphs with its number in front, in a column `part` or `sample`."""
+def named_rows(table: pd.DataFrame, graph: str, *, label: Any = None) -> pd.DataFrame:
+    """Return a table of one of several graphs with its number in front, in a column `part`, `sample`, ….
+
+    Args:
+        table: Of one graph.
+        graph: Its name: "" for a single graph, "part3", "layer0", ….
+        label: What stands in the column instead of the number: the name of a layer.
+    """
     kind = graph.rstrip("0123456789")
     if not kind:
         return table
-    numbers = pd.DataFrame({kind: int(graph.removeprefix(kind))}, index=table.index)
-    return pd.concat([numbers, table], axis=1)
+    number = int(graph.removeprefix(kind)) if label is None else label
+    return pd.concat([pd.DataFrame({kind: number}, index=table.index), table], axis=1)
 
 
-def _named(table: pd.DataFrame, epoch: int, graph: str) -> pd.DataFrame:
-    """Return a table of one graph with columns in front that say which: `epoch`, and `part` or `sample` if one is."""
-    table = named_rows(table, graph)
+def _named(table: pd.DataFrame, epoch: int, graph: str, diagrams: Diagrams) -> pd.DataFrame:
+    """Return a table of one graph with columns in front that say which: `epoch`, and `part`, `layer`, … if one is."""
+    table = named_rows(table, graph, label=diagrams.provenance.get("layer"))
     table.insert(0, "epoch", epoch)
     return table
 
 
-def described_graphs(diagrams: Mapping[str, Diagrams], *, verbose: bool = False) -> str:
-    """Return how many nodes and cavities the graphs of an epoch have, and how that was computed if it is asked for.
+def described_graphs(diagrams: Mapping[str, Diagrams], *, verbose: bool = False, edges: bool = False) -> str:
+    """Return how many nodes and cavities the graphs of an epoch have.
+
+    Args:
+        diagrams: Name → diagrams.
+        verbose: Say how that was computed, too.
+        edges: Say how many edges there are, where that is known.
 
     Example:
         >>> from dnn_topology.homology.diagrams import Diagrams
         >>> described_graphs({"": Diagrams([[(0, 0.1), (0, 0.3)], [(0.1, 0.2)]], max_epsilon=0.4, n_nodes=2)})
         '2 nodes, cavities: 2 in H0, 1 in H1'
     """
-    graphs = [*diagrams.values()]
+    graphs = [one for one in diagrams.values() if not {"layer", "class"} & set(one.provenance)] or [*diagrams.values()]
+    n_parts = len(diagrams) - len(graphs)
     counts = ", ".join(f"{sum(len(one[dim]) for one in graphs)} in H{dim}" for dim in range(graphs[0].max_dim + 1))
-    among = f" in {len(graphs)} graphs" if len(graphs) > 1 else ""
     plans = dict.fromkeys(str(one.provenance["plan"]) for one in graphs if "plan" in one.provenance)
     how = f" ({'; '.join(plans)})" if verbose and plans else ""
-    return f"{sum(one.n_nodes or 0 for one in graphs)} nodes{among}, cavities: {counts}{how}"
+    sizes = []
+    if all(one.n_nodes is not None for one in graphs):
+        sizes.append(counted(sum(one.n_nodes or 0 for one in graphs), "node"))
+    if edges and all("n_edges" in one.provenance for one in graphs):
+        sizes.append(counted(sum(int(one.provenance["n_edges"]) for one in graphs), "edge"))
+    if len(graphs) > 1:
+        sizes = [f"{', '.join(sizes)} in {len(graphs)} graphs".lstrip()]
+    beside = f"; and {counted(n_parts, 'part')} alone" if n_parts else ""
+    return f"{', '.join([*sizes, f'cavities: {counts}'])}{beside}{how}"

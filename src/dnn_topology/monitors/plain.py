@@ -11,7 +11,8 @@ import pandas as pd
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least
-from dnn_topology.pipeline import Measurement, measure
+from dnn_topology.measurement import Breakdown, Measurement
+from dnn_topology.pipeline import measure
 from dnn_topology.recording.inputs import take_batches
 
 if TYPE_CHECKING:
@@ -76,6 +77,18 @@ class TopologyMonitor:
         self._log = log
         self._steps = 0
 
+    def __repr__(self) -> str:
+        """Return when it measures, and which epochs it has measured."""
+        return f"{type(self).__name__}({self._when})"
+
+    @property
+    def _when(self) -> str:
+        """When it measures and has measured, in words."""
+        epochs = [str(epoch) for epoch in self.measurements]
+        listed = ", ".join(epochs if len(epochs) <= 8 else [*epochs[:3], "…", *epochs[-3:]])
+        every = "every epoch" if self._every == 1 else f"every {self._every} epochs"
+        return f"{every}; measured: {listed or 'none yet'}"
+
     def __call__(self, model: nn.Module, epoch: int) -> Measurement | None:
         """Measure a model, if the epoch is one to measure.
 
@@ -91,7 +104,7 @@ class TopologyMonitor:
         """
         if not self.is_measured(epoch):
             return None
-        measurement = measure(model, self._batches, **self._options)
+        measurement: Measurement = measure(model, self._batches, **self._options)
         self.measurements[epoch] = measurement
         if self._on_measure:
             self._on_measure(epoch, measurement)
@@ -133,14 +146,14 @@ class TopologyMonitor:
 
     @property
     def table(self) -> pd.DataFrame:
-        """What was measured: `epoch`, then the columns of `summarize`; one row per epoch and dimension.
+        """What was measured: `epoch`, then the columns of `summarize`; one row per epoch and dimension (and layer, …).
 
         Raises:
             DnnTopologyError: Nothing was measured yet.
         """
         if not self.measurements:
             raise DnnTopologyError("no epoch was measured yet: call the monitor after each epoch, or lower `every`")
-        parts = [measured.summary.assign(epoch=epoch) for epoch, measured in sorted(self.measurements.items())]
+        parts = [measured.table.assign(epoch=epoch) for epoch, measured in sorted(self.measurements.items())]
         table = pd.concat(parts, ignore_index=True)
         return table[["epoch", *table.columns.drop("epoch")]]
 
@@ -152,11 +165,15 @@ def scalars(measurement: Measurement) -> dict[str, float]:
         measurement: What `measure` returned.
 
     Returns:
-        "topology/H<dim>/<column of `summarize`>" → number.
+        "topology/H<dim>/<column of `summarize`>" → number; of a layer or class, its name comes before the dimension.
     """
+    tables = {"": measurement.summary}
+    if isinstance(measurement, Breakdown):
+        tables |= {f"{name}/": part.summary for name, part in measurement.items()}
     return {
-        f"topology/H{row['dim']}/{column}": float(value)
-        for row in measurement.summary.to_dict("records")
+        f"topology/{name}H{row['dim']}/{column}": float(value)
+        for name, table in tables.items()
+        for row in table.to_dict("records")
         for column, value in row.items()
         if column != "dim" and not math.isnan(value)
     }

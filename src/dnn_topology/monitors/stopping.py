@@ -10,8 +10,8 @@ from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.early_stopping import MAX_EPSILON, NEIGHBOURS, Decision, StoppingRule, stopping_quantities
 from dnn_topology.analysis.neighbour_labels import NeighbourLabels
+from dnn_topology.measurement import Measurement
 from dnn_topology.monitors.plain import TopologyMonitor
-from dnn_topology.pipeline import Measurement
 from dnn_topology.recording.classes import inputs_and_labels, predicted_classes
 
 if TYPE_CHECKING:
@@ -47,9 +47,6 @@ class TopologicalEarlyStopping(TopologyMonitor):
             it is never called.
         log: Called with the numbers of each epoch and the epoch as the step, such as `wandb.log`.
         **options: The others of `measure`; `max_dim` is 1 and `max_epsilon` 0.4 unless given.
-
-    Attributes:
-        best_state: The state dict of `best_epoch`, on the CPU; None before the first epoch or if not kept.
 
     Raises:
         DnnTopologyError: There is no input or no label, an argument is out of range, or H1 is not measured.
@@ -93,7 +90,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
         **options: Any,
     ) -> None:
         self.rule = _rule(rule, quantity, patience, min_delta)
-        self.best_state: dict[str, torch.Tensor] | None = None
+        self._best_state: dict[str, torch.Tensor] | None = None
         self.neighbours: NeighbourLabels | None = None
         options = {"max_dim": 1, "max_epsilon": MAX_EPSILON, **options}
         if options["max_dim"] < 1:
@@ -108,6 +105,12 @@ class TopologicalEarlyStopping(TopologyMonitor):
         )
         if by_neighbours:
             self.neighbours = _neighbours(self._batches, graph, features)
+
+    @property
+    def _when(self) -> str:
+        """When it measures and has measured, and what it says, in words."""
+        best = "" if self.best_epoch is None else f"; best: {self.best_epoch}{', stop' if self.should_stop else ''}"
+        return f"{self.rule.quantity}, patience {self.rule.patience}, {super()._when}{best}"
 
     def __call__(self, model: nn.Module, epoch: int) -> Measurement | None:
         """Look at a model, if the epoch is one to look at, and decide anew; see `TopologyMonitor`.
@@ -135,7 +138,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
             if self._log:
                 self._log({"topology/neighbours": self._values[epoch]}, epoch)
         if self._keep_weights and self.best_epoch == epoch:
-            self.best_state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+            self._best_state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
         return measurement
 
     @property
@@ -151,6 +154,18 @@ class TopologicalEarlyStopping(TopologyMonitor):
     def should_stop(self) -> bool:
         """Whether training should end."""
         return bool(self._values) and self.decision.stop_epoch is not None
+
+    @property
+    def best_state(self) -> dict[str, torch.Tensor]:
+        """The state dict of `best_epoch`, on the CPU.
+
+        Raises:
+            DnnTopologyError: There is none: no epoch with a loop was measured yet, or weights are not kept.
+        """
+        if self._best_state is None:
+            reason = "no epoch to go back to was measured yet" if self._keep_weights else "keep_weights is False"
+            raise DnnTopologyError(f"there is no best_state: {reason}")
+        return self._best_state
 
     @property
     def best_epoch(self) -> int | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from dnn_topology.measurement import Measurement
 from dnn_topology.monitors.plain import scalars
-from dnn_topology.pipeline import Measurement
 from dnn_topology.show.plots import plot_betti_curves
 
 

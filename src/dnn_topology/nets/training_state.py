@@ -39,7 +39,7 @@ class EpochRecord:
     test_accuracy: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainingState:
     """Everything that the rest of a training depends on, at the end of an epoch.
 
@@ -59,6 +59,13 @@ class TrainingState:
     scheduler: StateDict
     history: tuple[EpochRecord, ...]
     recipe: Mapping[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Return how far it is, how many weights there are, and how well it does."""
+        tensors = [each for each in self.model.values() if isinstance(each, torch.Tensor)]
+        sizes = f"{len(tensors)} tensors of {sum(each.numel() for each in tensors)} numbers"
+        accuracy = f", {self.history[-1].train_accuracy:.1%} of the training images right" if self.history else ""
+        return f"TrainingState(epoch {self.epoch}, {sizes}{accuracy})"
 
     def save(self, path: Path) -> None:
         """Write the state in one step. Equal states give equal bytes, whatever interruptions led to them."""
@@ -90,7 +97,7 @@ class TrainingState:
             DnnTopologyError: It is not; the message says what differs.
         """
         _check_like("scheduler", dict(self.scheduler), scheduler.state_dict())
-        usual, groups = optimizer.state_dict()["param_groups"], self.optimizer.get("param_groups")
+        usual, groups = optimizer.state_dict()["param_groups"], self.optimizer.get("param_groups", [])
         _check_like("optimizer.param_groups", groups, usual)
         if lost := [name for group in groups for name in STEPS if name not in group]:
             raise DnnTopologyError(f"optimizer.param_groups has no {lost[0]}")

@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError, check_choice, check_seed, check_whole
+from dnn_topology._checks import DnnTopologyError, check_choice, check_seed, check_whole, counted
+from dnn_topology.progress import showing
 from dnn_topology.recording.hooks import Tape, hooked
 from dnn_topology.recording.inputs import as_batches, batch_size, forward_arguments, rows_of
 from dnn_topology.recording.layers import Layer, check_names, check_samples_first, declared_layers, unwrapped
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 WRONG_TYPE = re.compile(r"\b(d?type|Byte|Char|Short|Int|Long)\b")  # in what torch says of numbers of another type
 
 
-@dataclass(frozen=True, eq=False)
+MOST_NAMED = 6  # layers that are named where one looks at activations
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Activations:
     """The signal of every neuron.
 
@@ -56,9 +60,10 @@ class Activations:
     layers: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.values, np.ndarray) or self.values.dtype.kind not in "fiu":
+        values: Any = self.values  # of whatever type a caller has given
+        if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
             raise DnnTopologyError(
-                f"values must be an array of numbers (n_samples, n_neurons), found a {type(self.values).__name__}"
+                f"values must be an array of numbers (n_samples, n_neurons), found a {type(values).__name__}"
             )
         if not isinstance(self.neurons, pd.DataFrame):
             raise DnnTopologyError(
@@ -68,6 +73,17 @@ class Activations:
             raise DnnTopologyError(
                 f"activations of shape {self.values.shape} do not fit a table of {len(self.neurons)} neurons"
             )
+
+    def __repr__(self) -> str:
+        """Return how many samples, neurons and layers there are."""
+        n_samples, n_neurons = self.values.shape
+        sizes = f"{counted(n_samples, 'sample')}, {counted(n_neurons, 'neuron')}"
+        if "layer" not in self.neurons:
+            return f"Activations({sizes})"
+        counts = self.neurons["layer"].value_counts(sort=False)
+        named = [f"{name!r} {count}" for name, count in counts[counts > 0].items()]
+        more = [f"… {len(named)} in all"] if len(named) > MOST_NAMED else []
+        return f"Activations({sizes}; {', '.join(named[: MOST_NAMED - len(more)] + more)})"
 
 
 def record(
@@ -80,6 +96,7 @@ def record(
     seed: int = 0,
     device: torch.device | str | None = None,
     out: str | Path | None = None,
+    progress: bool = True,
 ) -> Activations:
     """Run a model over some inputs and keep the output of each neuron on each of them.
 
@@ -116,6 +133,7 @@ def record(
         device: Where to run; by default where the model is.
         out: A `.npy` file to write the signals to, batch by batch, for when they are too many for memory
             (4 · samples · neurons bytes). They are then read from it piecewise, and memory is bounded by one batch.
+        progress: Whether to show, in a terminal or a notebook, how far it is once it has taken two seconds.
 
     Returns:
         The signals, float32 whatever the model's precision; memory is bounded by them and one batch. With `out`, they
@@ -143,12 +161,23 @@ def record(
     names = None if layers is None else check_names(layers)
     parts: list[NDArray[np.float32]] = []
     rows = contextlib.nullcontext(parts.append) if out is None else store.growing_array(Path(out))
-    with rows as keep:
+    with rows as keep, showing("recording inputs", total=max_samples, enabled=progress) as step:
         neurons, table, n_samples = _recorded(
-            unwrapped(model), as_batches(batches), names, nodes, keep, max_samples, seed, device
+            unwrapped(model), as_batches(batches), names, nodes, _counting(keep, step), max_samples, seed, device
         )
-    values = _stacked(parts, n_samples) if out is None else np.load(out, mmap_mode="r")
-    return Activations(values, neurons, table)
+    return Activations(_stacked(parts, n_samples) if out is None else np.load(out, mmap_mode="r"), neurons, table)
+
+
+def _counting(
+    keep: Callable[[NDArray[np.float32]], object], step: Callable[..., None]
+) -> Callable[[NDArray[np.float32]], None]:
+    """Return a function that hands rows over and says how many they were."""
+
+    def kept(rows: NDArray[np.float32]) -> None:
+        keep(rows)
+        step(advance=len(rows))
+
+    return kept
 
 
 def _check_options(nodes: object, max_samples: object, seed: int, out: object) -> None:

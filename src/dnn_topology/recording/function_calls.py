@@ -31,12 +31,13 @@ def hear(module: nn.Module, hook: Callable[..., Any], *, always_call: bool = Fal
 
 
 @contextlib.contextmanager
-def function_calls(model: nn.Module, take: Callable[[str, Any], None]) -> Iterator[Pause]:
+def function_calls(model: nn.Module, take: Callable[[str, Any], Any]) -> Iterator[Pause]:
     """Hand the output of every function that a model calls to `take`, as it arises; no hook stays behind.
 
     Args:
         model: The model that the block runs.
-        take: Called with a function's name and its output, in the order of the calls.
+        take: Called with a function's name and its output, in the order of the calls; what it returns, unless that is
+            None, takes the output's place.
 
     Yields:
         A context manager inside which functions are not heard, for other hooks' own use.
@@ -60,7 +61,7 @@ class _Calls(TorchFunctionMode):
     What happens inside torch's own layers is theirs: `nn.ReLU` is a module, not a call of `relu`.
     """
 
-    def __init__(self, take: Callable[[str, Any], None]) -> None:
+    def __init__(self, take: Callable[[str, Any], Any]) -> None:
         super().__init__()
         self._take = take
         self._owners: list[str | None] = []  # None inside one of torch's own layers
@@ -104,7 +105,8 @@ class _Calls(TorchFunctionMode):
             base = f"{owner}.{called}" if owner else called
             name = f"{base}_{self._times[base]}" if self._times[base] else base
             self._times[base] += 1
-            self._take(name, output)
+            taken = self._take(name, output)
+            return output if taken is None else taken
         return output
 
 

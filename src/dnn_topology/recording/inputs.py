@@ -159,6 +159,13 @@ def batch_size(args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
     raise DnnTopologyError("a batch holds no tensor with a first dimension of samples")
 
 
+def labels_of(batch: Any) -> Any:
+    """Return the labels that a batch has beside its inputs, or None: the second item of a pair, or by their name."""
+    if isinstance(batch, Mapping):
+        return next((value for key, value in batch.items() if str(key).lower() in LABELS), None)
+    return batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None
+
+
 def rows_of(item: Any, rows: Sequence[int], size: int) -> Any:
     """Return some rows of a batch, in this order, wherever in it there are as many as the batch has samples.
 

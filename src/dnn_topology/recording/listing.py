@@ -133,7 +133,9 @@ def meant_layers(model: nn.Module, names: Sequence[str], calls: Probe) -> dict[s
         if "*" in name:
             matching = dict.fromkeys(row.name for row in rows if re.fullmatch(_regex(name), row.name))
             if not matching:
-                raise DnnTopologyError(f"no layer matches {name!r}: `list_layers` lists what there is")
+                raise DnnTopologyError(
+                    f"no layer matches {name!r}: `list_layers`, or `dnn-topology layers`, lists what there is"
+                )
             plain += [each for each in matching if each in known]
             chosen |= {each: functions[each] for each in matching if each not in known}
         elif name in functions and name not in known:

@@ -65,7 +65,7 @@ def borrowed(
                 f"put back from device {str(home)!r}: leave `device` out"
             )
         restoring.enter_context(torch.enable_grad() if gradients else torch.no_grad())
-        restoring.enter_context(_uncompiled())
+        restoring.enter_context(uncompiled())
         restoring.enter_context(_evaluating(model))
         if home != origin:
             restoring.callback(model.to, origin)
@@ -126,7 +126,7 @@ def _innermost(module: nn.Module) -> nn.Module:
 
 
 @contextlib.contextmanager
-def _uncompiled() -> Iterator[None]:
+def uncompiled() -> Iterator[None]:
     """Run what torch.compile compiled as it was written: a compiled function or module calls no hook inside."""
     if not hasattr(torch.compiler, "set_stance"):  # before torch 2.6
         yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 import torch
@@ -38,6 +38,26 @@ def leaves(output: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:
     elif dataclasses.is_dataclass(output) and not isinstance(output, type):
         for part in dataclasses.fields(output):
             yield from leaves(getattr(output, part.name), f"{path}.{part.name}")
+
+
+def changed_leaves(output: Any, change: Callable[[str, torch.Tensor], torch.Tensor], path: str = "") -> Any:
+    """Return a module's output with other tensors in the place of some, each being named by its path as in `leaves`."""
+    if isinstance(output, torch.Tensor):
+        return change(path, output) if output.is_floating_point() and output.ndim else output
+    if isinstance(output, PackedSequence):
+        return output._replace(data=change(path, output.data))
+    if isinstance(output, Mapping):
+        changed = {key: changed_leaves(item, change, f"{path}.{key}") for key, item in output.items()}
+        return changed if type(output) is dict else type(output)(changed)  # type: ignore[call-arg]
+    if isinstance(output, (tuple, list)):
+        items = [changed_leaves(item, change, f"{path}.{place}") for place, item in enumerate(output)]
+        return type(output)(*items) if hasattr(output, "_fields") else type(output)(items)
+    if dataclasses.is_dataclass(output) and not isinstance(output, type):
+        names = [part.name for part in dataclasses.fields(output)]
+        return dataclasses.replace(
+            output, **{name: changed_leaves(getattr(output, name), change, f"{path}.{name}") for name in names}
+        )
+    return output
 
 
 def identity(tensor: torch.Tensor) -> tuple[int, int]:

@@ -14,10 +14,11 @@ other settings lies beside it, in a folder whose name adds what differs, such as
     adj_epc<E>_trl<T>_<MAX_EPSILON>.bin.out   diagrams as DIPHA files; those of `eps<MAX_EPSILON>/` lie where the
                                               original leaves them, beside the folder of the run
 
-Where an epoch gives several graphs, each has a name, `part<P>`, `sample<S>` or `draw<B>`, and its files are called
-epoch<E>_<NAME>.npz and adj_epc<E>_trl<T>_<NAME>_<MAX_EPSILON>.bin.out; the one graph of an epoch, and the first draw of
-a sample of neurons, have the name "". Neurons that are parted or chosen once for all epochs leave
-epoch<E>_groups.npz, E being the epoch at which that was done.
+Where an epoch gives several graphs, each has a name, `part<P>`, `sample<S>`, `layer<L>`, `class<C>` or `draw<B>`, and
+its files are called epoch<E>_<NAME>.npz and adj_epc<E>_trl<T>_<NAME>_<MAX_EPSILON>.bin.out; the one graph of an epoch,
+that of all neurons beside those of layers or classes, and the first draw of a sample of neurons, have the name "".
+Neurons or inputs that are parted or chosen once for all epochs leave epoch<E>_groups.npz, E being the epoch at which
+that was done.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, nearest
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import file_name, read_dipha, written_epochs
-from dnn_topology.runs.run import Run, epochs_in, listed
+from dnn_topology.runs.run import Run, epochs_in, listed, named
 from dnn_topology.settings import RunMeasureSettings
 from dnn_topology.work import stamps
 
-GRAPH = r"(?:part|sample)\d+"  # the name of one of several graphs of an epoch
+GRAPH = r"(?:part|sample|layer|class)\d+"  # the name of one of several graphs of an epoch
 RESULTS = "epoch*.npz"
 OLD_SAMPLES: dict[str, Any] = {"sample_scale": "none"}  # graphs of single inputs, before layers could be scaled
 
@@ -109,7 +110,7 @@ class RunMeasurement:
         missing = sorted(set(epochs or []) - set(there))
         if missing or not there:
             raise DnnTopologyError(
-                f"epochs {listed(missing)} of {self.run.title} have no diagrams up to ε "
+                f"there are no diagrams of {named(missing)} of {self.run.title} up to ε "
                 f"{self.settings.max_epsilon:g} (there are: {listed(there)}): measure them with "
                 "`dnn-topology topology`, or `run`"
                 if there

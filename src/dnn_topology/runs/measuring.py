@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.metrics import resolve_metric
+from dnn_topology.homology.cavities import cavities
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import write_dipha
-from dnn_topology.pipeline import Snapshot, fixed_groups, measured_graphs, names_of_graphs
+from dnn_topology.pipeline import Snapshot, fixed_groups, graph_named, measured_graphs, names_of_graphs
 from dnn_topology.runs.measurements import RunMeasurement
-from dnn_topology.runs.run import Run, listed
-from dnn_topology.settings import Resources, RunMeasureSettings
+from dnn_topology.runs.run import Run, named
+from dnn_topology.settings import Resources, RunMeasureSettings, TraceSettings
 from dnn_topology.work.epoch_tables import EpochsFailedError
 from dnn_topology.work.ledger import Ledger, Work
 from dnn_topology.work.reports import Reports
@@ -23,6 +24,8 @@ from dnn_topology.work.reports import Reports
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from dnn_topology.homology.cavity import Cavities
 
 BATCH = 100  # inputs that are recorded at a time
 
@@ -116,11 +119,11 @@ def measured_on_the_spot(there: RunMeasurement, epochs: Sequence[int], say: Call
     measured = {epoch for graph in there.graphs() for epoch in there.epochs(graph)}
     trained = set() if there.is_original else set(there.run.epochs())
     if now := sorted({*epochs} & trained - measured):
-        say(f"measured on the spot: epochs {listed(now)}, which have a checkpoint and had no diagrams")
+        say(f"measured on the spot: {named(now)}, which have a checkpoint and had no diagrams")
         measure_epochs(there.run, there.settings, now)
     drawn = [epoch for epoch in epochs if epoch in measured | trained]
     if drawn and (lost := sorted({*epochs} - {*drawn})):
-        say(f"left out: epochs {listed(lost)}, which have neither diagrams nor a checkpoint")
+        say(f"left out: {named(lost)}, which have neither diagrams nor a checkpoint")
     return drawn or epochs
 
 
@@ -137,6 +140,16 @@ def snapshot_with(run: Run, settings: RunMeasureSettings, weights: Path | None) 
     net = (run.load_net(data, weights)).to(run.device)
     inputs = sample(getattr(data, settings.graph_split), settings.n_inputs, seed=run.training.seed)
     return Snapshot(net, batches(inputs, batch_size=BATCH), settings, run.training.seed, run.device)
+
+
+def traced(
+    measurement: RunMeasurement, epoch: int | None, graph: str, trace: TraceSettings, *, threads: int | None
+) -> Cavities:
+    """Trace the cavities of a graph, made again from an epoch's checkpoint, None being the last that there is."""
+    (epoch,) = measurement.run.trained(None if epoch is None else [epoch])[-1:]
+    snapshot = snapshot_of(measurement.run, measurement.settings, epoch)
+    made = graph_named(snapshot, graph, groups=_groups_of(measurement, [epoch]))
+    return cavities(made, **trace.keywords, threads=threads)
 
 
 def _groups_of(measurement: RunMeasurement, epochs: Sequence[int]) -> NDArray[np.intp] | None:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from dnn_topology import store
 from dnn_topology.homology.bootstrap import intervals
-from dnn_topology.homology.tables import epoch_table, threshold_table
+from dnn_topology.homology.tables import WHOLE, epoch_table, threshold_table
 from dnn_topology.runs.run import HISTORY, epochs_in
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def write_results(
     Returns:
         The paths of the tables and the pictures.
     """
-    from dnn_topology.show.report import draw_run
+    from dnn_topology.show.report import draw_layers, draw_run
 
     folder, settings = measurement.folder, measurement.settings
     run = measurement.run
@@ -49,10 +49,14 @@ def write_results(
     for graph, of_epochs in everything.items():
         counted = counting(of_epochs, measurement)
         tables.append(epoch_table(counted, graph=graph))
+        if settings.by is not None and not graph:
+            tables[-1].insert(1, settings.by, WHOLE)
         shown = of_epochs if pictures.as_original else counted
         drawn = {epoch: diagrams for epoch, diagrams in shown.items() if epochs is None or epoch in epochs}
-        drawings.append((drawn, tables[-1], folder / graph))
-    store.write_table(paths[0], pd.concat(tables, ignore_index=True))
+        if settings.by is None or not graph:  # each layer's or class's own pictures would be a hundred
+            drawings.append((drawn, tables[-1], folder / graph))
+    topology = pd.concat(tables, ignore_index=True)
+    store.write_table(paths[0], topology)
     if thresholds:
         paths.append(folder / "betti_numbers.csv")
         store.write_table(paths[-1], threshold_table(everything, thresholds, pictures.filtration))
@@ -60,6 +64,8 @@ def write_results(
     if spread is not None:
         paths.append(folder / "bootstrap.csv")
         store.write_table(paths[-1], spread)
+    if settings.by is not None:
+        paths += draw_layers(topology, folder, settings.max_dim)
     for drawn, table, where in drawings:
         paths += draw_run(drawn, table, history, where, **asdict(pictures))
     return paths

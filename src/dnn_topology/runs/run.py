@@ -15,7 +15,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.settings import TrainSettings
+from dnn_topology.work.expectation import listed as listed
+from dnn_topology.work.expectation import named as named
 from dnn_topology.work.ledger import Manifest
 from dnn_topology.work.stamps import SETTINGS, read_settings
 
@@ -172,7 +174,7 @@ class Run:
         missing = sorted(set(wanted) - set(there))
         if missing or not there:
             raise DnnTopologyError(
-                f"epochs {listed(missing or [0])} of {self.title} have no checkpoint (there are: {listed(there)})"
+                f"there is no checkpoint of {named(missing or [0])} of {self.title} (there are: {listed(there)})"
                 f"{'' if self.folder.is_dir() else near_runs(self.folder)}: train them with `dnn-topology run` or "
                 "`train`"
             )
@@ -197,11 +199,6 @@ def epochs_in(folder: Path, pattern: str) -> set[int]:
         return set()
     matches = (re.fullmatch(pattern, path.name) for path in folder.iterdir())
     return {int(match[1]) for match in matches if match}
-
-
-def listed(epochs: Sequence[int]) -> str:
-    """Return epochs as text."""
-    return " ".join(map(str, epochs)) or "none"
 
 
 def near_runs(folder: Path) -> str:

@@ -59,7 +59,7 @@ class StoppingEpochs(EpochTables):
     def __post_init__(self) -> None:
         if self.settings.graph_split != "train":
             raise DnnTopologyError("early stopping looks at training inputs alone: leave out graph_split='test'")
-        if self.settings.graph_type not in {"functional", "grouped"}:
+        if self.settings.graph_type not in {"functional", "grouped"} or self.settings.by is not None:
             raise DnnTopologyError(
                 f"early stopping looks at one graph per epoch, and graph_type {self.settings.graph_type!r} gives "
                 "several: take 'functional' or 'grouped'"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_at_least
-from dnn_topology.runs.run import Run, digest_of_data, listed
+from dnn_topology.runs.run import Run, digest_of_data, named
 from dnn_topology.settings import TrainSettings
 from dnn_topology.work import stamps
 from dnn_topology.work.ledger import Manifest
@@ -68,12 +68,8 @@ def run_training(
         return should_stop is not None and should_stop(state.epoch)
 
     if resume is not None:
-        if is_kept(resume.epoch) and not _is_whole(run, resume.epoch, manifest):
-            _save_checkpoint(run, resume, manifest)  # it may not have been wanted when it was reached
+        _mend(run, resume, manifest, say, kept=is_kept(resume.epoch))
         _restore(run, data, [epoch for epoch in range(resume.epoch) if is_kept(epoch)], manifest, say)
-        if not manifest.is_whole("training", [run.folder / "history.csv"]):
-            store.write_table(run.folder / "history.csv", history_table(resume))
-            manifest.record("training", [state_file, run.folder / "history.csv"])
         if resume.epoch >= epochs or (should_stop and should_stop(resume.epoch)):
             return history_table(resume)
     store.check_writable(run.folder)
@@ -143,6 +139,22 @@ def _say_afresh(path: Path, say: Callable[[str], None] | None) -> None:
         say(f"{path} is not what was written, so the training starts again")
 
 
+def _mend(run: Run, state: TrainingState, manifest: Manifest, say: Callable[[str], None] | None, *, kept: bool) -> None:
+    """Write again, from the state to go on from, what of its epoch is not there or not whole."""
+    from dnn_topology.nets.train import history_table
+
+    name, weights, history = f"epoch{state.epoch}", run.checkpoint(state.epoch), run.folder / "history.csv"
+    if kept and not _is_whole(run, state.epoch, manifest):  # it may not have been wanted when it was reached
+        if say and manifest.knows(name):
+            say(f"{weights} is not what was written, so it is written again")
+        _save_checkpoint(run, state, manifest)
+    if not manifest.is_whole("training", [history]):
+        if say and manifest.knows("training"):
+            say(f"{history} is not what was written, so it is written again")
+        store.write_table(history, history_table(state))
+        manifest.record("training", [run.folder / "training.pt", history])
+
+
 def _restore(
     run: Run,
     data: Any,
@@ -155,7 +167,7 @@ def _restore(
     if not missing:
         return
     if say and missing != [0]:
-        say(f"epochs {listed(missing)} have no weights that are whole: training up to epoch {max(missing)} again")
+        say(f"no whole weights of {named(missing)}: training up to epoch {max(missing)} again")
 
     def keep(state: TrainingState) -> None:
         if state.epoch in missing:

@@ -12,6 +12,7 @@ from dnn_topology.settings.detecting import DetectSettings
 from dnn_topology.settings.keywords import documented, settings_of, takes_settings
 from dnn_topology.settings.measuring import (
     MIN_PERSISTENCE,
+    By,
     Essential,
     MeasureSettings,
     Nodes,
@@ -21,10 +22,12 @@ from dnn_topology.settings.measuring import (
 from dnn_topology.settings.original import Original
 from dnn_topology.settings.pictures import PictureSettings
 from dnn_topology.settings.stopping import NeighbourSettings, Quantity, StoppingSettings
+from dnn_topology.settings.tracing import TraceSettings
 from dnn_topology.settings.training import TrainSettings, of_trials, usual_epochs
 
 __all__ = [
     "MIN_PERSISTENCE",
+    "By",
     "CompareSettings",
     "Compute",
     "DetectSettings",
@@ -39,6 +42,7 @@ __all__ = [
     "RunMeasureSettings",
     "SampleScale",
     "StoppingSettings",
+    "TraceSettings",
     "TrainSettings",
     "documented",
     "of_trials",

@@ -23,18 +23,29 @@ Constant = Literal["drop", "isolate"]
 SampleScale = Literal["layer", "none"]
 SampleMethod = Literal["uniform", "importance", "kmeans"]
 Essential = Literal["count", "drop", "clip"]
+By = Literal["layer", "class"]
 
 MIN_PERSISTENCE = 0.02  # in ε, as in both papers: what pictures and tables leave out
 # The options that mean something for each type of graph; another one is refused rather than passed over.
 GRAPH_OPTIONS: Mapping[GraphType, frozenset[str]] = {
-    "functional": frozenset({"metric"}),
+    "functional": frozenset({"metric", "by"}),
     "grouped": frozenset({"metric", "partition", "split", "threshold"}),
     "partitioned": frozenset({"metric", "partition", "split", "threshold", "subsplit"}),
     "per-sample": frozenset({"n_samples", "select_nodes", "sample_scale"}),
     "structural": frozenset(),
 }
 CORRELATIONS = ("pearson", "spearman", "distance-correlation")  # metrics whose distances are at most 1
-OF_SOME_GRAPHS = ("partition", "split", "subsplit", "threshold", "n_samples", "select_nodes", "sample_scale", "metric")
+OF_SOME_GRAPHS = (
+    "partition",
+    "split",
+    "subsplit",
+    "threshold",
+    "n_samples",
+    "select_nodes",
+    "sample_scale",
+    "metric",
+    "by",
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,8 @@ class MeasureSettings:
         graph_type: 'functional': neurons; 'grouped': groups of neurons, by their mean signals; 'partitioned': a graph
             per part of the neurons; 'per-sample': a graph per input; 'structural': the network's own weights, neural
             persistence beside it.
+        by: Beside the graph of all neurons on all inputs, one of each 'layer' alone, or one on the inputs of each
+            'class' alone (default: neither).
         partition: Groups or parts: 'chunks' of a layer, 'channels' (grouped only), 'metis' parts of the graph of
             strong correlations, 'structure-metis' parts of the weights' graph (default: chunks; for 'partitioned'
             metis).
@@ -79,6 +92,7 @@ class MeasureSettings:
     nodes: Nodes = "unit"
     n_inputs: int | None = 1000
     graph_type: GraphType = "functional"
+    by: By | None = None
     partition: Partition | None = None
     split: int = 0
     subsplit: int = 0
@@ -115,8 +129,8 @@ class MeasureSettings:
 
     @property
     def fixed_groups(self) -> bool:
-        """Whether neurons are chosen or parted once, at one epoch, for all epochs."""
-        return self.graph_type == "partitioned" or self.select_nodes
+        """Whether neurons or inputs are chosen or parted once, at one epoch, for all epochs."""
+        return self.graph_type == "partitioned" or self.select_nodes or self.by is not None
 
     @property
     def recorded_nodes(self) -> Nodes:
@@ -173,6 +187,11 @@ class MeasureSettings:
             usual = {option.default, "chunks"} if option.name == "partition" else {option.default}
             if getattr(self, option.name) not in usual:
                 raise DnnTopologyError(f"{option.name} does not apply to graph_type {self.graph_type!r}: leave it out")
+        if self.sample_nodes is not None and self.by is not None:
+            raise DnnTopologyError(
+                f"sample_nodes does not go with by={self.by!r}: leave out one of the two, or take fewer nodes with "
+                "nodes= or layers="
+            )
         if self.sample_nodes is not None and self.graph_type != "functional":
             raise DnnTopologyError(
                 f"sample_nodes does not apply to graph_type {self.graph_type!r}: leave out one of the two"
@@ -188,7 +207,7 @@ class MeasureSettings:
         elif self.split < 1:
             wanted = "neurons per chunk" if self.parted_by == "chunks" else "number of METIS parts"
             raise DnnTopologyError(
-                f"graph_type {self.graph_type!r} with partition {self.parted_by!r} needs split, the {wanted}: "
+                f"graph_type {self.graph_type!r} with partition {self.parted_by!r} needs split=, the {wanted}: "
                 f"found {self.split}"
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.show.styles import MARKERS, axes_or_new, line_styles, tidy
@@ -12,6 +13,43 @@ from dnn_topology.show.styles import MARKERS, axes_or_new, line_styles, tidy
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+
+BESIDE = ("cell", "gap", "dataset")  # columns of predictions that are no predictor's
+ACROSS = 4  # panels side by side
+
+
+def plot_predictors(predictions: pd.DataFrame, *, by_row: bool = False) -> Axes:
+    """Draw the gap that every predictor foretold over the true one: a panel each, the best first.
+
+    Args:
+        predictions: As for `plot_gap`; every other column is a predictor's.
+        by_row: As for `plot_gap`.
+
+    Returns:
+        The axes of the first panel; the others are beside it in `ax.get_figure().axes`. Its title is the mean of
+        |gap foretold - gap| in points.
+
+    Raises:
+        DnnTopologyError: There is no predictor, or no row.
+    """
+    known = predictions.drop(columns=[name for name in BESIDE if name in predictions]).select_dtypes("number")
+    errors = known.sub(predictions["gap"], axis=0).abs().mean().dropna().sort_values()
+    if errors.empty:
+        raise DnnTopologyError("there are no predictions to draw")
+    n_rows, n_columns = -(-len(errors) // ACROSS), min(len(errors), ACROSS)
+    figure = Figure(figsize=(3.4 * n_columns, 3.6 * n_rows), layout="constrained")
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for panel, (name, error) in zip(panels, errors.items(), strict=False):
+        plot_gap(predictions.dropna(subset=[str(name)]), predictor=str(name), by_row=by_row, ax=panel)
+        panel.set_title(f"{name}: off by {error:.1f}", fontsize=9)
+        panel.set(ylabel=f"gap foretold without its {'row' if by_row else 'network'}", xlabel="gap in points")
+        if panel.get_legend() is not None and panel is not panels[0]:
+            panel.get_legend().remove()
+    for panel in panels[len(errors) :]:
+        panel.remove()
+    first: Axes = panels[0]
+    return first
 
 
 def plot_gap(

@@ -14,7 +14,16 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.show.curves import BAND_WORDS, mean_and_band
 from dnn_topology.show.sources import EPOCH, by_epoch, is_several, labelled
-from dnn_topology.show.styles import GREY, MARKERS, epoch_axis, foreground, legend_above, line_styles, tidy
+from dnn_topology.show.styles import (
+    GREY,
+    MARKERS,
+    NotebookAxes,
+    epoch_axis,
+    foreground,
+    legend_above,
+    line_styles,
+    tidy,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -152,10 +161,12 @@ def _table(source: Any) -> pd.DataFrame:
     """Return the numbers of every epoch in one table; what has no epoch's label counts as the next."""
     tables: list[pd.DataFrame] = []
     if isinstance(source, pd.DataFrame):
-        return pd.DataFrame(source)
+        table: pd.DataFrame = source
+        return table
     if is_several(source) and (members := list(source)):
         if all(isinstance(one, pd.DataFrame) for one in members):
-            return pd.concat(members, ignore_index=True)
+            joined: pd.DataFrame = pd.concat(members, ignore_index=True)
+            return joined
         tracks = all(isinstance(one, Mapping) for one in members)
         source = by_epoch(members) if tracks else dict(enumerate(members))
     for place, (label, group) in enumerate(labelled(source).items()):
@@ -189,7 +200,7 @@ def _panels(ax: Axes | None, n_panels: int) -> list[Axes]:
     """Return axes one above the other that share their epochs: new ones, or those given and others cut off them."""
     if ax is None:
         figure = Figure(figsize=(6.4, 1.7 * n_panels), layout="constrained")
-        return list(figure.subplots(n_panels, sharex=True))
+        return list(figure.subplots(n_panels, sharex=True, subplot_kw={"axes_class": NotebookAxes}))
     from mpl_toolkits.axes_grid1 import make_axes_locatable  # type: ignore[import-untyped]  # it has no annotations
 
     divider = make_axes_locatable(ax)

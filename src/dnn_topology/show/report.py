@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dnn_topology import store
 from dnn_topology._checks import check_choice
 from dnn_topology.show.history import plot_history
+from dnn_topology.show.layers import plot_layers
 from dnn_topology.show.plots import Filtration, YScale, plot_barcode, plot_betti_curves, plot_diagram
 
 if TYPE_CHECKING:
@@ -59,6 +60,19 @@ def draw_run(
     pictures[f"barcode_H{dim}_epoch{last}"] = plot_barcode(final, dim=dim)
     pictures["history"] = plot_history(topology, history, dim=dim)
     return [path for name, ax in pictures.items() for path in save_figure(ax, folder / name, formats=formats)]
+
+
+def draw_layers(topology: pd.DataFrame, folder: Path, max_dim: int) -> list[Path]:
+    """Draw the largest Betti number of every layer or class at every epoch, and return the paths of the pictures.
+
+    Args:
+        topology: The table of all epochs, with a column `layer` or `class`.
+        folder: Where the pictures go.
+        max_dim: The highest dimension that was measured.
+    """
+    by = "layer" if "layer" in topology else "class"
+    names = ((f"{by}_by_epoch_H{dim}", plot_layers(topology, dim=dim)) for dim in range(max_dim + 1))
+    return [path for name, ax in names for path in save_figure(ax, folder / name, formats=["png"])]
 
 
 def epoch_labels(diagrams: Mapping[int, Diagrams]) -> dict[str, Diagrams]:

@@ -21,8 +21,9 @@ def labelled(sources: Sources) -> dict[str, Group]:
     """Return groups of diagrams by the labels of their curves.
 
     Args:
-        sources: Diagrams or a measurement; a list of them, which is one group; label or epoch → one or a list of them;
-            or a list of what `track` returns, which gives a group per epoch that all have.
+        sources: Diagrams or a measurement; a list of them, which is one group; label or epoch → one or a list of them,
+            as a measurement by layer or class is; or a list of what `track` returns, which gives a group per epoch
+            that all have.
 
     Returns:
         Label → its diagrams, one or several: "" for what has no label, "epoch 3" for an epoch. A measurement of
@@ -44,7 +45,7 @@ def labelled(sources: Sources) -> dict[str, Group]:
         several = given
     elif is_several(given):
         members = list(given)
-        tracks = members and all(isinstance(one, Mapping) for one in members)
+        tracks = members and all(isinstance(one, Mapping) and not hasattr(one, "diagrams") for one in members)
         several = by_epoch(members) if tracks else {"": members} if members else {}
     else:
         several = {"": given}

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
 
 LINE_STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v")
 GREY = "0.5"  # of what is drawn beside the data: readable on white and on black
 MANY = 8  # curves that a legend does not tell apart any more
+
+
+class NotebookAxes(Axes):
+    """Axes that a notebook shows as the picture that they are, though no global list knows their figure."""
+
+    def _repr_png_(self) -> bytes:
+        """Return the whole figure as a PNG."""
+        figure = self.get_figure(root=True)
+        assert figure is not None
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=100)
+        return buffer.getvalue()
 
 
 def axes_or_new(ax: Axes | None, *, square: bool = False, beside: bool = False) -> Axes:
@@ -33,7 +46,8 @@ def axes_or_new(ax: Axes | None, *, square: bool = False, beside: bool = False) 
     if ax is not None:
         return ax
     size = ((6.8 if beside else 4.8), 4.8) if square else (6.4, 4.0)
-    return Figure(figsize=size, layout="constrained").add_subplot(box_aspect=1 if square else None)
+    figure = Figure(figsize=size, layout="constrained")
+    return figure.add_subplot(axes_class=NotebookAxes, box_aspect=1 if square else None)
 
 
 def palette(ax: Axes | None = None) -> Colormap:

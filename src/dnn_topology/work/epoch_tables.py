@@ -34,7 +34,8 @@ class EpochsFailedError(DnnTopologyError):
         self.failures = dict(failures)
         reasons = dict.fromkeys(failure.last_line for failure in failures.values())
         advice = "" if self.mendable else "; what is finished is kept: lower max_epsilon or max_dim and run again"
-        super().__init__(f"not measured: epochs {' '.join(map(str, sorted(failures)))}: {'; '.join(reasons)}{advice}")
+        epochs = f"epoch{'s' if len(failures) > 1 else ''} {' '.join(map(str, sorted(failures)))}"
+        super().__init__(f"not measured: {epochs}: {'; '.join(reasons)}{advice}")
 
     @property
     def mendable(self) -> bool:

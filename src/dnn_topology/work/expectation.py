@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from dnn_topology._checks import counted
 from dnn_topology.homology.engines.estimate import duration
 from dnn_topology.work.ledger import Outcomes
 
@@ -65,7 +66,8 @@ def announcement(
         jobs: How many are done at a time.
     """
     n_tasks = sum(map(len, (outcomes.finished, outcomes.failed, outcomes.left)))
-    before = f"{n_tasks} {of}, {len(outcomes.finished)} finished, {len(outcomes.failed)} failed before"
+    tasks = counted(n_tasks, of.removesuffix("s"))
+    before = f"{tasks}, {len(outcomes.finished)} finished, {len(outcomes.failed)} failed before"
     if not todo:
         return before
     if expected is None:
@@ -91,3 +93,13 @@ def status_lines(outcomes: Outcomes[Task], seconds: Mapping[Task, float], expect
         f"time used {duration(sum(seconds.values()))}, expected for what is left "
         f"{unknown if expected is None else duration(expected)} (of work, on one job)",
     ]
+
+
+def listed(epochs: Sequence[int]) -> str:
+    """Return epochs as text."""
+    return " ".join(map(str, epochs)) or "none"
+
+
+def named(epochs: Sequence[int]) -> str:
+    """Return epochs as text that says what they are: "epoch 3", "epochs 1 2"."""
+    return f"epoch{'s' * (len(epochs) != 1)} {listed(epochs)}"

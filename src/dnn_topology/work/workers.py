@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
+from dnn_topology.progress import silenced
 from dnn_topology.settings import Resources
 from dnn_topology.work.computer import use_threads
 from dnn_topology.work.isolate import Failure, isolated
@@ -36,13 +37,20 @@ def work_through(
     Raises:
         DnnTopologyError: A task that is done in this process cannot be, or there is no reaching the cluster.
     """
+    silent: Callable[[Task], Result] = partial(_in_silence, work)
     if resources.scheduler is not None:
         from dnn_topology.work.cluster import on_cluster
 
-        yield from on_cluster(work, tasks, scheduler=resources.scheduler, say=say)
+        yield from on_cluster(silent, tasks, scheduler=resources.scheduler, say=say)
     elif resources.isolated or min(resources.jobs, len(tasks)) > 1:
         prepare = partial(use_threads, resources.of_each_job(len(tasks)).threads)
-        yield from isolated(work, tasks, jobs=resources.jobs, timeout=resources.timeout, prepare=prepare)
+        yield from isolated(silent, tasks, jobs=resources.jobs, timeout=resources.timeout, prepare=prepare)
     else:
         for task in tasks:
-            yield task, work(task)
+            yield task, silent(task)
+
+
+def _in_silence(work: Callable[[Task], Result], task: Task) -> Result:
+    """Do a task without the library's own bars and warnings: whoever gave it tells how far it is."""
+    with silenced():
+        return work(task)

@@ -65,3 +65,18 @@ def test_more_simplices_than_an_engine_can_number_are_refused_in_a_line(
     with pytest.raises(DnnTopologyError, match=f"engine {engine!r} numbers simplices in"):
         persistence(graph, max_dim=max_dim, engine=engine, memory_limit=1000)
     assert persistence(graph, max_dim=max_dim, threads=1)[max_dim].tolist() == [[0.1, 0.2]]
+
+
+def test_the_components_of_random_graphs_are_those_of_union_by_hand() -> None:
+    rng = np.random.default_rng(0)
+    for n_edges in range(60):
+        n = int(rng.integers(2, 60))
+        ends = np.unique(np.sort(rng.integers(0, n, (n_edges, 2)), axis=1), axis=0).astype(np.int32)
+        ends = rng.permutation(ends[ends[:, 0] != ends[:, 1]])
+        graph = FunctionalGraph(ends[:, 0], ends[:, 1], np.full(len(ends), 0.1), n, 0.5)
+        label = np.arange(n)
+        for a, b in ends:
+            label[label == label[a]] = label[b]
+        h0 = np.zeros((n, 2))
+        h0[: len(np.unique(label)), 1] = INF
+        check_answer([h0], graph, max_dim=0, engine="one")

@@ -19,12 +19,12 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
 from dnn_topology.homology.engines import get_engine
 from dnn_topology.homology.engines.gudhi import Gudhi
-from dnn_topology.homology.engines.morse import compiled
-from dnn_topology.homology.engines.morse.arrivals import add_ways
+from dnn_topology.homology.engines.morse import compiled, pairing, ways
 from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
-from dnn_topology.homology.engines.morse.persistent import _codes, _rows, reduce_graph
+from dnn_topology.homology.engines.morse.persistent import reduce_graph
+from dnn_topology.homology.engines.morse.rows import critical_codes, rows_met
 from dnn_topology.homology.engines.morse.sweep import Room, Tables, match_links
-from dnn_topology.homology.engines.morse.ways import Search
+from dnn_topology.homology.engines.morse.ways import Search, Ways
 from tests.homology.engines.families import FAMILIES, random_graph
 
 PER_FAMILY = 55
@@ -169,6 +169,25 @@ def test_the_critical_simplices_of_each_edge_have_the_euler_characteristic_of_wh
     assert n_simplices > 500
 
 
+def boundary_matrix(flow: Ways, rows: NDArray[np.int32], n_rows: int) -> NDArray[np.int64]:
+    """The boundary matrix mod 2, by going all ways to their ends."""
+    sums: dict[int, set[int]] = {-1: set()}
+
+    def total(begin: int, end: int) -> set[int]:
+        members: set[int] = set()
+        for target in flow.targets[begin:end].tolist():
+            if target not in sums:
+                row = int(rows[target])
+                sums[target] = total(*flow.arrows[target]) if row == -2 else {row} - {-1}
+            members ^= sums[target]
+        return members
+
+    matrix = np.zeros((n_rows, len(flow.faces)), int)
+    for c, span in enumerate(flow.faces.tolist()):
+        matrix[sorted(total(*span)), c] = 1
+    return matrix
+
+
 def boundaries(order: Order, tables: Tables, max_dim: int) -> list[NDArray[np.int64]]:
     """The boundary matrices mod 2 of the Morse complex, from that of the critical edges on."""
     edges = np.flatnonzero(order.links[:, 2] < 0)
@@ -178,14 +197,10 @@ def boundaries(order: Order, tables: Tables, max_dim: int) -> list[NDArray[np.in
     for dim in range(1, max_dim + 1):
         search = Search(order, rank_table(order), dim)
         search.go_through((0, len(order.links)), tables)
-        ways, critical = search.ways(), tables[1 + dim]
-        rows = _rows(ways, edges, codes, np.ones(len(edges), bool))
-        pool, spans = add_ways(ways, rows, len(edges))
-        matrix = np.zeros((len(edges), len(critical)), int)
-        for c, (begin, end) in enumerate(spans):
-            matrix[pool[begin:end], c] = 1
-        matrices.append(matrix)
-        edges, codes = critical[:, 0].astype(np.int64), _codes(critical, dim, order.n_vertices)
+        flow, critical = search.ways(), tables[1 + dim]
+        rows = rows_met(flow, edges, codes, np.ones(len(edges), bool))
+        matrices.append(boundary_matrix(flow, rows, len(edges)))
+        edges, codes = critical[:, 0].astype(np.int64), critical_codes(critical, dim, order.n_vertices)
     return matrices
 
 
@@ -209,6 +224,26 @@ def test_there_are_at_least_as_many_critical_simplices_as_ends_of_bars() -> None
         assert [a + b for a, b in zip(dead, born, strict=False)] == critical[: len(born)]
 
 
+def test_arrays_that_grow_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    grown = 0
+    for seed in range(12):
+        graph = random_graph("noise", seed, most=40)
+        expected = reduce_graph(graph, max_dim=3, threads=1, cycles=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(ways, "ROOM_AT_FIRST", 8 - 2 * graph.n_edges)
+            patch.setattr(ways, "OPENED_AT_FIRST", 8)
+            patch.setattr(ways, "PLACES_AT_FIRST", 2)
+            patch.setattr(pairing, "LISTS", 1)
+            again = reduce_graph(graph, max_dim=3, threads=1, cycles=True)
+        for one, other in zip(expected.levels, again.levels, strict=True):
+            np.testing.assert_array_equal(one.columns.lows, other.columns.lows)
+            for column in range(len(one.deaths)):
+                np.testing.assert_array_equal(one.columns.rows(column), other.columns.rows(column))
+                np.testing.assert_array_equal(one.columns.sums(column), other.columns.sums(column))
+                grown += 1
+    assert grown > 1000
+
+
 # ------ compiled code
 
 
@@ -220,8 +255,9 @@ def test_plain_python_finds_what_compiled_code_finds(tmp_path: Path) -> None:
         "arrays = {}\n"
         "for family in FAMILIES:\n"
         "    for seed in range(4):\n"
-        "        found = reduce_graph(random_graph(family, seed, most=20), max_dim=seed, threads=1 + seed % 2)\n"
-        "        columns = [array for level in found.levels for array in level.columns]\n"
+        "        graph = random_graph(family, seed, most=20)\n"
+        "        found = reduce_graph(graph, max_dim=seed, threads=1 + seed % 2, cycles=True)\n"
+        "        columns = [array for level in found.levels for array in level.columns[:3]]\n"
         "        for k, array in enumerate([found.order.links, found.joins, *found.critical, *columns]):\n"
         "            arrays[f'{family} {seed} {k}'] = array\n"
         "np.savez(sys.argv[1], **arrays)\n"
@@ -288,6 +324,28 @@ def test_another_process_takes_the_machine_code_from_disk() -> None:
     here = Path(__file__).parents[3]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["src", str(here)])}
     subprocess.run([sys.executable, "-c", program], check=True, cwd=here, env=environment)
+
+
+def test_two_processes_that_compile_at_once_both_find_the_bars(tmp_path: Path) -> None:
+    program = (
+        "from dnn_topology.homology.engines.morse import Morse\n"
+        "from dnn_topology.homology.engines.morse.compiled import ENTRIES\n"
+        "from tests.homology.engines.families import random_graph\n"
+        "bars = Morse().compute(random_graph('cloud', 0), max_dim=0, threads=1)\n"
+        "print(len(ENTRIES['joining'].stats.cache_hits), bars[0].tolist())\n"
+    )
+    here = Path(__file__).parents[3]
+    python_path = os.pathsep.join(["src", str(here)])
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": python_path}
+    command = [sys.executable, "-c", program]
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(command, cwd=here, env=environment, stdout=subprocess.PIPE, text=True)
+
+    outputs = [process.communicate()[0] for process in [start(), start()]]
+    later = start().communicate()[0]
+    assert later.startswith("1 [")
+    assert {output[2:] for output in outputs} == {later[2:]}
 
 
 def test_a_dimension_that_it_cannot_do_is_refused() -> None:

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, counted
 from dnn_topology.analysis.adversarial.noise import change_sizes, equal_noise, noisy_inputs
 from dnn_topology.analysis.adversarial.pixels import Normalised, Numbers, pixels_of, scaling
 from dnn_topology.recording.restoring import borrowed, seeded
@@ -38,7 +38,7 @@ LARGEST = 1e30  # size in pixels, which lie in [0, 1]: what is larger float32 do
 PGD_REACH = 2.5  # of the strength: how far all steps of PGD together go, as in Madry et al.'s code
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Attacked:
     """Some inputs, what an attack made of them, and noise of the same size. All in the order of the inputs.
 
@@ -74,6 +74,13 @@ class Attacked:
     predicted_adversarial: NDArray[np.int64]
     predicted_noise: NDArray[np.int64]
     sizes: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """Return the attack, how many inputs of which shape it changed, and how many fooled the network."""
+        size = "" if self.strength is None else f" of size {self.strength:g} in {self.norm}"
+        inputs = f"{counted(len(self.inputs), 'input')} {tuple(self.inputs.shape[1:])}"
+        fooled = f"{int(self.fooled.sum())} of {int(self.right.sum())} right answers turned wrong"
+        return f"Attacked({self.method}{size}: {inputs}, {fooled})"
 
     @property
     def right(self) -> NDArray[np.bool_]:

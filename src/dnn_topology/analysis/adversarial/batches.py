@@ -71,6 +71,11 @@ class BatchDetector:
         self.mean_curve: NDArray[np.float64] = np.empty(0)
         self._usual, self._spread = 0.0, 1.0
 
+    def __repr__(self) -> str:
+        """Return of what batches it tells, by which curve, and whether it is fitted."""
+        fitted = "fitted" if len(self.mean_curve) else "not fitted"
+        return f"BatchDetector(batch_size={self.batch_size}, H{self._dim} up to ε {self.scales[-1]:g}, {fitted})"
+
     def fit(self, clean: ArrayLike, /) -> Self:
         """Learn what is usual from the signals (n_samples, n_neurons) of clean inputs.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, shown
+from dnn_topology._checks import DnnTopologyError, counted, shown
 from dnn_topology.analysis.adversarial import (
     NOISE,
     BatchDetector,
@@ -35,7 +35,7 @@ PAIRS = (("clean", "adversarial"), ("noise", "adversarial"), ("clean", "noise"))
 BATCH = "batch of "  # start of the name of a detector of batches, before its size
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scores:
     """How suspicious some inputs are, higher being more.
 
@@ -48,6 +48,11 @@ class Scores:
     single: Mapping[str, NDArray[np.float64]]
     batches: Mapping[int, NDArray[np.float64]]
     curves: Mapping[int, NDArray[np.float64]]
+
+    def __repr__(self) -> str:
+        """Return by what, and how many inputs and batches were judged."""
+        single = [f"{name}: {counted(len(scores), 'input')}" for name, scores in self.single.items()]
+        return f"Scores({', '.join(single + [f'{BATCH}{size}: {len(one)}' for size, one in self.batches.items()])})"
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return everything as named arrays, for a file."""
@@ -70,7 +75,7 @@ class Scores:
         return cls(by_kind["single"], *sized)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FittedDetectors:
     """A network with detectors that know what is usual for it.
 
@@ -98,6 +103,12 @@ class FittedDetectors:
     layers: Sequence[str] | None = None
     device: str | None = None
     input_shape: tuple[int, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return the names of the detectors and the inputs that they take."""
+        names = [*self.detectors, *(f"{BATCH}{size}" for size in self.batch_detectors)]
+        shape = f"; inputs {self.input_shape}" if self.input_shape else ""
+        return f"FittedDetectors({', '.join(names)}; {type(self.model).__name__}{shape})"
 
     def observe(self, inputs: torch.Tensor) -> Observation:
         """Return what the network does with inputs, as far as the detectors look at it.

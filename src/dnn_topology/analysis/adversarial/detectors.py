@@ -49,6 +49,10 @@ class Confidence:
         """Return the detector."""
         return self
 
+    def __repr__(self) -> str:
+        """Return what it looks at."""
+        return f"Confidence({self._doubt.__name__.strip('_')})"
+
     def score(self, seen: Observation, /) -> NDArray[np.float64]:
         """Return the doubt of each input, (n,)."""
         return self._doubt(seen.outputs)
@@ -71,6 +75,10 @@ class Distance:
         self._fitted = ClassDistance.fit(self._features(clean), clean.predicted, n_classes=n_classes)
         return self
 
+    def __repr__(self) -> str:
+        """Return what it looks at, and whether it is fitted."""
+        return f"Distance({self._features.__name__.strip('_')}, {_fittedness(self._fitted)})"
+
     def score(self, seen: Observation, /) -> NDArray[np.float64]:
         """Return the squared distances, (n,)."""
         return _ready(self._fitted).squared(self._features(seen), seen.predicted)
@@ -86,6 +94,10 @@ class Uncertainty:
         """Learn the mean diagram of every class and layer."""
         self._means = barycentres(_trees(clean), clean.predicted, n_classes=clean.outputs.shape[1])
         return self
+
+    def __repr__(self) -> str:
+        """Return whether it is fitted."""
+        return f"Uncertainty({_fittedness(self._means)})"
 
     def score(self, seen: Observation, /) -> NDArray[np.float64]:
         """Return the topological uncertainties, (n,)."""
@@ -115,6 +127,10 @@ class SampleGraph:
         self._usual = areas.mean(axis=0), np.where(spread > 0, spread, 1.0)
         return self
 
+    def __repr__(self) -> str:
+        """Return the scale and whether it is fitted."""
+        return f"SampleGraph(up to ε {self._max_epsilon:g}, {_fittedness(self._usual)})"
+
     def score(self, seen: Observation, /) -> NDArray[np.float64]:
         """Return the distances, (n,)."""
         mean, spread = _ready(self._usual)
@@ -131,17 +147,44 @@ class SampleGraph:
 
 
 # name → what makes one, and one line about it
+def _fittedness(learned: object) -> str:
+    """Return in words whether something was learned."""
+    return "not fitted" if learned is None else "fitted"
+
+
+def _rest(outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what the largest probability leaves, (n,), of log-probabilities (n, n_classes)."""
+    rest: NDArray[np.float64] = 1 - np.exp(outputs.max(axis=1))
+    return rest
+
+
+def _entropy(outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the entropy (n,) of log-probabilities (n, n_classes)."""
+    entropy: NDArray[np.float64] = -(np.exp(outputs) * outputs).sum(axis=1)
+    return entropy
+
+
+def _pixels(seen: Observation) -> NDArray[np.float64]:
+    """Return the inputs themselves, (n, n_pixels)."""
+    return seen.inputs.astype(np.float64)
+
+
+def _profile(seen: Observation) -> NDArray[np.float64]:
+    """Return the profile of the activation graphs of each input."""
+    return profile(_trees(seen))
+
+
 DETECTORS: dict[str, tuple[Callable[[], Detector], str]] = {
     "softmax": (
-        lambda: Confidence(lambda outputs: 1 - np.exp(outputs.max(axis=1))),
+        lambda: Confidence(_rest),
         "baseline: 1 - the largest probability",
     ),
     "entropy": (
-        lambda: Confidence(lambda outputs: -(np.exp(outputs) * outputs).sum(axis=1)),
+        lambda: Confidence(_entropy),
         "baseline: entropy of the probabilities",
     ),
     "inputs": (
-        lambda: Distance(lambda seen: seen.inputs.astype(np.float64)),
+        lambda: Distance(_pixels),
         "control without the network: Mahalanobis distance of the pixels to the predicted class",
     ),
     "penultimate": (
@@ -152,7 +195,7 @@ DETECTORS: dict[str, tuple[Callable[[], Detector], str]] = {
     "sample-graph": (SampleGraph, "the original's: area under the Betti curves of the input's own graph"),
     "uncertainty": (Uncertainty, "topological uncertainty (Lacombe et al. 2021)"),
     "profile": (
-        lambda: Distance(lambda seen: profile(_trees(seen))),
+        lambda: Distance(_profile),
         "Mahalanobis distance of the quantiles of every layer's tree weights to the predicted class",
     ),
 }

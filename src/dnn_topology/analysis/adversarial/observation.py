@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, counted
 from dnn_topology.homology.spanning_trees import tree_weights
 from dnn_topology.recording.activations import Activations, record
 from dnn_topology.recording.layer_inputs import weighted_layers
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BATCH = 100
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Observation:
     """A network's answers to some inputs, in their order.
 
@@ -47,6 +47,13 @@ class Observation:
     outputs: NDArray[np.float64]
     activations: Activations
     trees: Mapping[str, NDArray[np.float32]]
+
+    def __repr__(self) -> str:
+        """Return how many inputs, classes and neurons there are."""
+        n_classes, n_neurons = self.outputs.shape[1], self.activations.values.shape[1]
+        sizes = f"{counted(len(self), 'input')} of {counted(self.inputs.shape[1], 'number')}, {n_classes} classes"
+        trees = f", trees of {counted(len(self.trees), 'layer')}" if self.trees else ""
+        return f"Observation({sizes}, {counted(n_neurons, 'neuron')}{trees})"
 
     def __len__(self) -> int:
         """Return the number of inputs."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import torch
 
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, shown
 
 BOX_TOLERANCE = 1e-3  # of pixels that normalising and back has moved out of [0, 1]
 Numbers = float | Sequence[float]
@@ -53,6 +53,8 @@ def per_channel(name: str, values: Numbers, inputs: torch.Tensor) -> torch.Tenso
     Raises:
         DnnTopologyError: There is another number of them, or a standard deviation is not positive.
     """
+    if isinstance(values, Mapping):
+        raise DnnTopologyError(f"{name} must be one number, or one per channel, found {shown(values)}")
     numbers = torch.as_tensor(values, dtype=torch.float32).flatten()
     channels = inputs.shape[1]
     if len(numbers) not in {1, channels}:

@@ -41,8 +41,8 @@ def plus_minus(value: float, lower: float, upper: float) -> str:
     """Return a number with half its interval, rounded by that; "" for one that is not defined.
 
     Example:
-        >>> plus_minus(0.041234, 0.0401, 0.0424), plus_minus(12.0, math.nan, math.nan), plus_minus(math.nan, 0, 0)
-        ('0.0412 ± 0.0011', '12', '')
+        >>> plus_minus(0.041234, 0.0400, 0.0424), plus_minus(12.0, math.nan, math.nan), plus_minus(math.nan, 0, 0)
+        ('0.0412 ± 0.0012', '12', '')
     """
     if math.isnan(value):
         return ""

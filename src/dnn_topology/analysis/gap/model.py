@@ -45,7 +45,7 @@ class _GapFile:
     shares: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GapModel:
     """A model of the generalisation gap, in percentage points: 100 · (train accuracy - test accuracy).
 
@@ -68,6 +68,12 @@ class GapModel:
     n_networks: int
     measured: dict[str, Any] = field(default_factory=dict)
     shares: tuple[float, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return of what it foretells the gap, and how well it did without each network in turn."""
+        error = f", off by {np.median(self.errors):.2g} points in the median" if self.errors else ""
+        networks = f"{self.n_networks} network{'s' * (self.n_networks != 1)}"
+        return f"GapModel({self.method} of {self.features}, fitted on {networks}{error})"
 
     @classmethod
     @checked

@@ -85,7 +85,7 @@ def check_memory(
     if _name(plan) == "dipha":
         return  # its processes may be on other machines, whose memory is not ours to judge
     limit = FREE_SHARE * psutil.virtual_memory().available if limit is None else limit
-    if _memory(_counted(census or _bound(graph, max_dim), graph, plan), plan, max_dim) <= limit:
+    if _memory(_counted(census or bound(graph, max_dim), graph, plan), plan, max_dim) <= limit:
         return
     census = _counted(census or take_census(graph), graph, plan)
     needed = _memory(census, plan, max_dim)
@@ -145,7 +145,7 @@ def _name(plan: Plan) -> str:
     return plan.engine.partition(":")[0]
 
 
-def _bound(graph: FunctionalGraph, max_dim: int) -> Census:
+def bound(graph: FunctionalGraph, max_dim: int) -> Census:
     """Return the most cliques that so many edges can make (Kruskal and Katona), without looking at the graph."""
     size = min((1 + np.sqrt(1 + 8 * graph.n_edges)) / 2, graph.n_nodes) if max_dim >= 2 else 0.0
     triangles, tetrahedra = size**3 / 6, size**4 / 24

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch.utils.data import TensorDataset
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, check_type, shown
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DataSet:
     """Images and labels, ready for a network.
 
@@ -58,8 +59,8 @@ class DataSet:
     """
 
     name: str
-    train: Samples
-    test: Samples
+    train: FittedImages | TensorDataset
+    test: FittedImages | TensorDataset
     n_classes: int
     source: str = ""
     normalisation: Normalisation | None = None
@@ -73,6 +74,11 @@ class DataSet:
                 raise DnnTopologyError(
                     f"{name} must be images and labels, such as a TensorDataset, found {shown(getattr(self, name))}"
                 )
+
+    def __repr__(self) -> str:
+        """Return how many images of which shape and how many classes there are."""
+        sizes = f"{len(self.train)} training and {len(self.test)} test images {self.shape}"
+        return f"DataSet({self.name!r}: {sizes}, {self.n_classes} classes)"
 
     @property
     def shape(self) -> Shape:

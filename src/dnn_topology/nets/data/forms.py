@@ -176,6 +176,10 @@ class FittedImages(Dataset[tuple[torch.Tensor, ...]]):
         """Return the number of images."""
         return len(self.places)
 
+    def __repr__(self) -> str:
+        """Return how many images of which shape there are."""
+        return f"FittedImages({len(self)} images {tuple(self[[0]][0].shape[1:]) if len(self) else ''})"
+
     def __getitem__(self, places: Any) -> tuple[torch.Tensor, ...]:
         """Return the images (n, channels, height, width), float32, and labels (n,), int64, at some places.
 

@@ -146,8 +146,9 @@ def _checked(cell: Cell) -> Cell:
     """
     train_size, n_inputs = cell.training.train_size, cell.settings.n_inputs
     check_at_least("epochs", cell.epochs, 0)
-    if cell.settings.graph_type not in {"functional", "grouped"} or cell.settings.sample_nodes is not None:
-        raise DnnTopologyError("a study has one graph per network: take graph_type 'functional' or 'grouped'")
+    one_graph = cell.settings.graph_type in {"functional", "grouped"} and cell.settings.by is None
+    if not one_graph or cell.settings.sample_nodes is not None:
+        raise DnnTopologyError("a study has one graph per network: take graph_type 'functional' or 'grouped', no by")
     if 0 < train_size < n_inputs:
         raise DnnTopologyError(
             f"train_size {train_size} is less than n_inputs {n_inputs}, and every cell is measured on as many "

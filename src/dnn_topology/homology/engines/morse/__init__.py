@@ -6,9 +6,10 @@ link gives a Morse complex with the same diagrams (Forman 1998; Mischaikow and N
 goes with one edge, so that its bars have length zero.
 
 `order` sorts edges and numbers vertices, `matching` matches a link by sets of bits (`sets`, `bits`), `sweep` goes over
-the edges, `descent`, `flow`, `ways` and `arrivals` find the boundaries of critical simplices, `stretches` divides sweep
-and flow among threads, `reduction` reduces those boundaries, `persistent` makes bars of it, `lifting` cycles of edges
-and triangles, which `annotation` and `shortest` shorten. `compiled` has all that concerns Numba.
+the edges, `descent`, `flow` and `ways` find what critical simplices flow through, `stretches` divides sweep and flow
+among threads, `rows` and `pairing` pair births with deaths (`components` those of H0), `persistent` makes bars,
+`lifting` cycles of edges and triangles, which `annotation` and `shortest` shorten. `compiled` has all that concerns
+Numba.
 """
 
 from __future__ import annotations
@@ -61,7 +62,11 @@ class Morse:
         Raises:
             DnnTopologyError: The dimension is above 3.
         """
-        return [bars.points for bars in self.pairs(graph, max_dim=max_dim, threads=threads)[1]]
+        self.compile(max_dim)
+        from dnn_topology.homology.engines.morse.persistent import paired_bars, reduce_graph
+
+        reduced = reduce_graph(graph, max_dim=max_dim, threads=threads)
+        return [bars.points for bars in paired_bars(reduced, graph.n_nodes)]
 
     def pairs(self, graph: FunctionalGraph, *, max_dim: int, threads: int) -> tuple[Reduced, list[Bars]]:
         """Compute persistence with the edges at which bars begin and end; see `Bars`.
@@ -80,8 +85,8 @@ class Morse:
         self.compile(max_dim)
         from dnn_topology.homology.engines.morse.persistent import paired_bars, reduce_graph
 
-        found = reduce_graph(graph, max_dim=max_dim, threads=threads)
-        return found, paired_bars(found, graph.n_nodes)
+        reduced = reduce_graph(graph, max_dim=max_dim, threads=threads, cycles=True)
+        return reduced, paired_bars(reduced, graph.n_nodes)
 
     def compile(self, max_dim: int) -> None:
         """Compile what a dimension needs, unless that is done; the machine code is kept on disk for other processes.

@@ -69,9 +69,8 @@ class Annotation:
                 classes.append(1 << n_alive)
                 n_alive += 1
                 continue
-            begin, end = columns.begins[column_of[row] : column_of[row] + 2]
             total = 0
-            for other in columns.rows[begin:end].tolist():
+            for other in columns.rows(column_of[row]).tolist():
                 if other != row:
                     total ^= classes[other]
             classes.append(total)

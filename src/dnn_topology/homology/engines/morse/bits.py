@@ -43,6 +43,14 @@ def _lowest(_context: Any, word: Any) -> Any:  # noqa: ARG001  # Numba reads the
     return types.uint64(types.uint64), generate
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def _leading(_context: Any, word: Any) -> Any:  # noqa: ARG001  # Numba reads the names
+    def generate(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint64(types.uint64), generate
+
+
 @kernel
 def popcount(word: np.uint64) -> int:
     """Return how many bits of a word are set."""
@@ -55,6 +63,12 @@ def lowest(word: np.uint64) -> np.uint64:
     return _lowest(word)  # type: ignore[no-any-return]
 
 
+@kernel
+def highest(word: np.uint64) -> np.uint64:
+    """Return the place of the highest set bit of a word that is not 0."""
+    return LAST - _leading(word)  # type: ignore[no-any-return]
+
+
 if numba.config.DISABLE_JIT:
 
     def popcount(word: np.uint64) -> int:
@@ -65,17 +79,9 @@ if numba.config.DISABLE_JIT:
         """Return the place of the lowest set bit of a word that is not 0."""
         return np.uint64((int(word) & -int(word)).bit_length() - 1)
 
-
-@kernel
-def highest(word: np.uint64) -> np.uint64:
-    """Return the place of the highest set bit of a word that is not 0: all bits below it are set, and counted."""
-    word |= word >> ONE
-    word |= word >> np.uint64(2)
-    word |= word >> np.uint64(4)
-    word |= word >> np.uint64(8)
-    word |= word >> np.uint64(16)
-    word |= word >> np.uint64(32)
-    return np.uint64(popcount(word) - 1)
+    def highest(word: np.uint64) -> np.uint64:
+        """Return the place of the highest set bit of a word that is not 0."""
+        return np.uint64(int(word).bit_length() - 1)
 
 
 @kernel

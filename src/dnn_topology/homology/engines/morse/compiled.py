@@ -21,12 +21,13 @@ ENTRIES: dict[str, Any] = {}  # the compiled functions that Python calls, by nam
 
 # Numba counts references to arrays at every call, with instructions that lock the memory bus: more than half of the
 # time of the flow. Compiled without its runtime, a function counts none; it then can make no array, and is given all.
-OPTIONS = {"nogil": True, "boundscheck": False, "_nrt": False}
+# Nobody calls it through a pointer, nor, but for entries, from Python: code for that would be compiled, too.
+OPTIONS = {"nogil": True, "boundscheck": False, "_nrt": False, "no_cfunc_wrapper": True}
 
 
 def kernel(function: Function) -> Function:
     """Compile a function that other compiled functions call, without the interpreter's lock."""
-    compiled: Function = numba.njit(forceinline=True, **OPTIONS)(function)
+    compiled: Function = numba.njit(forceinline=True, no_cpython_wrapper=True, **OPTIONS)(function)
     return compiled
 
 
@@ -44,13 +45,13 @@ def is_ready(name: str, n_none: int = 0) -> bool:
 
     Args:
         name: Its name.
-        n_none: How many of its arguments are None, which tells the variants of one entry apart.
+        n_none: How much of its arguments is None, which tells the variants of one entry apart.
     """
     if numba.config.DISABLE_JIT:
         return True
     compiled = ENTRIES[name]
     signatures = [*compiled.signatures, *_stored(compiled)]
-    return any(sum(isinstance(kind, numba.types.NoneType) for kind in kinds) == n_none for kinds in signatures)
+    return any(str(types).count("none") == n_none for types in signatures)
 
 
 def _keep_on_disk(compiled: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from dnn_topology.homology.engines.morse.bits import Int32s, Int64s, Whole, Words
@@ -21,38 +23,91 @@ MULTIPLIER = 1327217885  # odd, about 2^31 divided by the golden ratio: with 32 
 EDGE, START, DONE, COUNT, ARROWS, CHUNKS, BUCKET, OPEN = range(8)
 ROOM = 5  # arrows that a simplex may have
 BITS = 9  # 2^BITS edges have one bucket: few enough that the arrows of a bucket stay near the processor
+PLACE = 2**BITS - 1  # an edge masked by this is its place in its bucket
 CHUNK = 64  # arrows
 
 
+class Gradient(NamedTuple):
+    """The matching: where every simplex flows to; see `descent`.
+
+    Attributes:
+        table: (k, 2), uint64. Where in `ranks` the rank of any edge is; see `Ranks`.
+        ranks: (2 · n_edges,), int32.
+        links: (n_edges, 4), int32. Ends, apex, and where the rows in `rests` begin, of each edge; see `Order`.
+        rests: (n, 3), int32. Vertices that apexes do not reach, and their parents; None for edges, which need none.
+        lowers: (k, 2), int32. The same of lower links; None for edges and triangles.
+    """
+
+    table: Words
+    ranks: Int32s
+    links: Int32s
+    rests: Int32s | None
+    lowers: Int32s | None
+
+
+class Arrows(NamedTuple):
+    """Arrows that wait for the turn of the edge that they lead to: in buckets of 2^BITS edges, these in chunks.
+
+    Attributes:
+        store: (n_chunks * CHUNK, 2), int64. The code of what an arrow leads to; its number and the edge's place.
+        chains: (n_chunks,), int32. The chunk before each in its bucket.
+        tails: (n_buckets, 2), int64. Of each bucket: where its next arrow goes, and how many it has.
+        opened: (k, 3), int64. The arrows of the open bucket: code, the next one of the same edge, number of the arrow.
+        heads: (2^BITS,), int32. The first in `opened` of each edge of the open bucket, -1 for none.
+        state: (8,), int64. See `EDGE`.
+        steps: (ROOM, 2), int64. To work in.
+    """
+
+    store: Int64s
+    chains: Int32s
+    tails: Int64s
+    opened: Int64s
+    heads: Int32s
+    state: Int64s
+    steps: Int64s
+
+
+class Simplices(NamedTuple):
+    """The simplices on the way, numbered as they are met.
+
+    Attributes:
+        edges: (k,), int32. Their last edges.
+        codes: (k,), int64. Their codes; see `descent`.
+        spans: (k, 2), int32. Where their arrows begin and end in `targets`.
+        targets: (k,), int32. The simplex that each arrow leads to, or -1.
+        numbers: (2^k,), int32. The simplices of the edge at work, by `place_of`.
+    """
+
+    edges: Int32s
+    codes: Int64s
+    spans: Int32s
+    targets: Int32s
+    numbers: Int32s
+
+
 @kernel
-def place_of(numbers: Int32s, names: Int64s, start: Whole, code: Whole) -> Whole:
-    """Return where the number of a simplex stands in a table of those of one edge, or the empty place for it.
+def place_of(simplices: Simplices, start: Whole, code: Whole) -> Whole:
+    """Return where the number of a simplex stands in `numbers`, or the empty place for it.
 
     Args:
-        numbers: (2^k,), int32. Numbers; those below `start` are of other edges, so that their place counts as empty.
-        names: Edges and codes by number.
-        start: The first number of this edge.
+        simplices: What was met.
+        start: The first number of this edge; those below are of other edges, so that their place counts as empty.
         code: What is looked for.
     """
+    numbers, codes = simplices.numbers, simplices.codes
     mask = np.int64(len(numbers) - 1)
     at = (((code & 0xFFFFFFFF) ^ (code >> 32)) * MULTIPLIER >> 15) & mask
-    while numbers[at] >= start and names[numbers[at], 1] != code:
+    while numbers[at] >= start and codes[numbers[at]] != code:
         at = (at + 1) & mask
     return at
 
 
 @kernel
 def faces_of(
-    steps: Int64s,
-    table: Words,
-    ranks: Int32s,
-    links: Int32s,
-    rests: Int32s | None,
-    lowers: Int32s | None,
-    critical: Int32s,
-    c: Whole,
+    gradient: Gradient, rests: Int32s | None, lowers: Int32s | None, steps: Int64s, critical: Int32s, c: Whole
 ) -> Whole:
     """Return the number of faces of a critical simplex; Numba compiles one of the three, by what is None."""
+    table, ranks, links = gradient.table, gradient.ranks, gradient.links
     if rests is None:
         return triangle_faces(steps, table, ranks, links, critical, c)
     if lowers is None:
@@ -62,16 +117,10 @@ def faces_of(
 
 @kernel
 def descend(
-    steps: Int64s,
-    table: Words,
-    ranks: Int32s,
-    links: Int32s,
-    rests: Int32s | None,
-    lowers: Int32s | None,
-    edge: Whole,
-    code: Whole,
+    gradient: Gradient, rests: Int32s | None, lowers: Int32s | None, steps: Int64s, edge: Whole, code: Whole
 ) -> Whole:
     """Return the number of steps of a simplex; Numba compiles one of the three, by what is None."""
+    table, ranks, links = gradient.table, gradient.ranks, gradient.links
     if rests is None:
         return descend_edge(steps, table, ranks, links, edge)
     if lowers is None:
@@ -80,10 +129,10 @@ def descend(
 
 
 @entry
-def place_all(numbers: Int32s, names: Int64s, start: Whole, count: Whole) -> None:
-    """Enter the simplices start … count - 1 into a table; see `place_of`."""
+def place_all(simplices: Simplices, start: Whole, count: Whole) -> None:
+    """Enter the simplices start … count - 1 into `numbers`; see `place_of`."""
     for x in range(start, count):
-        numbers[place_of(numbers, names, start, names[x, 1])] = x
+        simplices.numbers[place_of(simplices, start, simplices.codes[x])] = x
 
 
 @kernel
@@ -97,135 +146,101 @@ def vanishing(links: Int32s, edge: Whole, rests: Int32s | None, lowers: Int32s |
 
 
 @kernel
-def point(
-    store: Int64s, chains: Int32s, tails: Int64s, opened: Int64s, heads: Int32s, state: Int64s, edge: Whole, code: Whole
-) -> None:
-    """Add an arrow to a simplex; see `Search` for what it is written into."""
-    arrow, bucket = state[ARROWS], np.int64(edge) >> BITS
+def point(arrows: Arrows, edge: Whole, code: Whole) -> None:
+    """Add an arrow to a simplex."""
+    state, tails, store = arrows.state, arrows.tails, arrows.store
+    arrow, bucket, place = state[ARROWS], np.int64(edge) >> BITS, np.int64(edge) & PLACE
     state[ARROWS] = arrow + 1
     if bucket == state[BUCKET]:
-        put_open(opened, heads, state, np.int64(edge) & (2**BITS - 1), code, arrow)
+        put_open(arrows, place, code, arrow)
         return
     at = tails[bucket, 0]
     if at % CHUNK == 0:  # none yet, or full
-        chains[state[CHUNKS]] = at // CHUNK - 1
+        arrows.chains[state[CHUNKS]] = at // CHUNK - 1
         at = state[CHUNKS] * CHUNK
         state[CHUNKS] += 1
-    store[at, 0], store[at, 1] = code, (arrow << BITS) | (np.int64(edge) & (2**BITS - 1))
+    store[at, 0], store[at, 1] = code, (arrow << BITS) | place
     tails[bucket, 0] = at + 1
     tails[bucket, 1] += 1
 
 
 @kernel
-def put_open(opened: Int64s, heads: Int32s, state: Int64s, place: Whole, code: Whole, arrow: Whole) -> None:
+def put_open(arrows: Arrows, place: Whole, code: Whole, arrow: Whole) -> None:
     """Put an arrow into the open bucket, at the head of the list of its edge."""
-    at = state[OPEN]
-    opened[at, 0], opened[at, 1], opened[at, 2] = code, heads[place], arrow
-    heads[place] = at
-    state[OPEN] = at + 1
+    opened, at = arrows.opened, arrows.state[OPEN]
+    opened[at, 0], opened[at, 1], opened[at, 2] = code, arrows.heads[place], arrow
+    arrows.heads[place] = at
+    arrows.state[OPEN] = at + 1
 
 
 @kernel
-def open_bucket(
-    store: Int64s, chains: Int32s, tails: Int64s, opened: Int64s, heads: Int32s, state: Int64s, bucket: Whole
-) -> None:
+def open_bucket(arrows: Arrows, bucket: Whole) -> None:
     """Sort the arrows of a bucket into lists, one per edge."""
-    state[BUCKET], state[OPEN] = bucket, 0
-    for place in range(len(heads)):
-        heads[place] = -1
-    end = tails[bucket, 0]
+    arrows.state[BUCKET], arrows.state[OPEN] = bucket, 0
+    for place in range(len(arrows.heads)):
+        arrows.heads[place] = -1
+    end = arrows.tails[bucket, 0]
     chunk = (end - 1) // CHUNK
     while chunk >= 0:
         for i in range(chunk * CHUNK, end):
-            put_open(opened, heads, state, store[i, 1] & (2**BITS - 1), store[i, 0], store[i, 1] >> BITS)
-        chunk = np.int64(chains[chunk])
+            put_open(arrows, arrows.store[i, 1] & PLACE, arrows.store[i, 0], arrows.store[i, 1] >> BITS)
+        chunk = np.int64(arrows.chains[chunk])
         end = (chunk + 1) * CHUNK
 
 
 @entry
-def set_out(
-    table: Words,
-    ranks: Int32s,
-    links: Int32s,
-    rests: Int32s | None,
-    lowers: Int32s | None,
-    critical: Int32s,
-    faces: Int64s,
-    store: Int64s,
-    chains: Int32s,
-    tails: Int64s,
-    opened: Int64s,
-    heads: Int32s,
-    state: Int64s,
-    steps: Int64s,
-) -> None:
-    """Write down the arrows of the faces of critical simplices, and where those of each begin and end; see `Search`."""
+def set_out(gradient: Gradient, critical: Int32s, faces: Int32s, arrows: Arrows) -> None:
+    """Write down the arrows of the faces of critical simplices, and where those of each begin and end."""
+    rests, lowers, steps = gradient.rests, gradient.lowers, arrows.steps
     for c in range(len(critical)):
-        faces[c, 0] = state[ARROWS]
-        for i in range(faces_of(steps, table, ranks, links, rests, lowers, critical, c)):
-            point(store, chains, tails, opened, heads, state, steps[i, 0], steps[i, 1])
-        faces[c, 1] = state[ARROWS]
+        faces[c, 0] = arrows.state[ARROWS]
+        for i in range(faces_of(gradient, rests, lowers, steps, critical, c)):
+            point(arrows, steps[i, 0], steps[i, 1])
+        faces[c, 1] = arrows.state[ARROWS]
 
 
 @entry
 def go_down(  # noqa: C901  # one loop over edges, arrows and simplices that share their counts
-    table: Words,
-    ranks: Int32s,
-    links: Int32s,
-    rests: Int32s | None,
-    lowers: Int32s | None,
-    begin: Whole,
-    store: Int64s,
-    chains: Int32s,
-    tails: Int64s,
-    opened: Int64s,
-    heads: Int32s,
-    state: Int64s,
-    steps: Int64s,
-    targets: Int32s,
-    names: Int64s,
-    spans: Int64s,
-    numbers: Int32s,
+    gradient: Gradient, begin: Whole, arrows: Arrows, simplices: Simplices
 ) -> bool:
-    """Go from an edge down to the edge `begin`; return True where an array is full, else False; see `Search`.
-
-    `steps` (5, 2) is to work in.
-    """
+    """Go from an edge down to the edge `begin`; return True where an array is full, else False; see `Search`."""
+    rests, lowers, opened, steps, state = gradient.rests, gradient.lowers, arrows.opened, arrows.steps, arrows.state
+    numbers, spans = simplices.numbers, simplices.spans
     edge, start, done, count = state[EDGE], state[START], state[DONE], state[COUNT]
     is_full = False
     while edge >= begin and not is_full:
         if edge >> BITS != state[BUCKET]:
-            if tails[edge >> BITS, 1] + ROOM > len(opened):
+            if arrows.tails[edge >> BITS, 1] + ROOM > len(opened):
                 is_full = True
                 break
-            open_bucket(store, chains, tails, opened, heads, state, edge >> BITS)
-        zero, place = vanishing(links, edge, rests, lowers), np.uint64(edge & (2**BITS - 1))
-        at = np.int64(heads[place])
+            open_bucket(arrows, edge >> BITS)
+        zero, place = vanishing(gradient.links, edge, rests, lowers), np.uint64(edge & PLACE)
+        at = np.int64(arrows.heads[place])
         while at >= 0:
             code, number = opened[np.uint64(at), 0], np.int64(-1)
             if code != zero:
-                where = place_of(numbers, names, start, code)
+                where = place_of(simplices, start, code)
                 if numbers[where] < start:
-                    if count == len(names) or 2 * (count - start) >= len(numbers):
+                    if count == len(spans) or 2 * (count - start) >= len(numbers):
                         is_full = True
                         break
-                    names[count, 0], names[count, 1], numbers[where] = edge, code, count
+                    simplices.edges[count], simplices.codes[count], numbers[where] = edge, code, count
                     count += 1
                 number = np.int64(numbers[where])
-            targets[opened[np.uint64(at), 2]] = number
+            simplices.targets[opened[np.uint64(at), 2]] = number
             at = opened[np.uint64(at), 1]
-        heads[place] = at
+        arrows.heads[place] = at
         while done < count and not is_full:
-            room = min(len(targets) - state[ARROWS], len(chains) - state[CHUNKS], len(opened) - state[OPEN])
-            if room < ROOM:
+            room = min(len(simplices.targets) - state[ARROWS], len(opened) - state[OPEN])
+            if min(room, len(arrows.chains) - state[CHUNKS]) < ROOM:
                 is_full = True
                 break
             spans[done, 0] = state[ARROWS]
-            for i in range(descend(steps, table, ranks, links, rests, lowers, edge, names[done, 1])):
-                point(store, chains, tails, opened, heads, state, steps[i, 0], steps[i, 1])
+            for i in range(descend(gradient, rests, lowers, steps, edge, simplices.codes[done])):
+                point(arrows, steps[i, 0], steps[i, 1])
             spans[done, 1] = state[ARROWS]
             done += 1
-        if heads[place] < 0 and not is_full:
+        if arrows.heads[place] < 0 and not is_full:
             edge -= 1
             start = count
     state[EDGE], state[START], state[DONE], state[COUNT] = edge, start, done, count

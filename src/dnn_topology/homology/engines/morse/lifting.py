@@ -32,11 +32,11 @@ class Lifting:
     """Lifts cycles of one graph.
 
     Args:
-        found: The reduced columns of the graph.
+        reduced: The reduced columns of the graph.
     """
 
-    def __init__(self, found: Reduced) -> None:
-        self.found, self.links = found, found.order.links
+    def __init__(self, reduced: Reduced) -> None:
+        self.reduced, self.links = reduced, reduced.order.links
 
     def cycle(self, dim: int, row: int) -> NDArray[np.int64]:
         """Return a cycle of the class of a row: it comes with the class, and dies when that dies.
@@ -49,11 +49,13 @@ class Lifting:
             (k, dim + 1), int64. Nodes of the graph: the edges or triangles of the cycle, sorted.
         """
         members = self._members(dim, row)
-        return self._nodes(self._edges(self.found.levels[0].births[members]) if dim == 1 else self._triangles(members))
+        return self._nodes(
+            self._edges(self.reduced.levels[0].births[members]) if dim == 1 else self._triangles(members)
+        )
 
     def shortest_loop(self, row: int, *, of_bar: bool) -> NDArray[np.int64] | None:
         """Return the shortest loop for a row of H1, of its class at birth or of its bar; see `ShortestLoops`."""
-        level = self.found.levels[0]
+        level = self.reduced.levels[0]
         birth, column = int(level.births[row]), np.flatnonzero(level.columns.lows == row)
         if of_bar:
             loop = self._shortest.of_bar(birth, int(level.deaths[column[0]]) if len(column) else None)
@@ -64,23 +66,23 @@ class Lifting:
 
     def _members(self, dim: int, row: int) -> list[int]:
         """Return the rows whose cycles add up to one of the class of a row."""
-        columns = self.found.levels[dim - 1].columns
+        columns = self.reduced.levels[dim - 1].columns
         column = np.flatnonzero(columns.lows == row)
         if not len(column):
             return [row]
-        members: list[int] = columns.rows[columns.begins[column[0]] : columns.begins[column[0] + 1]].tolist()
+        members: list[int] = columns.rows(int(column[0])).tolist()
         return members
 
     def _nodes(self, simplices: Iterable[Sequence[int]]) -> NDArray[np.int64]:
         """Return simplices of the engine's vertices as nodes of the graph, (k, dim + 1), sorted."""
-        nodes = np.sort(self.found.order.nodes[np.array([*simplices], np.int64)], axis=1)
+        nodes = np.sort(self.reduced.order.nodes[np.array([*simplices], np.int64)], axis=1)
         ordered: NDArray[np.int64] = nodes[np.lexsort(nodes.T[::-1])]
         return ordered
 
     @cached_property
     def _shortest(self) -> ShortestLoops:
         """The search for shortest loops."""
-        return ShortestLoops(self.found)
+        return ShortestLoops(self.reduced)
 
     def _edges(self, births: Iterable[int]) -> set[tuple[int, int]]:
         """Return the edges of the cycles that some edges close in the minimum spanning forest, added up."""
@@ -100,7 +102,7 @@ class Lifting:
     def _forest(self) -> dict[int, tuple[int, int]]:
         """The minimum spanning forest: vertex → the one above it, and its depth."""
         near: dict[int, list[int]] = {}
-        for a, b in self.links[self.found.joins, :2].tolist():
+        for a, b in self.links[self.reduced.joins, :2].tolist():
             near.setdefault(a, []).append(b)
             near.setdefault(b, []).append(a)
         forest: dict[int, tuple[int, int]] = {}
@@ -118,14 +120,14 @@ class Lifting:
 
     def _triangles(self, members: Iterable[int]) -> set[tuple[int, int, int]]:
         """Return the triangles of a cycle, of which the critical ones that give birth are given by their rows."""
-        chain = 0
-        born = np.flatnonzero(self.found.levels[1].positive)
+        chain: set[int] = set()
+        born = np.flatnonzero(self.reduced.levels[1].positive)
         for row in members:
-            chain ^= self._sums[born[row]]
+            chain ^= set(self.reduced.levels[0].columns.sums(born[row]).tolist())
         triangles: set[tuple[int, int, int]] = set()
         boundary: set[int] = set()
         waiting: list[int] = []  # ranks of edges, negative, so that the last comes first
-        critical = self.found.critical[0]
+        critical = self.reduced.critical[0]
 
         def add(edge: int, v: int) -> None:
             a, b = (int(end) for end in self.links[edge, :2])
@@ -136,26 +138,13 @@ class Lifting:
                 boundary.symmetric_difference_update({rank})
                 heapq.heappush(waiting, -rank)
 
-        for k in range(chain.bit_length()):
-            if chain >> k & 1:
-                add(int(critical[k, 0]), int(critical[k, 1]))
+        for k in chain:
+            add(int(critical[k, 0]), int(critical[k, 1]))
         while boundary:
             last = -heapq.heappop(waiting)
             if last in boundary:
                 add(last, int(self.links[last, 2]))
         return triangles
-
-    @cached_property
-    def _sums(self) -> list[int]:
-        """Of each column of level 1, which columns its reduction adds up, itself included, as bits of a number."""
-        columns = self.found.levels[0].columns
-        sums: list[int] = []
-        for k in range(len(columns.lows)):
-            total = 1 << k
-            for other in columns.added[columns.added_begins[k] : columns.added_begins[k + 1]].tolist():
-                total ^= sums[other]
-            sums.append(total)
-        return sums
 
     @cached_property
     def _ranks(self) -> dict[tuple[int, int], int]:

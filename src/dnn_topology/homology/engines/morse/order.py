@@ -72,20 +72,29 @@ def sort(graph: FunctionalGraph) -> Order:
     number = np.empty(graph.n_nodes, np.int32)
     number[nodes] = np.arange(graph.n_nodes, dtype=np.int32)
     links = np.full((graph.n_edges, 4), -1, np.int32)
-    links[:, 0], links[:, 1] = number[graph.rows[edges]], number[graph.cols[edges]]
+    links[:, 0], links[:, 1] = number[graph.rows].take(edges), number[graph.cols].take(edges)
     return Order(links, lengths, edges, int(np.count_nonzero(linked)), nodes)
 
 
 def _stable_order(distances: NDArray[np.float64]) -> tuple[Int64s, NDArray[np.float64]]:
-    """Return the stable order of distances, and these in it: sorted fast, then the ties, which are few, once more."""
-    edges = np.argsort(distances)
-    rising = distances[edges]
-    is_tied = np.diff(rising) == 0
+    """Return the stable order of distances, and these in it.
+
+    A distance rounded to 32 bits and its place are sorted as one whole number, which is fast; the few that are equal
+    when rounded, which keeps the order, are sorted once more among themselves.
+    """
+    with np.errstate(over="ignore"):
+        rounded = np.add(distances, 0.0, dtype=np.float32, casting="same_kind")  # no -0.0, whose bits are high
+    keys = rounded.view(np.uint32).astype(np.uint64) << np.uint64(32)
+    keys |= np.arange(len(distances), dtype=np.uint64)
+    keys.sort()
+    edges = (keys & np.uint64(2**32 - 1)).astype(np.int64)
+    keys >>= np.uint64(32)
+    is_tied = keys[1:] == keys[:-1]
     if is_tied.any():
-        runs = np.cumsum(np.concatenate([[True], ~is_tied]))
         tied = np.flatnonzero(np.append(is_tied, False) | np.concatenate([[False], is_tied]))
-        edges[tied] = edges[tied][np.lexsort((edges[tied], runs[tied]))]
-    return edges, rising
+        again = edges[tied]
+        edges[tied] = again[np.lexsort((again, distances[again]))]
+    return edges, distances[edges]
 
 
 def n_words(n_vertices: int) -> int:
@@ -97,10 +106,10 @@ def in_triangle(graph: FunctionalGraph, degrees: Int64s) -> NDArray[np.bool_]:
     """Return of each node whether it is a corner of a triangle: no other takes part in the link of an edge."""
     begins = np.zeros(graph.n_nodes + 1, np.int64)
     np.cumsum(degrees, out=begins[1:])
-    found = np.zeros(graph.n_nodes, np.bool_)
+    is_corner = np.zeros(graph.n_nodes, np.bool_)
     near, neighbours = np.full(graph.n_nodes, -1, np.int32), np.empty(2 * graph.n_edges, np.int32)
-    mark_triangles(graph.rows, graph.cols, begins, begins[:-1].copy(), neighbours, near, found)
-    return found
+    mark_triangles(graph.rows, graph.cols, begins, begins[:-1].copy(), neighbours, near, is_corner)
+    return is_corner
 
 
 @entry
@@ -111,7 +120,7 @@ def mark_triangles(
     ends: Int64s,
     neighbours: Int32s,
     near: Int32s,
-    found: NDArray[np.bool_],
+    is_corner: NDArray[np.bool_],
 ) -> None:
     """Mark the corners of triangles, looking at a vertex until a triangle is found.
 
@@ -122,23 +131,23 @@ def mark_triangles(
         ends: The same; to work in.
         neighbours: To be filled.
         near: -1 for each vertex; to work in.
-        found: False for each vertex; receives the answer.
+        is_corner: False for each vertex; receives the answer.
     """
     for e in range(len(rows)):
         a, b = rows[e], cols[e]
         neighbours[ends[a]], neighbours[ends[b]] = b, a
         ends[a] += 1
         ends[b] += 1
-    for v in range(len(found)):
+    for v in range(len(is_corner)):
         for i in range(begins[v], begins[v + 1]):
             near[neighbours[i]] = v
         for i in range(begins[v], begins[v + 1]):
             u = neighbours[i]
             for k in range(begins[u], begins[u + 1]):
-                if found[v]:
+                if is_corner[v]:
                     break
                 if near[neighbours[k]] == v:
-                    found[v] = found[u] = found[neighbours[k]] = True
+                    is_corner[v] = is_corner[u] = is_corner[neighbours[k]] = True
 
 
 def rank_table(order: Order) -> Ranks:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dnn_topology.homology.engines.morse.arrivals import add_ways, match_names
 from dnn_topology.homology.engines.morse.compiled import is_ready
+from dnn_topology.homology.engines.morse.components import joining_edges
 from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
-from dnn_topology.homology.engines.morse.reduction import Columns, joining_edges, reduce_columns
+from dnn_topology.homology.engines.morse.pairing import Columns, annotate
+from dnn_topology.homology.engines.morse.rows import critical_codes, rows_met
 from dnn_topology.homology.engines.morse.stretches import match_and_flow
-from dnn_topology.homology.engines.morse.ways import Ways
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # arguments are None there; and the rest.
 SWEEPS = {1: "sweep_pieces", 2: "sweep_vertices", 3: "sweep_lower_links"}
 NONES = {1: 2, 2: 1, 3: 0}
-OTHERS = ("list_words", "fill_ranks", "toggle", "joining", "go_up", "add_faces", "match_names", "reduce_on")
+OTHERS = ("list_words", "fill_ranks", "toggle", "joining", "go_up", "match_names")
 
 
 def is_compiled(max_dim: int) -> bool:
@@ -67,13 +67,14 @@ class Reduced(NamedTuple):
     levels: list[Level]
 
 
-def reduce_graph(graph: FunctionalGraph, *, max_dim: int, threads: int) -> Reduced:
+def reduce_graph(graph: FunctionalGraph, *, max_dim: int, threads: int, cycles: bool = False) -> Reduced:
     """Compute all that the bars and their cycles can be read off.
 
     Args:
         graph: The graph.
         max_dim: 0 to 3, the highest dimension.
         threads: How many threads may be used.
+        cycles: Whether cycles are to be lifted from what is found.
 
     Returns:
         Order, matching and reduced columns.
@@ -89,36 +90,13 @@ def reduce_graph(graph: FunctionalGraph, *, max_dim: int, threads: int) -> Reduc
     codes = np.zeros(len(edges), np.int64)
     for dim in range(1, max_dim + 1):
         critical, there = critical_simplices[dim - 1], ways[dim - 1]
-        rows = _rows(there, edges, codes, ~negative)
+        rows = rows_met(there, edges, codes, ~negative)
         n_rows = int(np.count_nonzero(~negative))
-        columns = reduce_columns(*add_ways(there, rows, n_rows), n_rows)
         deaths = critical[:, 0].astype(np.int64)
+        columns = annotate(there, deaths, rows, n_rows, track=cycles and dim == 1 < max_dim)
         levels.append(Level(edges[~negative], deaths, ~negative, columns))
-        edges, negative, codes = deaths, columns.lows >= 0, _codes(critical, dim, order.n_vertices)
+        edges, negative, codes = deaths, columns.lows >= 0, critical_codes(critical, dim, order.n_vertices)
     return Reduced(order, critical_simplices, joins, levels)
-
-
-def _codes(critical: NDArray[np.int32], dim: int, n: int) -> NDArray[np.int64]:
-    """Return the codes of critical simplices of dimension dim + 1; see `descent`."""
-    if dim == 1:
-        return critical[:, 1].astype(np.int64)
-    beside = np.sort(critical[:, 1:3], axis=1).astype(np.int64)
-    return beside[:, 0] * n + beside[:, 1]
-
-
-def _rows(
-    ways: Ways, edges: NDArray[np.int64], codes: NDArray[np.int64], positive: NDArray[np.bool_]
-) -> NDArray[np.int32]:
-    """Return the row of each simplex on the way: -1 for a critical one without, -2 for one that is not critical."""
-    row_of = np.where(positive, np.cumsum(positive) - 1, -1).astype(np.int32)
-    rows = np.full(len(ways.names), -2, np.int32)
-    met = np.flatnonzero(ways.arrows[:, 0] == ways.arrows[:, 1])
-    by_name = np.lexsort((codes, edges))
-    wanted = met[np.lexsort((ways.names[met, 1], ways.names[met, 0]))]
-    matched = np.empty(len(wanted), np.int32)
-    match_names(edges[by_name], codes[by_name], ways.names[wanted], row_of[by_name], matched)
-    rows[wanted] = matched
-    return rows
 
 
 class Bars(NamedTuple):
@@ -137,18 +115,17 @@ class Bars(NamedTuple):
     rows: NDArray[np.int64]
 
 
-def paired_bars(found: Reduced, n_nodes: int) -> list[Bars]:
+def paired_bars(reduced: Reduced, n_nodes: int) -> list[Bars]:
     """Return the bars of each dimension, sorted by birth, then death; those of length zero only in H0."""
-    lengths = found.order.lengths
-    deaths = np.concatenate([found.joins, np.full(n_nodes - len(found.joins), -1)])
-    points = np.column_stack([np.zeros(n_nodes), np.where(deaths < 0, np.inf, np.append(lengths, 0.0)[deaths])])
+    lengths = np.append(reduced.order.lengths, np.inf)  # of the edge -1: never
+    deaths = np.concatenate([reduced.joins, np.full(n_nodes - len(reduced.joins), -1)])
+    points = np.column_stack([np.zeros(n_nodes), lengths[deaths]])
     diagrams = [Bars(points, np.full(n_nodes, -1), deaths, np.full(n_nodes, -1))]
-    for level in found.levels:
+    for level in reduced.levels:
         dies = level.columns.lows >= 0
         deaths = np.full(len(level.births), -1)
         deaths[level.columns.lows[dies]] = level.deaths[dies]
-        ends = np.where(deaths < 0, np.inf, np.append(lengths, 0.0)[deaths])
-        points = np.column_stack([lengths[level.births], ends])
+        points = np.column_stack([lengths[level.births], lengths[deaths]])
         rows = np.flatnonzero(points[:, 1] > points[:, 0])
         rows = rows[np.lexsort((points[rows, 1], points[rows, 0]))]
         diagrams.append(Bars(points[rows], level.births[rows], deaths[rows], rows))

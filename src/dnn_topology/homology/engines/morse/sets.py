@@ -1,8 +1,8 @@
 """Sets of vertices as rows of words: an apex, a lower link, connected pieces.
 
 `adjacent` (n_vertices, n_words), uint64, holds the neighbours of each vertex at the present moment, `sets` (11,
-n_words), uint64, the sets that are worked on, by the number of their row. Only the first `n` words are looked at; all
-of a link's vertices lie there.
+n_words), uint64, the sets that are worked on, by the number of their row. Only the first `n` words, a multiple of four,
+are looked at; all of a link's vertices lie there.
 """
 
 from __future__ import annotations
@@ -31,16 +31,10 @@ def find_apex(adjacent: Words, sets: Words, given: Whole, rivals: Whole, n: Whol
     Returns:
         The vertex, and the number of those that it misses.
     """
-    best, apex = np.int64(1 << 40), ZERO
-    for k in range(n):
-        sets[rivals, k] = sets[given, k]
-    first = ZERO
+    w = first_of(sets, given)
+    best, apex, first = np.int64(1 << 40), w, w >> SIX
+    is_whole = True
     while True:
-        while first < n and sets[rivals, first] == ZERO:
-            first += ONE
-        if first == n:
-            return apex, best
-        w = vertex_at(first, sets[rivals, first])
         missed = np.int64(-1)  # w is no neighbour of itself
         for k in range(n):
             missed += popcount(sets[given, k] & ~adjacent[w, k])
@@ -48,12 +42,23 @@ def find_apex(adjacent: Words, sets: Words, given: Whole, rivals: Whole, n: Whol
             best, apex = missed, w
         if missed == 0:
             return apex, best
-        sets[rivals, first] &= ~bit(w)
         u = _last_missed(adjacent, sets, given, w, n)
-        stays = sets[rivals, u >> SIX] & bit(u)
-        for k in range(n):
-            sets[rivals, k] &= adjacent[u, k]
-        sets[rivals, u >> SIX] |= stays
+        if is_whole:
+            for k in range(n):
+                sets[rivals, k] = sets[given, k] & adjacent[u, k]
+            sets[rivals, u >> SIX] |= bit(u)
+            is_whole = False
+        else:
+            stays = sets[rivals, u >> SIX] & bit(u)
+            for k in range(first, n):
+                sets[rivals, k] &= adjacent[u, k]
+            sets[rivals, u >> SIX] |= stays
+        sets[rivals, w >> SIX] &= ~bit(w)
+        while first < n and sets[rivals, first] == ZERO:
+            first += ONE
+        if first == n:
+            return apex, best
+        w = vertex_at(first, sets[rivals, first])
 
 
 @kernel
@@ -111,6 +116,10 @@ def lower_link(adjacent: Words, sets: Words, reached: Whole, lower: Whole, u: Wh
 def take_piece(adjacent: Words, sets: Words, given: Whole, piece: Whole, n: Whole) -> tuple[Whole, bool]:
     """Take the connected piece of its lowest vertex out of a set.
 
+    Whoever is left is reached through a *hub*: of the highest vertex that is left, the lowest neighbour in the piece,
+    which takes all of its own neighbours along; two or three hubs reach all, mostly. Where the highest has no neighbour
+    in the piece, each of the others is asked.
+
     Args:
         adjacent: Neighbours.
         sets: Sets.
@@ -125,11 +134,34 @@ def take_piece(adjacent: Words, sets: Words, given: Whole, piece: Whole, n: Whol
     sets[given, v >> SIX] &= ~bit(v)
     left = ZERO
     for k in range(n):
-        near = sets[given, k] & adjacent[v, k]
-        sets[piece, k] = near
-        sets[given, k] &= ~near
-        left |= sets[given, k]
-    progress = True
+        word, near = sets[given, k], adjacent[v, k]
+        sets[piece, k] = word & near
+        sets[given, k] = word & ~near
+        left |= word & ~near
+    top = n - ONE
+    while left:
+        while sets[given, top] == ZERO:
+            top -= ONE
+        u, at, common = (top << SIX) + highest(sets[given, top]), ZERO, ZERO
+        while at < n and common == ZERO:
+            common = sets[piece, at] & adjacent[u, at]
+            at += ONE
+        if common == ZERO:
+            return v, _ask_all(adjacent, sets, given, piece, n)
+        hub = vertex_at(at - ONE, common)
+        left = ZERO
+        for k in range((top + np.uint64(4)) & ~np.uint64(3)):
+            word, near = sets[given, k], adjacent[hub, k]
+            sets[piece, k] |= word & near
+            sets[given, k] = word & ~near
+            left |= word & ~near
+    return v, False
+
+
+@kernel
+def _ask_all(adjacent: Words, sets: Words, given: Whole, piece: Whole, n: Whole) -> bool:
+    """Move whoever has a neighbour in a piece out of a set into the piece; return whether anybody is left."""
+    progress, left = True, ONE
     while left and progress:
         progress, left = False, ZERO
         for k in range(n):
@@ -142,7 +174,7 @@ def take_piece(adjacent: Words, sets: Words, given: Whole, piece: Whole, n: Whol
                     sets[given, k] &= ~bit(u)
                     progress = True
             left |= sets[given, k]
-    return v, left != ZERO
+    return bool(left != ZERO)
 
 
 @kernel

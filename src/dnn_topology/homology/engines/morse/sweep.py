@@ -50,6 +50,13 @@ ASKED = {1: {TRIANGLES}, 2: {RESTS, TRIANGLES, TETRAHEDRA}, 3: {RESTS, LOWERS, T
 WIDTHS = (3, 2, 4, 4, 4)
 
 
+def aligned(n_rows: int, n_columns: int) -> Words:
+    """Return rows of no bits that begin where a line of the processor's cache does."""
+    flat = np.zeros(n_rows * n_columns + 8, np.uint64)
+    begin = -flat.ctypes.data // 8 % 8
+    return flat[begin : begin + n_rows * n_columns].reshape(n_rows, n_columns)
+
+
 class Room:
     """What one thread works in: the neighbours at some edge, and sets.
 
@@ -58,10 +65,10 @@ class Room:
     """
 
     def __init__(self, order: Order) -> None:
-        words = n_words(order.n_vertices)
+        words = -(-n_words(order.n_vertices) // 4) * 4
         self.links, self.edge = order.links, 0
-        self.adjacent = np.zeros((order.n_vertices, words), np.uint64)
-        self.sets = np.zeros((11, words), np.uint64)
+        self.adjacent = aligned(order.n_vertices, words)
+        self.sets = aligned(11, words)
 
     def go_to(self, edge: int) -> None:
         """Make the neighbours those that an edge finds, from those that another has left."""
@@ -109,13 +116,12 @@ def _sweep(room: Room, stretch: tuple[int, int], tables: Tables, used: Int64s, m
 @kernel
 def link(adjacent: Words, sets: Words, a: Whole, b: Whole) -> Whole:
     """Put the common neighbours of a and b into row 0; return up to which word there are any."""
-    n = ZERO
-    for k in range(np.uint64(adjacent.shape[1])):
-        common = adjacent[a, k] & adjacent[b, k]
-        sets[0, k] = common
-        if common:
-            n = k + ONE
-    return n
+    n = np.uint64(adjacent.shape[1])
+    for k in range(n):
+        sets[0, k] = adjacent[a, k] & adjacent[b, k]
+    while n and sets[0, n - ONE] == ZERO:
+        n -= ONE
+    return (n + np.uint64(3)) & ~np.uint64(3)
 
 
 @kernel

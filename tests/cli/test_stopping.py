@@ -181,7 +181,7 @@ def test_an_epoch_that_takes_too_long_is_noted_and_the_others_are_decided_on(
     capsys.readouterr()
     assert main(["early-stop", str(run), "--rule", "midlife", "--draws", "0", "--timeout", "0.01"]) == 1
     said = capsys.readouterr()
-    assert "epochs 1" in said.err
+    assert "epoch 1" in said.err
     assert "its weights" in said.out
     assert json.loads((run / "early_stopping" / "epoch1.failed.json").read_text())["kind"] == "timeout"
 

@@ -28,7 +28,7 @@ def test_a_network_that_no_longer_changes_is_stopped_after_patience_and_its_weig
 ) -> None:
     stopping = dt.TopologicalEarlyStopping(digits, patience=2, min_delta=0)
     assert (stopping.should_stop, stopping.best_epoch) == (False, None)
-    with pytest.raises(dt.DnnTopologyError, match="there is no best_state: no epoch with a loop was measured yet"):
+    with pytest.raises(dt.DnnTopologyError, match="there is no best_state: no epoch to go back to was measured yet"):
         _ = stopping.best_state
     ended = []
     for epoch in range(6):

@@ -163,7 +163,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
             DnnTopologyError: There is none: no epoch with a loop was measured yet, or weights are not kept.
         """
         if self._best_state is None:
-            reason = "no epoch with a loop was measured yet" if self._keep_weights else "keep_weights is False"
+            reason = "no epoch to go back to was measured yet" if self._keep_weights else "keep_weights is False"
             raise DnnTopologyError(f"there is no best_state: {reason}")
         return self._best_state
 

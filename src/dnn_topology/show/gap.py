@@ -43,7 +43,7 @@ def plot_predictors(predictions: pd.DataFrame, *, by_row: bool = False) -> Axes:
     for panel, (name, error) in zip(panels, errors.items(), strict=False):
         plot_gap(predictions.dropna(subset=[str(name)]), predictor=str(name), by_row=by_row, ax=panel)
         panel.set_title(f"{name}: off by {error:.1f}", fontsize=9)
-        panel.set(ylabel="gap foretold", xlabel="gap in points")
+        panel.set(ylabel=f"gap foretold without its {'row' if by_row else 'network'}", xlabel="gap in points")
         if panel.get_legend() is not None and panel is not panels[0]:
             panel.get_legend().remove()
     for panel in panels[len(errors) :]:

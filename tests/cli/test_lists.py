@@ -12,14 +12,14 @@ from dnn_topology.nets.data import DATA_SETS
 from dnn_topology.nets.zoo import NETWORKS
 from dnn_topology.progress import markdown_table, print_table
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "networks.md"
 
 
 @pytest.mark.parametrize(("marker", "rows"), [("networks", list_nets), ("datasets", list_data_sets)])
 def test_the_readme_has_the_table_of_the_registry(marker: str, rows: object) -> None:
-    found = re.search(rf"<!-- {marker} -->\n(.*?)\n<!-- /{marker} -->", README.read_text(), re.DOTALL)
+    found = re.search(rf"<!-- {marker} -->\n(.*?)\n<!-- /{marker} -->", PAGE.read_text(), re.DOTALL)
     if found is None:
-        pytest.skip(f"README.md has no block <!-- {marker} -->")
+        pytest.skip(f"networks.md has no block <!-- {marker} -->")
     assert callable(rows)
     assert found[1].strip() == markdown_table(rows())
 

@@ -19,7 +19,7 @@ def nets(*, markdown: bool = False) -> None:
     """List the named networks, with the number of nodes that each gives.
 
     Args:
-        markdown: Print the table of the README.
+        markdown: Print the table of the documentation.
     """
     from dnn_topology.nets.catalogue import list_nets
 
@@ -30,7 +30,7 @@ def datasets(*, markdown: bool = False) -> None:
     """List the named data sets.
 
     Args:
-        markdown: Print the table of the README.
+        markdown: Print the table of the documentation.
     """
     from dnn_topology.nets.catalogue import list_data_sets
 

@@ -221,7 +221,7 @@ def test_a_monitor_takes_a_breakdown_and_its_table_and_scalars_name_the_layers()
 
 
 def test_early_stopping_by_layer_reads_the_whole_network() -> None:
-    plain, broken_down = (dt.TopologicalEarlyStopping(batches(), by=by) for by in (None, "layer"))
+    plain, broken_down = (dt.TopologicalEarlyStopping(batches(), rule="midlife", by=by) for by in (None, "layer"))
     for stopping in (plain, broken_down):
         stopping(model(), 0)
     pd.testing.assert_frame_equal(plain.decision.table, broken_down.decision.table)

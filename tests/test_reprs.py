@@ -22,7 +22,7 @@ def objects() -> dict[str, tuple[Any, str]]:
     graph = dt.functional_graph(signals)
     diagrams = dt.persistence(graph, max_dim=1)
     monitor = dt.TopologyMonitor([inputs], every=2, max_dim=1)
-    stopping = dt.TopologicalEarlyStopping([inputs])
+    stopping = dt.TopologicalEarlyStopping([inputs], rule="midlife")
     for epoch in (0, 2):
         monitor(net, epoch)
         stopping(net, epoch)
@@ -46,7 +46,7 @@ def objects() -> dict[str, tuple[Any, str]]:
             stopping,
             "TopologicalEarlyStopping(midlife, patience 3, every epoch; measured: 0, 2; best: ",
         ),
-        "StoppingRule": (dt.StoppingRule(), "StoppingRule(quantity='midlife', patience=3, min_delta=-0.15)"),
+        "StoppingRule": (dt.StoppingRule(), "StoppingRule(quantity='neighbours', patience=15, min_delta=0.0)"),
         "Decision": (stopping.decision, "Decision(chosen_epoch="),
         "DataSet": (data, "DataSet('digits': 60 training and 360 test images (1, 8, 8), 10 classes)"),
         "TrainingState": (states[-1], "TrainingState(epoch 1, 6 tensors of "),

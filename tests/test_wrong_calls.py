@@ -168,6 +168,20 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         "distance": (dt.distance, {"a": diagrams, "b": diagrams, "dim": 1, "metric": "bottleneck", "order": 1.0}),
         "distances": (dt.distances, {"diagrams": {0: diagrams, 1: diagrams}, "dim": 1, "essential": "clip"}),
         "plot_trajectory": (dt.plot_trajectory, {"runs": {0: diagrams, 1: diagrams}, "dim": 1, "metric": "bottleneck"}),
+        "cavities": (
+            dt.cavities,
+            {"graph": graph, "dim": 1, "top": 2, "min_persistence": 0.0, "essential": "count", "tight": False},
+        ),
+        "participation": (
+            dt.participation,
+            {"graph": graph, "dims": (1,), "min_persistence": 0.0, "essential": "count", "tight": False},
+        ),
+        "plot_cavity": (dt.plot_cavity, {"cavity": dt.cavities(graph)[0], "graph": graph, "n_inputs": 1}),
+        "plot_participation": (
+            dt.plot_participation,
+            {"participation": dt.participation(graph), "dim": 1, "by": "life"},
+        ),
+        "ablate": (silenced, {"model": net(), "neurons": [("0", 0)], "nodes": "unit"}),
         "plot_barcode": (dt.plot_barcode, {"source": diagrams, "dim": 1}),
         "plot_betti_curves": (dt.plot_betti_curves, {"source": diagrams, "dim": 1, "smooth": False}),
         "plot_layers": (dt.plot_layers, {"measured": by_layer, "summary": "life", "dim": 1}),
@@ -184,6 +198,12 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
     }
 
 
+def silenced(**options: Any) -> None:
+    """Silence neurons for as long as nothing takes."""
+    with dt.ablate(**options):
+        pass
+
+
 CALLS = calls()
 # Public names that are not called by users, that have nothing to be wrong, or whose door is another's.
 ELSEWHERE = {
@@ -192,6 +212,10 @@ ELSEWHERE = {
     *(
         "Attacked",
         "BettiCurve",
+        "Cavities",
+        "Cavity",
+        "Neuron",
+        "Participation",
         "Comparison",
         "FittedDetectors",
         "GapModel",

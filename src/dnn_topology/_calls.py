@@ -26,6 +26,8 @@ BY_NAME = frozenset(
         "FunctionalGraph",
         "Diagrams",
         "Decision",
+        "Cavity",
+        "Participation",
         "device",
     }
 )

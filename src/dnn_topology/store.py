@@ -443,6 +443,15 @@ def check_writable(folder: Path) -> None:
         Path(name).unlink()
 
 
+def is_writable(folder: Path) -> bool:
+    """Return whether a folder, which is made if it is missing, can be written to."""
+    try:
+        check_writable(folder)
+    except CannotWriteError:
+        return False
+    return True
+
+
 def sweep(folder: Path, *, below: bool = True) -> None:
     """Remove what processes that were killed while writing left in a folder, and below it."""
     for leftover in folder.glob(f"{'**/' if below else ''}{PARTIAL}*"):

@@ -133,7 +133,10 @@ def of_networks(rng: np.random.Generator, n_networks: int, n_epochs: int) -> pd.
     """Networks whose gap is off by something of their own, the same at every epoch."""
     cells = np.repeat(np.arange(n_networks), n_epochs)
     life, midlife = rng.uniform(size=(2, len(cells)))
-    life[:2], midlife[:2] = (-0.5, 1.5), (-0.5, 1.5)  # nobody lies outside of what was fitted
+    life[:2], midlife[:2] = (
+        (-0.5, 1.5)[: len(cells)],
+        (-0.5, 1.5)[: len(cells)],
+    )  # nobody lies outside of what was fitted
     own: NDArray[np.float64] = rng.normal(size=n_networks)[cells]
     return pd.DataFrame({"cell": cells, "life": life, "midlife": midlife, "gap": 10 * life + own})
 

@@ -45,7 +45,7 @@ def test_the_neurons_around_one_cavity_are_printed_one_a_line(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--epoch", "7"], "epochs 7 of .* have no checkpoint"),
+        (["--epoch", "7"], "there is no checkpoint of epoch 7"),
         (["--cavity", "20"], r"there is no cavity 20 of H1 \(there are: 0 to 19; .* raise --top"),
         (["--dim", "3"], "--dim must be 1"),
         (["--graph", "part0"], "single graph"),

@@ -213,9 +213,9 @@ def test_a_broken_config_is_one_line(content: str, message: str, capsys: pytest.
 def test_other_settings_and_missing_epochs_are_one_line(done: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = ["--net", "lenet_300_100", "--dataset", "digits", "--save-path", str(done)]
     assert "lr was 0.05 and is now 0.01" in complaint(capsys, "run", *place, "--n-epochs-train", "2")
-    assert "epochs 9 of" in complaint(capsys, "visualise", *place, "--epochs", "0", "9")
+    assert "epoch 9 of" in complaint(capsys, "visualise", *place, "--epochs", "9")
     assert "dimension 3 was not computed" in complaint(capsys, "visualise", *place, "--dim", "3")
-    assert "unknown format 'gif'" in complaint(capsys, "visualise", *place, "--formats", "gif")
+    assert "unknown ending 'gif'" in complaint(capsys, "visualise", *place, "--formats", "gif")
 
 
 def test_interrupting_is_said_and_has_the_shells_status(
@@ -354,7 +354,7 @@ def test_epochs_with_a_checkpoint_are_measured_on_the_spot_and_those_without_are
     words = f"visualise --net lenet_300_100 --dataset digits --save_path {folder} --formats png --epochs"
     assert main([*words.split(), "0 1 3 7"]) == 0
     printed = capsys.readouterr()
-    assert "measured on the spot: epochs 1, which have a checkpoint" in printed.err
+    assert "measured on the spot: epoch 1, which" in printed.err
     assert "left out: epochs 3 7, which have neither diagrams nor a checkpoint" in printed.err
     assert [line.split(":")[0].split()[-1] for line in printed.out.splitlines() if "  epoch" in line] == ["0", "1"]
     assert Diagrams.load(measured / "epoch1.npz") == expected

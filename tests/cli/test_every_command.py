@@ -61,7 +61,7 @@ COMMANDS: dict[str, Callable[[Path, Path], list[str]]] = {
     "estimate": lambda run, _: ["estimate", str(run), *MEASURE],
     "detect": lambda run, _: ["detect", str(run), *DETECT, "--batch-sizes", "10"],
     "gap predict": lambda run, model: ["gap", "predict", str(run), "--model", str(model)],
-    "early-stop": lambda run, _: ["early-stop", str(run), "--n-inputs", "40", "--draws", "0"],
+    "early-stop": lambda run, _: ["early-stop", str(run), "--rule", "midlife", "--n-inputs", "40", "--draws", "0"],
 }
 
 
@@ -150,7 +150,7 @@ def test_early_stopping_looks_at_the_graph_of_the_run_while_it_trains_and_afterw
     stamp = json.loads((run / "early_stopping" / "settings.json").read_text())
     assert settings.items() <= stamp.items()
     capsys.readouterr()
-    assert main(["early-stop", str(run), "--draws", "0"]) == 0
+    assert main(["early-stop", str(run), "--rule", "midlife", "--draws", "0"]) == 0
     assert "measuring" not in capsys.readouterr().err
     assert [path.name for path in run.glob("early_stopping*")] == ["early_stopping"]
 

@@ -89,7 +89,7 @@ def test_a_model_that_looks_at_an_early_epoch_takes_it_from_the_run(
     assert "also looks at epoch 1 of a network's training: name its RUN" in capsys.readouterr().err
     (run / "checkpoints" / "epoch1.pt").unlink()
     assert main(["gap", "predict", "--run", str(run), "--model", model]) == 2
-    assert "epochs 1 of lenet_300_100 on digits" in capsys.readouterr().err
+    assert "epoch 1 of lenet_300_100 on digits" in capsys.readouterr().err
 
 
 def test_an_evaluation_leaves_tables_and_a_picture(
@@ -100,7 +100,10 @@ def test_an_evaluation_leaves_tables_and_a_picture(
     assert "predict the mean" in said
     assert "lambda-mu (gaps shuffled)" in said
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"gap_study.png", *(f"gap_study_{name}.csv" for name in ("scores", "differences", "predictions"))}
+    assert names == {
+        "gap_study.png",
+        *(f"gap_study_{name}.csv" for name in ("scores", "differences", "added", "predictions")),
+    }
 
 
 def test_mistakes_are_one_line(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

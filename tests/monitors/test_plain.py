@@ -150,7 +150,7 @@ def test_a_logger_is_given_the_numbers_of_every_measured_epoch_and_the_step(
 
     for monitor in (
         dt.TopologyMonitor(digits, every=2, max_dim=1, log=log),
-        dt.TopologicalEarlyStopping(digits, every=2, log=log),
+        dt.TopologicalEarlyStopping(digits, rule="midlife", every=2, log=log),
     ):
         logged.clear()
         for epoch in (0, 1, 2):

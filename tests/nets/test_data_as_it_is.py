@@ -222,7 +222,7 @@ def test_packed_files_are_read_where_they_lie_and_nothing_is_written(packed: Pat
     ("spoil", "message"),
     [
         (lambda whole: whole[:-9], "is damaged"),
-        (lambda _: b"", "is no whole IDX file"),
+        (lambda _: b"", "is no IDX file"),
         (lambda _: idx(np.zeros((20, 5), np.uint8)), "has labels .* for images"),
         (lambda whole: gzip.compress(gzip.decompress(whole)[:-1]), "is no whole IDX file"),
         (lambda whole: gzip.compress(b"\0\0\x0d\1" + gzip.decompress(whole)[4:]), "of unsigned bytes"),

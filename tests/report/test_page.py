@@ -146,7 +146,7 @@ def test_a_run_whose_weights_are_gone_still_has_a_page_that_says_so(run_folder: 
     copy = copied(run_folder, tmp_path)
     shutil.rmtree(copy / "checkpoints")
     written = Elements(write_report(open_measurements([copy]), tmp_path / "page.html").read_text("utf-8"))
-    assert "Cavities are not traced to neurons: epochs 0 of lenet on digits" in written.text
+    assert "Cavities are not traced to neurons: there is no checkpoint of epoch 0 of lenet on digits" in written.text
     assert "rank correlation" in written.text
 
 

@@ -24,7 +24,7 @@ def test_a_figure_is_written_in_the_format_asked_for(form: str, tmp_path: Path) 
 
 
 def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(DnnTopologyError, match="unknown format 'jpg'"):
+    with pytest.raises(DnnTopologyError, match="unknown ending 'jpg'"):
         save_figure(Figure().add_subplot(), tmp_path / "a", formats=["png", "jpg"])
     assert not list(tmp_path.iterdir())
 

@@ -166,7 +166,7 @@ def test_runs_that_cannot_be_compared_are_one_line(
     assert "was measured with n_inputs=50 and" in complaint(capsys, good, other)
     (other / "eps0.3" / "settings.json").write_text(json.dumps({**about, "max_epsilon": 0.4}))
     assert "was measured with --max-epsilon 0.4 and" in complaint(capsys, good, other)
-    assert "epochs 7 of" in complaint(capsys, good, "--epochs", 7)
+    assert "epoch 7 of" in complaint(capsys, good, "--epochs", 7)
 
 
 def test_data_that_depend_on_the_seed_do_not_part_a_group_and_other_data_do(trained: Path, tmp_path: Path) -> None:

@@ -83,11 +83,7 @@ def run(
         _several(given, trials)
         return
     check_at_least("trials", trials, 1)
-    if no_train and original.train is not None:
-        theirs = "trains" if original.train else "measures the checkpoints of a training that is there"
-        raise DnnTopologyError(
-            f"--train {original.train} {theirs}, and --no-train measures a network as it is: give one of the two"
-        )
+    original.check(no_train=no_train)
     last = 0 if no_train else n_epochs_train
     used = machine.using(resources)
     measured = opt.plain(settings).with_thresholds(thresholds, filtration=pictures.filtration)

@@ -14,6 +14,7 @@ from dnn_topology._checks import DnnTopologyError, counted
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, say
 from dnn_topology.settings import Nodes, StoppingSettings
+from dnn_topology.store import is_writable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +65,8 @@ def early_stop(
         nodes: What a node is (default: as before, else unit).
         layers: Layers whose outputs are nodes (default: as before, else the network's own).
         metric: Of two signals (default: as before, else pearson).
-        out: Where results go, and what RUN lacks (default: RUN/neighbours, or RUN/early_stopping).
+        out: Where results go, and what RUN lacks if it cannot be written to (default: RUN/neighbours, or
+            RUN/early_stopping).
     """
     from dnn_topology.analysis.early_stopping import StoppingRule, how_sure
     from dnn_topology.runs.run import Run
@@ -87,7 +89,7 @@ def early_stop(
         raise DnnTopologyError(
             f"{run} has the weights of one epoch, and early stopping compares epochs: train with --save-every 1"
         )
-    if out is not None and seen.unfinished(epochs, draws=draws):
+    if out is not None and not is_writable(there.folder) and seen.unfinished(epochs, draws=draws):
         seen = replace(seen, place=out)
     failed = None
     try:

@@ -110,6 +110,8 @@ def participation(
         [1, 1, 1, 1, 1, 1]
     """
     chosen = tuple(dict.fromkeys(check_whole("dims", dim, 1) for dim in dims))
+    if not chosen:
+        raise DnnTopologyError("dims must name a dimension, such as (1,), found none")
     nodes = neurons_of(graph, range(graph.n_nodes))
     table = pd.DataFrame(
         {

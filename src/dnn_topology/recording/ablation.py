@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_choice, nearest, shown
 from dnn_topology.recording.function_calls import function_calls, hear
 from dnn_topology.recording.layers import check_samples_first, module_of, named, unwrapped
@@ -24,6 +25,7 @@ CALL = re.compile(r"(.*?)@(\d+)(.*)")  # the second call of a module and what fo
 SINGLE = "name those to silence, as (layer, index)"
 
 
+@checked
 @contextlib.contextmanager
 def ablate(model: nn.Module, neurons: Iterable[Any], *, nodes: Nodes = "unit") -> Iterator[None]:
     """Set the activations of some neurons to zero wherever the model runs inside the block.
@@ -160,6 +162,8 @@ def _by_layer(neurons: Iterable[Any]) -> dict[str, list[int]]:
         if "members" in neurons or ("size" in neurons and (neurons["size"] > 1).any()):
             raise DnnTopologyError(f"neurons must be single ones, found groups of them: {SINGLE}")
         neurons = zip(neurons["layer"], neurons["index"], strict=True)
+    if not isinstance(neurons, Iterable):
+        raise DnnTopologyError(f"neurons must be several of them, found {shown(neurons)}: {SINGLE}")
     by_layer: dict[str, list[int]] = {}
     for neuron in neurons:
         layer, index = neuron if isinstance(neuron, tuple) and len(neuron) == 2 else (None, None)

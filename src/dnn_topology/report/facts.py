@@ -200,8 +200,11 @@ def settings_tables(measurement: RunMeasurement, last: Diagrams) -> dict[str, li
         last: The diagrams of the last epoch, which say how they were computed.
     """
     measured = measurement.settings
-    usual = replace(measured, partition=None).parted_by
-    parted = ("partition", measured.parted_by, measured.parted_by != usual)  # as a folder of results always says it
+    parted = (
+        "partition",
+        measured.parted_by,
+        measured.parted_by != measured.usual_partition,
+    )  # as a folder of results always says it
     return {
         "Training": _rows(measurement.run.training, TrainSettings()),
         "Measurement": [parted if row[0] == "partition" else row for row in _rows(measured, RunMeasureSettings())],
@@ -244,9 +247,8 @@ def command(measurement: RunMeasurement, history: pd.DataFrame | None) -> str:
         words += ["--checkpoint", "INITIAL_WEIGHTS"]
     named = {*NOT_FLAGS, "net", "dataset"}
     words += _flags(training, TrainSettings(), named)
-    unsaid = replace(settings, partition=None)  # a folder of results says how neurons are parted even where none are
-    if unsaid.parted_by == settings.parted_by:
-        settings = unsaid
+    if settings.graph_type not in {"grouped", "partitioned"}:
+        settings = replace(settings, partition=None)  # which a folder of results names even where nothing is parted
     words += _flags(settings, RunMeasureSettings(), set())
     return shlex.join(words)
 

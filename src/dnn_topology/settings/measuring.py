@@ -125,7 +125,12 @@ class MeasureSettings:
     @property
     def parted_by(self) -> Partition:
         """How neurons are grouped or parted, the usual way where nothing is asked for."""
-        return self.partition or ("metis" if self.graph_type == "partitioned" else "chunks")
+        return self.partition or self.usual_partition
+
+    @property
+    def usual_partition(self) -> Partition:
+        """How neurons are grouped or parted where nothing is asked for."""
+        return "metis" if self.graph_type == "partitioned" else "chunks"
 
     @property
     def fixed_groups(self) -> bool:

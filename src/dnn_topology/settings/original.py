@@ -32,3 +32,15 @@ class Original:
                 raise DnnTopologyError(
                     f"{name}={value}: no program of the original reads it, nor does ours: leave it out"
                 )
+
+    def check(self, *, no_train: bool) -> None:
+        """Check that what the original's flags ask for goes with measuring a network as it is.
+
+        Raises:
+            DnnTopologyError: It does not.
+        """
+        if no_train and self.train is not None:
+            theirs = "trains" if self.train else "measures the checkpoints of a training that is there"
+            raise DnnTopologyError(
+                f"--train {self.train} {theirs}, and --no-train measures a network as it is: give one of the two"
+            )

@@ -15,7 +15,7 @@ class PictureSettings:
     Attributes:
         filtration: Axis of Betti curves: 'nominal' (ε) or 'density', the share of pairs joined.
         smooth: Smooth Betti curves as the original does.
-        as_original: Draw exactly the original's picture of every bar, which are no Betti curves; see docs/how_to/original.md.
+        as_original: Draw exactly the original's picture of every bar, which are no Betti curves; see the docs.
         yscale: Axis of the numbers of cavities: 'linear', 'log', or 'auto', which is 'log' where the highest of several
             curves is 30 times the lowest.
     """

@@ -148,6 +148,7 @@ def _outward(cavity: Cavity, places: dict[int, tuple[float, float]]) -> dict[int
     return {node: away[node] for node in places}
 
 
+@checked
 def plot_participation(
     participation: Participation, *, dim: int = 1, by: Literal["life", "cavities"] = "life", ax: Axes | None = None
 ) -> Axes:

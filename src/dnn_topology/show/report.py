@@ -94,7 +94,7 @@ def save_figure(ax: Axes, stem: Path, *, formats: Sequence[str] = FORMATS) -> li
     Raises:
         DnnTopologyError: A format is unknown or a file cannot be written.
     """
-    paths = [stem.with_name(f"{stem.name}.{check_choice('format', form, FORMATS)}") for form in formats]
+    paths = [stem.with_name(f"{stem.name}.{check_choice('ending', form, FORMATS)}") for form in formats]
     figure = ax.get_figure(root=True)
     assert figure is not None
     for path in paths:

@@ -70,7 +70,7 @@ def epoch_colours(n_epochs: int, *, dark: bool) -> list[str]:
 
     Example:
         >>> epoch_colours(2, dark=False)
-        ['#8b8677', '#00224e']
+        ['#908b78', '#00224e']
     """
     ends = ON_DARK if dark else ON_LIGHT
     places = np.linspace(*ends, n_epochs) if n_epochs > 1 else [ends[1]]

@@ -210,7 +210,7 @@ def demo(
     resources: opt.ResourceFlags = opt.SHARED,
     machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
 ) -> None:
-    """Train LeNet on 4,000 real MNIST images, measure its topology at 7 epochs, and leave the pictures.
+    """Train LeNet on 4,000 real MNIST images, measure its topology at 7 epochs, and leave pictures and a page.
 
     Args:
         save_path: Where results go.
@@ -219,6 +219,7 @@ def demo(
 
     from dnn_topology.homology.engines.morse import Morse
     from dnn_topology.homology.tables import before_and_after
+    from dnn_topology.report import write_report
 
     used = machine.using(resources)
     say("compiling the engine, once")
@@ -228,6 +229,7 @@ def demo(
     train_with_progress(there, epochs=last, save_epochs=DEMO_EPOCHS, save_every=0, watch=None)
     measurement = measure_and_write(there, RunMeasureSettings(), DEMO_EPOCHS, PictureSettings(), used)
     topology = pd.read_csv(measurement.folder / "topology.csv")
+    answer(write_report([measurement]))
     answer(*before_and_after(topology, pd.read_csv(there.folder / "history.csv"), last))
 
 

@@ -40,10 +40,11 @@ def table(results: dict[str, Any]) -> str:
     for cell, row in sorted(results.get("cells", {}).items()):
         auto, one = row["auto"]["seconds"], row["morse, 1 thread"]["seconds"]
         times = [row[name]["seconds"] for name in others if row.get(name, {}).get("seconds")]
-        best = f"{auto / min(times):.2f}" if times else f"< {auto / row[others[0]]['limit']:.2f}"
-        equal = "yes" if len({run["digest"] for run in row.values() if run["seconds"]}) == 1 else "NO"
+        best = _ratio(auto, min(times)) if times else f"< {_ratio(auto, row[others[0]]['limit'])}"
+        digests = {run["digest"] for run in row.values() if run["seconds"]}
+        equal = "–" if not digests else "yes" if len(digests) == 1 else "NO"
         figures = " | ".join(_cell(row.get(name)) for name in names)
-        lines.append(f"| {cell} | {figures} | {best} | {one / auto:.2f} | {equal} |")
+        lines.append(f"| {cell} | {figures} | {best} | {_ratio(one, auto)} | {equal} |")
     for scale, row in results.get("epoch", {}).items():
         seconds = row["auto"]["seconds"]
         lines += ["", f"One LeNet epoch, activations to summaries, ε ≤ {scale}, H0–H2: {seconds:.2f} s."]
@@ -55,6 +56,11 @@ def table(results: dict[str, Any]) -> str:
     for name, row in results.get("start", {}).items():
         lines += ["", f"First graph of a process, {name}: " + ", ".join(f"{dim} {t} s" for dim, t in row.items()) + "."]
     return "\n".join(lines) + "\n"
+
+
+def _ratio(one: float | None, other: float | None) -> str:
+    """Return how many times as long one took as the other; a dash where one of them gave up."""
+    return "–" if one is None or other is None else f"{one / other:.2f}"
 
 
 def _cell(run: dict[str, Any] | None) -> str:

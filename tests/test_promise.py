@@ -195,8 +195,7 @@ def test_early_stopping_on_test_inputs_is_refused(trained: Run) -> None:
 def test_fitting_detectors_reads_no_test_data(trained: Run, tmp_path: Path) -> None:
     from dnn_topology.analysis.adversarial import NAMES
 
-    data = trained.load_data()
-    net = trained.load_net(data, trained.checkpoint(EPOCHS))
+    net, data = trained.load_net(trained.checkpoint(EPOCHS)), trained.load_data()
     settings = DetectSettings(n_inputs=20, n_fit=40, batch_sizes=(10,), detectors=tuple(NAMES))
     detection = Detection(net, data, settings, tmp_path / "detection", about={})
     assert {*detection.experiment.detectors.detectors} == {*NAMES}

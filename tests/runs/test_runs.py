@@ -185,7 +185,7 @@ def test_what_a_training_varies_reaches_the_network_and_its_data(tmp_path: Path)
     made = Run.named(training, tmp_path)
     data = made.load_data()
     assert len(data.train) == 50
-    state = made.build_net(data).state_dict()
+    state = made.load_net().state_dict()
     assert [len(state[f"fc{place}.0.weight"]) for place in (1, 2, 3, 4)] == [10, 10, 10, 10]
 
 

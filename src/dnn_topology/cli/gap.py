@@ -210,7 +210,7 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
     data = run.load_data()
     rows = []
     for number, path in enumerate([weights] if early is None else [early, weights], 1):
-        net = run.load_net(data, path)
+        net = run.load_net(path)
         drawn = measured_draws(net, data, settings, draws=draws, seed=seed)
         about = {"epoch": number, **dict(zip(TRAINING, accuracy_of(net, data.train), strict=True))}
         rows.append({**about, **network_features(net, drawn), **measured_how(settings, draws=draws)})

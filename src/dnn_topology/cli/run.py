@@ -293,7 +293,7 @@ def measure_and_write(
     from dnn_topology.runs.measurements import RunMeasurement
     from dnn_topology.runs.measuring import measure_epochs
     from dnn_topology.runs.results import write_results
-    from dnn_topology.work.epoch_tables import EpochsFailedError
+    from dnn_topology.work.epochs import EpochsFailedError
     from dnn_topology.work.reports import reported
 
     failed = None

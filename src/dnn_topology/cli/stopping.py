@@ -72,7 +72,7 @@ def early_stop(
     from dnn_topology.runs.run import Run
     from dnn_topology.runs.stopping import looked_at, stopping_settings
     from dnn_topology.work.decisions import values_of, write_decision
-    from dnn_topology.work.epoch_tables import EpochsFailedError
+    from dnn_topology.work.epochs import EpochsFailedError
 
     if draws < 0:
         raise DnnTopologyError(f"draws must be at least 0, found {draws}")

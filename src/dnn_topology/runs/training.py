@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_at_least
-from dnn_topology.runs.run import Run, digest_of_data, named
+from dnn_topology.runs.run import Run, named
 from dnn_topology.settings import TrainSettings
-from dnn_topology.work import stamps
-from dnn_topology.work.ledger import Manifest
+from dnn_topology.work.manifest import Manifest
+from dnn_topology.work.stamps import Stamp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,12 +81,13 @@ def run_training(
 
 
 def claim_folder(run: Run, data: Any) -> None:
-    """Stamp the folder of a run with what is trained; see `stamps.claim`."""
+    """Stamp the folder of a run with what is trained, and remove what a killed process was writing there."""
+    from dnn_topology.nets.from_settings import digest_of_data
+
+    store.sweep(run.folder)
     where = {"data_source": data.source, "data_digest": digest_of_data(data)}
     usual = {**asdict(TrainSettings()), **where}  # which an older version's folder does not name
-    stamps.claim(
-        run.folder, {**asdict(run.training), **where}, results="training.pt", defaults=usual, free="data_source"
-    )
+    Stamp({**asdict(run.training), **where}, "training.pt", usual).claim(run.folder, free="data_source")
 
 
 def keep_state(run: Run, state: TrainingState, manifest: Manifest, *, with_weights: bool) -> None:
@@ -109,14 +110,11 @@ def train_from(run: Run, data: Any, **options: Any) -> pd.DataFrame:
     """
     from dnn_topology.nets.train import train
 
-    net = run.build_net(data)
-    if run.weights_file is not None:
-        net = run.load_net(data, run.weights_file)
-    elif run.training.weights is not None and options["resume"] is None:
+    if run.weights_file is None and run.training.weights is not None and options["resume"] is None:
         raise DnnTopologyError(
             f"{run.folder} was trained from weights of a file (digest {run.training.weights}): name it with checkpoint="
         )
-    return train(net, data, device=run.device, **run.training.optimisation, **options)
+    return train(run.load_net(run.weights_file), data, device=run.device, **run.training.optimisation, **options)
 
 
 def _state(run: Run, say: Callable[[str], None] | None) -> TrainingState | None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.runs.run import HISTORY, Run
 from dnn_topology.runs.training import claim_folder, keep_state, train_from
-from dnn_topology.work.ledger import Ledger, Manifest, Work
+from dnn_topology.work.ledger import Ledger, Work
+from dnn_topology.work.manifest import Manifest
 from dnn_topology.work.reports import reported
 
 if TYPE_CHECKING:

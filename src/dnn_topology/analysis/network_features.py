@@ -29,6 +29,6 @@ def network_features(net: nn.Module, drawn: Sequence[Diagrams]) -> dict[str, flo
     """
     from dnn_topology.recording.weight_norms import weight_matrices, weight_norms
 
-    each = [gap_features(found) for found in drawn]
+    each = [gap_features(diagrams) for diagrams in drawn]
     topology = {name: float(np.mean([one[name] for one in each])) for name in each[0]}
     return {**topology, **weight_norms(net), "neural_persistence": neural_persistence(weight_matrices(net))}

@@ -75,8 +75,8 @@ def counting(diagrams: Mapping[int, Diagrams], measurement: RunMeasurement) -> d
     """Return diagrams with only the cavities that count in a measurement."""
     settings = measurement.settings
     return {
-        epoch: found.filtered(min_persistence=settings.min_persistence, essential=settings.essential)
-        for epoch, found in diagrams.items()
+        epoch: of_epoch.filtered(min_persistence=settings.min_persistence, essential=settings.essential)
+        for epoch, of_epoch in diagrams.items()
     }
 
 

@@ -29,7 +29,7 @@ BAND = (0.05, 0.95)
 
 @checked
 def stopping_quantities(diagrams: Diagrams) -> dict[str, float]:
-    """Return what a rule may watch of the loops in a functional graph, by name.
+    """Return what a rule may look at of the loops in a functional graph, by name.
 
     Loops that live at most 0.02 do not count, and those alive at max_epsilon die there.
 

@@ -151,7 +151,7 @@ class Detection(Work[Attack, Arrays]):
 
 def write_detection(results: DetectResults, folder: Path) -> list[Path]:
     """Write the tables and the pictures of a detection, and return their paths."""
-    from dnn_topology.show.detection import draw_detection
+    from dnn_topology.show.detection import save_detection_figures
 
     tables = {"detection": results.table(), "attacks": results.attacks(), "scores": results.by_input()}
     for name, table in tables.items():
@@ -159,4 +159,8 @@ def write_detection(results: DetectResults, folder: Path) -> list[Path]:
     # through pandas, whose missing strength is null
     rows = {name: json.loads(tables[name].to_json(orient="records")) for name in ("attacks", "detection")}
     store.write_json(folder / "detection.json", {"settings": read_stamp(folder), **rows})
-    return [*(folder / f"{name}.csv" for name in tables), folder / "detection.json", *draw_detection(results, folder)]
+    return [
+        *(folder / f"{name}.csv" for name in tables),
+        folder / "detection.json",
+        *save_detection_figures(results, folder),
+    ]

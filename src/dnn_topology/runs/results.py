@@ -39,22 +39,22 @@ def write_results(
     Returns:
         The paths of the tables and the pictures.
     """
-    from dnn_topology.show.report import draw_layers, draw_run
+    from dnn_topology.show.report import save_layer_figures, save_run_figures
 
     folder, settings = measurement.folder, measurement.settings
     run = measurement.run
     history = run.history() if (run.folder / HISTORY).exists() else None
     everything = {graph: measurement.load(graph=graph) for graph in measurement.graphs()}
-    tables, drawings, paths = [], [], [folder / "topology.csv"]
+    tables, figures, paths = [], [], [folder / "topology.csv"]
     for graph, of_epochs in everything.items():
         counted = counting(of_epochs, measurement)
         tables.append(epoch_table(counted, graph=graph))
         if settings.by is not None and not graph:
             tables[-1].insert(1, settings.by, WHOLE)
         shown = of_epochs if pictures.as_original else counted
-        drawn = {epoch: diagrams for epoch, diagrams in shown.items() if epochs is None or epoch in epochs}
+        pictured = {epoch: diagrams for epoch, diagrams in shown.items() if epochs is None or epoch in epochs}
         if settings.by is None or not graph:  # each layer's or class's own pictures would be a hundred
-            drawings.append((drawn, tables[-1], folder / graph))
+            figures.append((pictured, tables[-1], folder / graph))
     topology = pd.concat(tables, ignore_index=True)
     store.write_table(paths[0], topology)
     if thresholds:
@@ -65,9 +65,9 @@ def write_results(
         paths.append(folder / "bootstrap.csv")
         store.write_table(paths[-1], spread)
     if settings.by is not None:
-        paths += draw_layers(topology, folder, settings.max_dim)
-    for drawn, table, where in drawings:
-        paths += draw_run(drawn, table, history, where, **asdict(pictures))
+        paths += save_layer_figures(topology, folder, settings.max_dim)
+    for pictured, table, where in figures:
+        paths += save_run_figures(pictured, table, history, where, **asdict(pictures))
     return paths
 
 

@@ -87,7 +87,7 @@ def plot_batch_curves(
     return tidy(ax)
 
 
-def draw_detection(results: DetectResults, folder: Path) -> list[Path]:
+def save_detection_figures(results: DetectResults, folder: Path) -> list[Path]:
     """Draw the ROC curves, and the Betti curves of the largest batches, of every attack at its strongest.
 
     Args:

@@ -10,7 +10,7 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import read_dipha
 from dnn_topology.homology.tables import epoch_table
-from dnn_topology.show.report import save_run_figures, save_figure
+from dnn_topology.show.report import save_figure, save_run_figures
 from dnn_topology.show.window import show_window
 
 MAGIC = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}

@@ -114,8 +114,9 @@ def discriminative_neurons(activations: ArrayLike, labels: ArrayLike, *, share: 
     values, classes = real_array("activations", activations).astype(np.float64), np.asarray(labels)
     if len(np.unique(classes)) != 2:
         raise DnnTopologyError(
-            f"to select neurons by right and wrong predictions there must be both, found {len(np.unique(classes))} kind "
-            f"among {len(classes)} inputs: take more inputs (n_inputs=), test inputs (graph_split=), or an earlier epoch"
+            f"to select neurons by right and wrong predictions there must be both, found {len(np.unique(classes))} "
+            f"kind among {len(classes)} inputs: take more inputs (n_inputs=), test inputs (graph_split=), or an "
+            "earlier epoch"
         )
     spread = values.std(axis=0)
     varying = spread > 1e-12 * np.abs(values).max(axis=0, initial=0.0)

@@ -59,7 +59,7 @@ def documented(kind: type) -> str:
     own, base = inspect.cleandoc(kind.__doc__ or ""), kind.__mro__[1]
     if base is object:
         return own
-    attributes = {**_attributes(base), **_attributes(one)}
+    attributes = {**_attributes(base), **_attributes(kind)}
     lines = "\n".join(f"    {name}: {text}" for name, text in attributes.items())
     return f"{own.splitlines()[0]}\n\nAttributes:\n{lines}\n"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -165,11 +164,7 @@ def _measured(looked_at: EpochTables, epochs: list[int]) -> dict[int, pd.DataFra
 
     missing = looked_at.unfinished(epochs)
     if missing:
-        looked_at.prepare()
-        started = time.monotonic()
-        replace(looked_at, draws=0).do(missing[-1])
-        each = time.monotonic() - started
-        seconds = each * len(missing) * (looked_at.draws + 1) / looked_at.resources.jobs
+        seconds = looked_at.expected_seconds(missing)
         again = f" and {counted(looked_at.draws, 'draw')} of them" if looked_at.draws else ""
         inputs = f"{looked_at.settings.n_inputs or 'all'} training inputs{again}"
         say(f"measuring {counted(len(missing), 'epoch')} on {inputs}: at most about {duration(seconds)}")

@@ -71,14 +71,6 @@ class RunMeasurement:
         folder = self.run.original_folder if first else self.folder
         return folder / file_name(epoch, trial=self.run.trial, max_epsilon=epsilon, part=graph)
 
-    def groups_file(self, epoch: int) -> Path:
-        """Return the file of the groups that were made at an epoch for all."""
-        return self.folder / f"epoch{epoch}_groups.npz"
-
-    def grouped_epochs(self) -> set[int]:
-        """Return the epochs at which groups were made: one at most."""
-        return epochs_in(self.folder, r"epoch(\d+)_groups\.npz")
-
     def epochs(self, graph: str = "") -> list[int]:
         """Return the epochs that have diagrams, in order."""
         named = f"_{graph}" if graph else ""

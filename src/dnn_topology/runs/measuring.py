@@ -15,7 +15,7 @@ from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import write_dipha
 from dnn_topology.pipeline import Snapshot, fixed_groups, graph_named, measured_graphs, names_of_graphs
 from dnn_topology.runs.measurements import RunMeasurement, stamp_of
-from dnn_topology.runs.run import Run
+from dnn_topology.runs.run import Run, epochs_in
 from dnn_topology.settings import Compute, Resources, RunMeasureSettings, TraceSettings
 from dnn_topology.work.epochs import finish_epochs
 from dnn_topology.work.expectation import named
@@ -45,7 +45,7 @@ class GroupWork(Work[int, "NDArray[np.intp]"]):
 
     def files(self, epoch: int) -> Sequence[Path]:
         """Return the file of the groups."""
-        return [self.measurement.groups_file(epoch)]
+        return [self.measurement.folder / f"epoch{epoch}_groups.npz"]
 
     def do(self, epoch: int) -> NDArray[np.intp]:
         """Make the groups from the network of an epoch."""
@@ -55,7 +55,7 @@ class GroupWork(Work[int, "NDArray[np.intp]"]):
 
     def keep(self, epoch: int, result: NDArray[np.intp]) -> None:
         """Write the groups."""
-        store.write_arrays(self.measurement.groups_file(epoch), {"groups": result})
+        store.write_arrays(self.files(epoch)[0], {"groups": result})
 
     def load(self, epoch: int) -> NDArray[np.intp]:
         """Read the groups.
@@ -63,7 +63,7 @@ class GroupWork(Work[int, "NDArray[np.intp]"]):
         Raises:
             DnnTopologyError: The file is damaged.
         """
-        path = self.measurement.groups_file(epoch)
+        (path,) = self.files(epoch)
         groups = store.read_arrays(path).get("groups")
         if groups is None or groups.ndim != 1 or groups.dtype.kind not in "iu":
             raise DnnTopologyError(f"{path} is damaged: it has no groups of neurons; {store.AGAIN}")
@@ -156,7 +156,8 @@ def groups_of(measurement: RunMeasurement, epochs: Sequence[int], resources: Res
     """
     if not measurement.settings.fixed_groups:
         return None
-    epoch = min(measurement.grouped_epochs(), default=max(epochs))
+    made_at = epochs_in(measurement.folder, r"epoch(\d+)_groups\.npz")
+    epoch = min(made_at, default=max(epochs))
     work = GroupWork(measurement)
     finish_epochs(measurement.folder, work, [epoch], resources)
     return work.load(epoch)

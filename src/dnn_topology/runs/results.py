@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +12,10 @@ import pandas as pd
 
 from dnn_topology import store
 from dnn_topology.homology.bootstrap import intervals
-from dnn_topology.homology.tables import WHOLE, epoch_table, threshold_table
+from dnn_topology.homology.tables import WHOLE, counting, epoch_table, threshold_table
 from dnn_topology.runs.run import HISTORY, epochs_in
 
 if TYPE_CHECKING:
-    from dnn_topology.homology.diagrams import Diagrams
     from dnn_topology.runs.measurements import RunMeasurement
     from dnn_topology.settings import PictureSettings
 
@@ -47,7 +46,7 @@ def write_results(
     everything = {graph: measurement.load(graph=graph) for graph in measurement.graphs()}
     tables, figures, paths = [], [], [folder / "topology.csv"]
     for graph, of_epochs in everything.items():
-        counted = counting(of_epochs, measurement)
+        counted = counting(of_epochs, settings)
         tables.append(epoch_table(counted, graph=graph))
         if settings.by is not None and not graph:
             tables[-1].insert(1, settings.by, WHOLE)
@@ -71,15 +70,6 @@ def write_results(
     return paths
 
 
-def counting(diagrams: Mapping[int, Diagrams], measurement: RunMeasurement) -> dict[int, Diagrams]:
-    """Return diagrams with only the cavities that count in a measurement."""
-    settings = measurement.settings
-    return {
-        epoch: of_epoch.filtered(min_persistence=settings.min_persistence, essential=settings.essential)
-        for epoch, of_epoch in diagrams.items()
-    }
-
-
 def interval_table(measurement: RunMeasurement) -> pd.DataFrame | None:
     """Return the interval of every summary over the draws of neurons, for each epoch that has several.
 
@@ -97,7 +87,7 @@ def interval_table(measurement: RunMeasurement) -> pd.DataFrame | None:
         files = itertools.takewhile(Path.exists, (measurement.diagrams_file(epoch, name) for name in names))
         drawn = dict(enumerate(Diagrams.load(file) for file in files))
         if len(drawn) > 1:
-            table = intervals(counting(drawn, measurement).values())
+            table = intervals(counting(drawn, measurement.settings).values())
             table.insert(0, "epoch", epoch)
             tables.append(table)
     return pd.concat(tables, ignore_index=True) if tables else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,6 +84,13 @@ class EpochTables(Work[int, pd.DataFrame]):
         """Return the epochs whose quantities, of so many draws, are still to be measured."""
         ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, replace(self, draws=draws))
         return [*ledger.outcomes(epochs).left]
+
+    def expected_seconds(self, epochs: Sequence[int]) -> float:
+        """Return roughly how many seconds it will take to measure some epochs, from the last of them."""
+        self.prepare()
+        started = time.monotonic()
+        replace(self, draws=0).do(epochs[-1])
+        return (time.monotonic() - started) * len(epochs) * (self.draws + 1) / self.resources.jobs
 
     def name(self, epoch: int) -> str:
         """Return an epoch's name in the manifest."""

@@ -8,6 +8,7 @@ import pandas as pd
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.analysis.feature_sets import EARLY, FEATURE_SETS, SPREAD, TRAINING
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.settings import MIN_PERSISTENCE
 
@@ -18,20 +19,9 @@ if TYPE_CHECKING:
     from dnn_topology.homology.diagrams import Diagrams
     from dnn_topology.settings import Essential
 
-MAX_EPSILON = 0.4  # the scale up to which the CVPR 2020 paper looks
-SPREAD = ("h0_death_mean", "h0_death_std", "h1_birth_mean", "h1_birth_std", "h1_death_mean", "h1_death_std")
-TRAINING = ("train_loss", "train_accuracy")
-EARLY = "early_"  # of the same network at the first epoch that was measured after training began
-# H0 is born at 0 throughout, so its births say nothing and are in no set.
-FEATURE_SETS: dict[str, tuple[str, ...]] = {
-    "lambda-mu": ("life", "midlife"),
-    "asd": SPREAD,
-    "asdsq": (*SPREAD, *(f"{name}^2" for name in SPREAD)),
-    "asd-early": (*SPREAD, *(f"{EARLY}{name}" for name in SPREAD)),
-    # of no topology: what sets of features of topology at two epochs have to be compared with
-    "training": (*TRAINING, *(f"{EARLY}{name}" for name in TRAINING)),
-}
+__all__ = ["EARLY", "FEATURE_SETS", "MAX_EPSILON", "SPREAD", "TRAINING", "gap_features", "with_early"]
 
+MAX_EPSILON = 0.4  # the scale up to which the CVPR 2020 paper looks
 
 @checked
 def gap_features(

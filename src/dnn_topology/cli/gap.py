@@ -198,10 +198,8 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
     import pandas as pd
 
     from dnn_topology.analysis.features import MAX_EPSILON, TRAINING, with_early
-    from dnn_topology.analysis.network_features import network_features
-    from dnn_topology.nets.draws import measured_draws
     from dnn_topology.nets.train import evaluate as accuracy_of
-    from dnn_topology.runs.study.cell import measured_how
+    from dnn_topology.runs.study.cell import measured_features, measured_how
     from dnn_topology.settings import RunMeasureSettings
 
     how = {"n_inputs": 500, "max_epsilon": MAX_EPSILON, "nodes": "unit", **model.measured}
@@ -211,8 +209,8 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
     rows = []
     for number, path in enumerate([weights] if early is None else [early, weights], 1):
         net = run.load_net(data, path)
-        drawn = measured_draws(net, data, settings, draws=draws, seed=seed)
+        _, features = measured_features(net, data, run.training, settings, draws=draws, seed=seed)
         about = {"epoch": number, **dict(zip(TRAINING, accuracy_of(net, data.train), strict=True))}
-        rows.append({**about, **network_features(net, drawn), **measured_how(settings, draws=draws)})
+        rows.append({**about, **features, **measured_how(settings, draws=draws)})
     table = with_early(pd.DataFrame(rows).assign(cell=0)).tail(1).drop(columns=["cell", "epoch", EARLY_EPOCH])
     return table.assign(**{EARLY_EPOCH: model.measured[EARLY_EPOCH]} if early else {}).reset_index(drop=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from torch import nn
@@ -14,7 +15,7 @@ def bn_cnn(n_classes: int, shape: Shape) -> nn.Module:
     widths = (shape[0], 16, 32, 64)
     blocks = [
         nn.Sequential(nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
-        for before, after in zip(widths, widths[1:], strict=False)
+        for before, after in itertools.pairwise(widths)
     ]
     return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], n_classes))
 
@@ -34,7 +35,7 @@ class Block(nn.Module):
         self.second = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width))
         self.relu = nn.ReLU()
 
-    def forward(self, images):  # noqa: ANN001, ANN201
+    def forward(self, images):
         """Return the sum, rectified."""
         return self.relu(images + self.second(self.first(images)))
 

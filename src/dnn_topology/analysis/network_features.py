@@ -52,7 +52,8 @@ def network_features(
     features = _means([gap_features(diagrams) for diagrams in drawn])
     features |= _means([input_features(net, *labelled, seed=seed) for labelled in inputs])
     if training is not None:
-        features |= settings_features(training, net, n_train)
+        known = {name: getattr(training, name) for name in ("lr", "batch_size", "weight_decay", "dropout")}
+        features |= settings_features(net, n_train=n_train, **known)
     return {**features, **weight_norms(net), "neural_persistence": neural_persistence(weight_matrices(net))}
 
 

@@ -36,7 +36,8 @@ def fit(
     Args:
         table: One row per network, as `study` leaves it.
         out: Where the model goes.
-        features: lambda-mu, asd, asdsq, asd-early, or, of no topology, training.
+        features: lambda-mu, asd, asdsq, asd-early, or, of no graph of neurons, training, settings, settings+training,
+            perturbation, perturbation+training, purity, sample-tree.
         method: What the gap is of the features.
     """
     from dnn_topology.analysis.features import FEATURE_SETS
@@ -210,7 +211,8 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
     for number, path in enumerate([weights] if early is None else [early, weights], 1):
         net = run.load_net(data, path)
         _, features = measured_features(net, data, run.training, settings, draws=draws, seed=seed)
-        about = {"epoch": number, **dict(zip(TRAINING, accuracy_of(net, data.train), strict=True))}
+        about = {"epoch": number, "net": run.training.net, "dataset": run.training.dataset}
+        about |= dict(zip(TRAINING, accuracy_of(net, data.train), strict=True))
         rows.append({**about, **features, **measured_how(settings, draws=draws)})
     table = with_early(pd.DataFrame(rows).assign(cell=0)).tail(1).drop(columns=["cell", "epoch", EARLY_EPOCH])
     return table.assign(**{EARLY_EPOCH: model.measured[EARLY_EPOCH]} if early else {}).reset_index(drop=True)

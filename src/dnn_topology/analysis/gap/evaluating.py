@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dnn_topology._checks import check_choice
-from dnn_topology.analysis.features import FEATURE_SETS
+from dnn_topology.analysis.feature_sets import FEATURE_SETS, OTHERS, TOPOLOGICAL
 from dnn_topology.analysis.gap.folds import FOLDS, fold_labels, left_out
 from dnn_topology.analysis.gap.methods import METHODS
 from dnn_topology.analysis.gap.scores import (
@@ -22,7 +22,7 @@ from dnn_topology.analysis.gap.scores import (
     r2_by_halves,
     shuffled_networks,
 )
-from dnn_topology.analysis.gap.table import check_table, is_copied, networks, usable
+from dnn_topology.analysis.gap.table import check_table, expanded, is_copied, networks, source_column, usable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,7 @@ BASELINES: dict[str, tuple[str, ...]] = {
     "Frobenius norm": ("log_frobenius",),
     "spectral norm": ("log_spectral",),
     "neural persistence": ("neural_persistence",),
-    "training, now and early": FEATURE_SETS["training"],
+    **OTHERS,
 }
 SHUFFLED = " (gaps shuffled)"
 HYPERPARAMETERS = (
@@ -150,10 +150,13 @@ def evaluate_gap(
     check_choice("method", method, METHODS)
     predictors = _default_predictors(table) if predictors is None else predictors
     if baselines is None:
-        baselines = {name: columns for name, columns in BASELINES.items() if _there(table, columns)}
+        baselines = _default_baselines(table)
+    predictors, baselines = (
+        {name: expanded(table, columns) for name, columns in sets.items()} for sets in (predictors, baselines)
+    )
     everything = {**baselines, **predictors}
-    rows = usable(table, list(dict.fromkeys(name for columns in everything.values() for name in columns)))
-    rows = rows.reset_index(drop=True)
+    columns = list(dict.fromkeys(name for columns in everything.values() for name in columns))
+    rows = usable(table, columns, n_fitted=max(map(len, everything.values()))).reset_index(drop=True)
     gaps, groups = rows["gap"].to_numpy(dtype=np.float64), networks(rows)
     predictions: dict[str, object] = {"cell": rows.get("cell", pd.Series(range(len(rows)))), "gap": gaps}
     scores, differences, added = list[dict[str, object]](), list[dict[str, object]](), list[dict[str, object]]()
@@ -207,14 +210,23 @@ def _default_predictors(table: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     Raises:
         DnnTopologyError: There is none.
     """
-    topological = {name: columns for name, columns in FEATURE_SETS.items() if name != "training"}
-    known = {**topological, "asd + train": (*FEATURE_SETS["asd"], "train_loss", "train_accuracy")}
+    known = {**TOPOLOGICAL, "asd + train": (*FEATURE_SETS["asd"], "train_loss", "train_accuracy")}
     there = {name: columns for name, columns in known.items() if _there(table, columns)}
     if "asd-early" in there and is_copied(table, there["asd-early"]):
         del there["asd-early"]
     if not there:
         check_table(table, FEATURE_SETS["lambda-mu"])  # says what is missing
     return there
+
+
+def _default_baselines(table: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """Return what a table has of what topology has to beat; none of it a copy of what it is beside."""
+    there = {name: columns for name, columns in BASELINES.items() if _there(table, columns)}
+    return {
+        name: columns
+        for name, columns in there.items()
+        if not columns or (expanded(table, columns) and not is_copied(table, columns))
+    }
 
 
 def _possible(rows: pd.DataFrame) -> list[str]:
@@ -314,4 +326,4 @@ def _order(
 
 def _there(table: pd.DataFrame, columns: Sequence[str]) -> bool:
     """Return whether a table has these columns."""
-    return {name.removesuffix("^2") for name in columns} <= set(table.columns)
+    return {source_column(name) for name in columns} <= set(table.columns)

@@ -27,8 +27,8 @@ def sample_tree_features(points: Mapping[str, NDArray[np.float64]], labels: NDAr
 
         * ``purity_LAYER``: of the pairs of samples of which one is among the 3 nearest of the other, the share that has
           one label, in [0, 1];
-        * ``tree_length_LAYER``: the mean edge of the minimum spanning tree, which is the mean death of H0 of the samples'
-          filtration (as a distance), over the root mean square distance of samples from their mean;
+        * ``tree_length_LAYER``: the mean edge of the minimum spanning tree, the mean death of H0 of the samples
+          (as a distance), over the root mean square distance of samples from their mean;
         * ``tree_spread_LAYER``: the standard deviation of those edges over their mean.
 
         NaN where all samples are one point.
@@ -37,7 +37,7 @@ def sample_tree_features(points: Mapping[str, NDArray[np.float64]], labels: NDAr
         >>> line = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
         >>> features = sample_tree_features({"last": line}, np.array([0, 0, 0, 1, 1, 1]))
         >>> {name: round(value, 2) for name, value in features.items()}
-        {'purity_last': 0.6, 'tree_length_last': 0.48, 'tree_spread_last': 1.17}
+        {'purity_last': 0.55, 'tree_length_last': 0.47, 'tree_spread_last': 1.17}
     """
     return {
         f"{name}_{layer}": value for layer, of_layer in points.items() for name, value in _of(of_layer, labels).items()

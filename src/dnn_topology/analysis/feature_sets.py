@@ -37,6 +37,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
     "perturbation": PERTURBATION,
     "perturbation+training": (*PERTURBATION, *_TRAINING),
     "purity": PURITY,
+    "purity+training": (*PURITY, *_TRAINING),
     "sample-tree": SAMPLE_TREE,
 }
 FEATURE_SETS: dict[str, tuple[str, ...]] = {**TOPOLOGICAL, **OTHERS}

@@ -37,7 +37,7 @@ def fit(
         table: One row per network, as `study` leaves it.
         out: Where the model goes.
         features: lambda-mu, asd, asdsq, asd-early, or, of no graph of neurons, training, settings, settings+training,
-            perturbation, perturbation+training, purity, sample-tree.
+            perturbation, perturbation+training, purity, purity+training, sample-tree.
         method: What the gap is of the features.
     """
     from dnn_topology.analysis.features import FEATURE_SETS

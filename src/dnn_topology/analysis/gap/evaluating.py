@@ -67,16 +67,16 @@ class Evaluation:
         scores: One row per `fold` and `predictor`: `mae` in points with its 95 % interval (`mae_lower`, `mae_upper`),
             bootstrapped over networks, or, where an architecture or a data set is left out, Student's over the `units`
             that were; for the fold "sample" also `r2` and `r2_std` of 5×2 cross-validation, Kendall's `tau` of the
-            left-out predictions and `tau_chance`, what it is with gaps shuffled, for it is below 0 by chance, and the
-            conditional mutual information `cmi`. Rows of shuffled gaps have means over shuffles, and for an interval
+            left-out predictions and `tau_chance`, what it is with gaps shuffled, for it is below 0 by chance (of a
+            Gaussian process for predictors alone, since it takes long), and the conditional mutual information `cmi`. Rows of shuffled gaps have means over shuffles, and for an interval
             what all but a twentieth of the shuffles lie between.
         differences: One row per fold, predictor and baseline: `difference` of their `mae` (negative: the predictor is
             better) with its paired interval (`lower`, `upper`).
         added: One row per fold and predictor: what it adds to the `strongest` baseline of that fold. `difference` of
             the error of both together and of that baseline alone (negative: it adds something) with its paired interval
             (`lower`, `upper`), and `partial_r2`, the share of the baseline's squared error that it takes away.
-        predictions: One row per row judged: `cell`, `gap`, and the left-out prediction of each predictor (fold
-            "sample").
+        predictions: One row per `fold` and row judged: `cell`, `gap`, and the left-out prediction of each predictor and
+            baseline.
         n_rows: Rows judged.
         n_networks: Networks that they are of.
     """
@@ -158,11 +158,12 @@ def evaluate_gap(
     columns = list(dict.fromkeys(name for columns in everything.values() for name in columns))
     rows = usable(table, columns, n_fitted=max(map(len, everything.values()))).reset_index(drop=True)
     gaps, groups = rows["gap"].to_numpy(dtype=np.float64), networks(rows)
-    predictions: dict[str, object] = {"cell": rows.get("cell", pd.Series(range(len(rows)))), "gap": gaps}
+    cells, predictions = rows.get("cell", pd.Series(range(len(rows)))), list[pd.DataFrame]()
     scores, differences, added = list[dict[str, object]](), list[dict[str, object]](), list[dict[str, object]]()
     for fold in _possible(rows):
         labels = fold_labels(rows, fold, by_row=by_row)
         foretold = {name: left_out(rows, columns, labels, method=method) for name, columns in everything.items()}
+        predictions.append(pd.DataFrame({"fold": fold, "cell": cells, "gap": gaps, **foretold}))
         errors = pd.DataFrame({name: np.abs(one - gaps) for name, one in foretold.items()})
         sure = _Sureness(groups if fold == "sample" else labels, seed, few=fold != "sample")
         about = {"fold": fold, "units": sure.n_units}
@@ -178,7 +179,6 @@ def evaluate_gap(
                 about_both = {**about, "predictor": name, "strongest": strongest}
                 added.append({**about_both, **_added(together, foretold[strongest] - gaps, sure)})
         if fold == "sample":
-            predictions |= foretold
             orders = [
                 _order(rows, columns, foretold[name], by_row=by_row, seed=seed, method=method)
                 for name, columns in everything.items()
@@ -186,7 +186,7 @@ def evaluate_gap(
             scores = [{**score, **order} for score, order in zip(scores, orders, strict=True)]
     controls = {
         name: _control(rows, columns, by_row=by_row, seed=seed, method=method)
-        for name, columns in everything.items()
+        for name, columns in (everything if method == "linear" else predictors).items()
         if columns
     }
     for score in scores:
@@ -198,7 +198,7 @@ def evaluate_gap(
         pd.DataFrame(scores).reindex(columns=SCORES),
         pd.DataFrame(differences),
         pd.DataFrame(added, columns=ADDED),
-        pd.DataFrame(predictions),
+        pd.concat(predictions, ignore_index=True),
         len(rows),
         len(np.unique(groups)),
     )

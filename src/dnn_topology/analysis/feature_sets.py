@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 SPREAD = ("h0_death_mean", "h0_death_std", "h1_birth_mean", "h1_birth_std", "h1_death_mean", "h1_death_std")
 TRAINING = ("train_loss", "train_accuracy")
 EARLY = "early_"  # of the same network at the first epoch that was measured after training began
@@ -40,4 +42,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
     "purity+training": (*PURITY, *_TRAINING),
     "sample-tree": SAMPLE_TREE,
 }
+# What foretold best the gaps of other architectures and data sets among 84 networks; docs/reproduction.md has how well.
+BEST_SET: Final = "purity+training"
+BEST_METHOD: Final = "gaussian-process"
 FEATURE_SETS: dict[str, tuple[str, ...]] = {**TOPOLOGICAL, **OTHERS}

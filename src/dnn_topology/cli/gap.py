@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError, check_choice, counted
+from dnn_topology.analysis.feature_sets import BEST_METHOD, BEST_SET, FEATURE_SETS
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, print_table, say
 
@@ -28,8 +29,8 @@ def fit(
     /,
     *,
     out: Annotated[Path, Parameter(alias="-o")] = Path("gap_model.json"),
-    features: str = "lambda-mu",
-    method: Method = "linear",
+    features: str = BEST_SET,
+    method: Method = BEST_METHOD,
 ) -> None:
     """Fit a model of the gap on a table of measured networks.
 
@@ -40,7 +41,6 @@ def fit(
             perturbation, perturbation+training, purity, purity+training, sample-tree.
         method: What the gap is of the features.
     """
-    from dnn_topology.analysis.features import FEATURE_SETS
     from dnn_topology.analysis.gap import GapModel
 
     check_choice("features", features, FEATURE_SETS)

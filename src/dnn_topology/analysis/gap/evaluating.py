@@ -68,8 +68,9 @@ class Evaluation:
             bootstrapped over networks, or, where an architecture or a data set is left out, Student's over the `units`
             that were; for the fold "sample" also `r2` and `r2_std` of 5×2 cross-validation, Kendall's `tau` of the
             left-out predictions and `tau_chance`, what it is with gaps shuffled, for it is below 0 by chance (of a
-            Gaussian process for predictors alone, since it takes long), and the conditional mutual information `cmi`. Rows of shuffled gaps have means over shuffles, and for an interval
-            what all but a twentieth of the shuffles lie between.
+            Gaussian process for predictors alone, since it takes long), and the conditional mutual information `cmi`.
+            Rows of shuffled gaps have means over shuffles, and for an interval what all but a twentieth of the shuffles
+            lie between.
         differences: One row per fold, predictor and baseline: `difference` of their `mae` (negative: the predictor is
             better) with its paired interval (`lower`, `upper`).
         added: One row per fold and predictor: what it adds to the `strongest` baseline of that fold. `difference` of

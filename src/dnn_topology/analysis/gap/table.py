@@ -136,8 +136,8 @@ def check_early(table: pd.DataFrame, columns: Sequence[str]) -> None:
     if is_copied(table, columns):
         raise DnnTopologyError(
             "features early in training are a copy of those at the end in every row: no early epoch was measured, so "
-            "'asd-early' says nothing of its own; measure one, such as [topology] epochs = [5, 20] of a study, or "
-            "take 'asd'"
+            "they say nothing of their own; measure one, such as [topology] epochs = [5, 20] of a study, or take a set "
+            "without them, such as 'purity' or 'asd'"
         )
 
 

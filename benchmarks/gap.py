@@ -1,10 +1,10 @@
 """How well is the generalisation gap foretold, by what, and what does topology add? 128 networks, every row committed.
 
     python benchmarks/gap.py --data ../shared/data --cifar CIFAR.npz   # train and measure what is missing, then judge
-    python benchmarks/gap.py --only judge                              # recompute all tables from results/gap_epochs.csv
+    python benchmarks/gap.py --only judge            # recompute all tables and the picture from results/gap_epochs.csv
 
-Everything was chosen on the networks of gap.toml and written down as `FROZEN`; those of gap_judged.toml, with other seeds
-and with a data set and an architecture of which the first has none, were looked at afterwards.
+Everything was chosen on the networks of gap.toml and written down as `FROZEN`; those of gap_judged.toml, with other
+seeds and with a data set and an architecture of which the first has none, were looked at afterwards.
 """
 
 from __future__ import annotations
@@ -69,7 +69,11 @@ def main() -> None:
 
 
 def _trained(options: argparse.Namespace) -> pd.DataFrame:
-    """Train what is missing, and return all rows, without columns that are the same throughout."""
+    """Train what is missing, and return all rows, without columns that are the same throughout.
+
+    Raises:
+        SystemExit: A network failed, or images are missing.
+    """
     work: Path = options.work.resolve()
     sources = {
         "mnist": "mnist",
@@ -133,7 +137,7 @@ def _judge(epochs: pd.DataFrame, out: Path) -> None:
     )
     text = _markdown(last, choice, fresh, evaluations)
     write_bytes(out / "gap.md", text.encode())
-    _draw(predictions, judged, fresh, evaluations[FROZEN[1]], out / "gap.png")
+    _draw(predictions, judged, evaluations[FROZEN[1]], out / "gap.png")
     print(text)
 
 
@@ -219,9 +223,9 @@ def _markdown(last: pd.DataFrame, choice: pd.DataFrame, fresh: pd.DataFrame, eva
     """Return the results as text."""
     gap = last["gap"]
     lines = [
-        f"{len(last)} networks, {last['net'].nunique()} architectures, {last['dataset'].nunique()} data sets (CIFAR-10: "
-        f"JPEG copies). Gaps from {gap.min():.1f} to {gap.max():.1f} points, quartiles {gap.quantile(0.25):.1f}, "
-        f"{gap.median():.1f}, {gap.quantile(0.75):.1f}. Errors: means of |gap foretold - gap| in points.",
+        f"{len(last)} networks, {last['net'].nunique()} architectures, {last['dataset'].nunique()} data sets "
+        f"(CIFAR-10: JPEG copies). Gaps from {gap.min():.1f} to {gap.max():.1f} points, quartiles "
+        f"{gap.quantile(0.25):.1f}, {gap.median():.1f}, {gap.quantile(0.75):.1f}. Errors: means of |gap foretold - gap| in points.",
         "",
         f"**Judged**: fitted on the {(last['part'] == PARTS[0]).sum()} networks of gap.toml, foretold those of "
         f"gap_judged.toml. 95 % bootstrap intervals over networks. Frozen before: {' by '.join(FROZEN)}.",
@@ -258,7 +262,7 @@ def _interval(row: dict[str, Any]) -> str:
     return f"{row['mae']:.1f} [{row['lower']:.1f}, {row['upper']:.1f}]"
 
 
-def _draw(predictions: pd.DataFrame, judged: pd.DataFrame, fresh: pd.DataFrame, one: Evaluation, path: Path) -> None:
+def _draw(predictions: pd.DataFrame, judged: pd.DataFrame, one: Evaluation, path: Path) -> None:
     """Draw the errors with parts left out, and the gaps of networks trained afterwards as they were foretold."""
     figure = Figure(figsize=(12, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))

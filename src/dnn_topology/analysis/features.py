@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -130,7 +130,7 @@ def with_early(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_model(
-    model: nn.Module, inputs: Sequence[torch.Tensor] | None, training: Mapping[str, float] | None, seed: int
+    model: nn.Module, inputs: Sequence[torch.Tensor] | None, training: Mapping[str, Any] | None, seed: int
 ) -> dict[str, float]:
     """Return the features of a model on labelled inputs, and those of its settings.
 

@@ -138,7 +138,7 @@ def test_one_class_has_no_davies_bouldin_index() -> None:
 
 def test_layers_are_the_inputs_the_first_and_the_last_hidden_one_and_the_output() -> None:
     images, _ = inputs()
-    net = small_net().eval()
+    net: Any = small_net().eval()
     points = representations(net, images)
     with torch.no_grad():
         expected = [images.flatten(1), net[:3](images).flatten(1), net[:7](images), net(images)]

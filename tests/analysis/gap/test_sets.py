@@ -80,6 +80,8 @@ def test_settings_say_little_of_an_architecture_that_was_left_out(
     scores = judged.scores[judged.scores["predictor"] == "settings"].set_index("fold")["mae"]
     assert scores["sample"] < 1 < scores["architecture"]
     assert set(judged.added[judged.added["fold"] == "sample"]["strongest"]) == {"settings"}
+    errors = judged.predictions["settings"].sub(judged.predictions["gap"]).abs().groupby(judged.predictions["fold"])
+    assert errors.mean().to_dict() == pytest.approx(scores.to_dict())
 
 
 def test_a_gaussian_process_is_fitted_twenty_times_and_never_on_the_network_that_it_foretells() -> None:

@@ -156,8 +156,8 @@ def evaluate_gap(
         {name: expanded(table, columns) for name, columns in sets.items()} for sets in (predictors, baselines)
     )
     everything = {**baselines, **predictors}
-    columns = list(dict.fromkeys(name for columns in everything.values() for name in columns))
-    rows = usable(table, columns, n_fitted=max(map(len, everything.values()))).reset_index(drop=True)
+    needed = list(dict.fromkeys(name for columns in everything.values() for name in columns))
+    rows = usable(table, needed, n_fitted=max(map(len, everything.values()))).reset_index(drop=True)
     gaps, groups = rows["gap"].to_numpy(dtype=np.float64), networks(rows)
     cells, predictions = rows.get("cell", pd.Series(range(len(rows)))), list[pd.DataFrame]()
     scores, differences, added = list[dict[str, object]](), list[dict[str, object]](), list[dict[str, object]]()

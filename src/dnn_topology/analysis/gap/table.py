@@ -99,7 +99,7 @@ def _values(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """Return one feature (n_rows,): a column, its square, or whether it is of a category."""
     column, category, value = name.partition(CATEGORY)
     if category:
-        return (table[column].astype(str) == value).to_numpy(dtype=np.float64)
+        return np.asarray(table[column].astype(str) == value, dtype=np.float64)
     values: NDArray[np.float64] = table[name.removesuffix("^2")].to_numpy(dtype=np.float64)
     return values**2 if name.endswith("^2") else values
 

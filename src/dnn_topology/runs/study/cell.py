@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -154,7 +154,7 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
         if state.epoch in cell.measured:
             states[state.epoch] = state
 
-    report = "report" if cell.keep_weights else None  # of every epoch, for who opens the run
+    report: Literal["report"] | None = "report" if cell.keep_weights else None  # of all epochs, for who opens the run
     train(net, data, epochs=cell.epochs, on_epoch=keep, test=report, **cell.training.optimisation)
     rows, diagrams = list[Row](), dict[tuple[int, int], "Diagrams"]()
     for epoch, state in states.items():

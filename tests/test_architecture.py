@@ -45,6 +45,8 @@ HOMES = {
             "pipeline",
             "estimating",
             "analysis.adversarial",
+            "analysis.features",
+            "analysis.gap",
             "analysis.network_features",
             "monitors",
             "runs",

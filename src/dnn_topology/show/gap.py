@@ -23,7 +23,8 @@ def plot_predictors(predictions: pd.DataFrame, *, by_row: bool = False) -> Axes:
     """Draw the gap that every predictor foretold over the true one: a panel each, the best first.
 
     Args:
-        predictions: As for `plot_gap`; every other column is a predictor's.
+        predictions: As for `plot_gap`; every other column is a predictor's. With a column `fold`, as in
+            `Evaluation.predictions`, those of the fold "sample" are drawn.
         by_row: As for `plot_gap`.
 
     Returns:
@@ -33,6 +34,8 @@ def plot_predictors(predictions: pd.DataFrame, *, by_row: bool = False) -> Axes:
     Raises:
         DnnTopologyError: There is no predictor, or no row.
     """
+    if "fold" in predictions:
+        predictions = predictions[predictions["fold"] == "sample"].drop(columns="fold")
     known = predictions.drop(columns=[name for name in BESIDE if name in predictions]).select_dtypes("number")
     errors = known.sub(predictions["gap"], axis=0).abs().mean().dropna().sort_values()
     if errors.empty:

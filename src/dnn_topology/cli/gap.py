@@ -200,8 +200,9 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
 
     from dnn_topology.analysis.features import MAX_EPSILON, TRAINING, with_early
     from dnn_topology.nets.train import evaluate as accuracy_of
-    from dnn_topology.runs.study.cell import measured_features, measured_how
+    from dnn_topology.runs.study.cell import measured_features
     from dnn_topology.settings import RunMeasureSettings
+    from dnn_topology.settings.cells import measured_how
 
     how = {"n_inputs": 500, "max_epsilon": MAX_EPSILON, "nodes": "unit", **model.measured}
     draws = int(how.get("draws", 1))

@@ -101,7 +101,7 @@ def measure_epochs(
     epochs = run.trained(epochs)
     measurement = RunMeasurement.of(run, settings)
     measurement.claim()
-    groups = _groups_of(measurement, epochs)
+    groups = groups_of(measurement, epochs)
     names = names_of_graphs(settings, groups)
     work = EpochWork(measurement, resources.of_each_job(len(epochs)), names, groups)
     ledger: Ledger[int, Mapping[str, Diagrams]] = Ledger(measurement.folder, work)
@@ -149,11 +149,11 @@ def traced(
     """Trace the cavities of a graph, made again from an epoch's checkpoint, None being the last that there is."""
     (epoch,) = measurement.run.trained(None if epoch is None else [epoch])[-1:]
     snapshot = snapshot_of(measurement.run, measurement.settings, epoch)
-    made = graph_named(snapshot, graph, groups=_groups_of(measurement, [epoch]))
+    made = graph_named(snapshot, graph, groups=groups_of(measurement, [epoch]))
     return cavities(made, **trace.keywords, threads=threads)
 
 
-def _groups_of(measurement: RunMeasurement, epochs: Sequence[int]) -> NDArray[np.intp] | None:
+def groups_of(measurement: RunMeasurement, epochs: Sequence[int]) -> NDArray[np.intp] | None:
     """Return the groups of neurons that are the same at every epoch, or None for graphs that have none.
 
     They are made once, at the last of the epochs that are asked for first, and stay as they are when epochs follow.

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, print_table
 from dnn_topology.settings import TrainSettings
-
-if TYPE_CHECKING:
-    pass
 
 
 def nets(*, markdown: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,7 +11,7 @@ from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_fraction
 from dnn_topology.analysis.adversarial.attacked import Attacked, as_attacked, attacked_by, check_images
 from dnn_topology.analysis.adversarial.attacks import PGD_REACH, frozen
-from dnn_topology.analysis.adversarial.differentiable import EVADABLE, differentiable_score
+from dnn_topology.analysis.adversarial.differentiable import EVADABLE, Score, differentiable_score
 from dnn_topology.analysis.adversarial.pixels import Normalised, Numbers, pixels_of, scaling
 from dnn_topology.recording.restoring import borrowed, seeded
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from dnn_topology.analysis.adversarial.detection import FittedDetectors
 
 ADAPTIVE = {f"adaptive-{name}": name for name in EVADABLE}  # attack → the detector that it evades
-Score = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]  # pixels → outputs (n, n_classes), scores (n,)
 
 
 @checked
@@ -41,9 +39,11 @@ def adaptive_attack(
 ) -> Attacked:
     """Change inputs so that a network fails on them and one of its detectors finds them less suspicious.
 
-    At every step an input that does not fool the network goes up the gradient of its cross entropy, and one that does
-    goes down the gradient of the detector's score; each pixel moves by 2.5 · strength / steps. Of the inputs on the way
-    that fool the network the one with the lowest score is kept; of one that never does, the last.
+    In the first half of the steps inputs go up the gradient of the cross entropy, of the network's answer and of its
+    answers to what the detector makes of the input (squeezed ones). In the second half only those do that do not fool
+    the network, and the others go down the gradient of the detector's score. A step is 2.5 · strength over half of the
+    steps. Of the inputs on the way that fool the network the one with the lowest score is kept; of one that never
+    does, the last.
 
     Args:
         detectors: The network and its fitted detectors.
@@ -111,21 +111,22 @@ def adaptive_attack(
 
 def _evading(score: Score, pixels: torch.Tensor, labels: torch.Tensor, *, strength: float, steps: int) -> torch.Tensor:
     """Return the adversarial pixels of a batch."""
-    step, cross_entropy = PGD_REACH * strength / steps, nn.CrossEntropyLoss(reduction="none")
+    first, cross_entropy = (steps + 1) // 2, nn.CrossEntropyLoss(reduction="none")
     moving = (pixels + strength * (2 * torch.rand_like(pixels) - 1)).clamp(0, 1)
     best, lowest = moving, torch.full(labels.shape, torch.inf, device=pixels.device, dtype=torch.float64)
     for number in range(steps + 1):
         moving = moving.detach().requires_grad_(True)
-        outputs, scores = score(moving)
-        fooled = outputs.argmax(dim=1) != labels
+        answers, scores = score(moving)
+        fooled = answers[0].argmax(dim=1) != labels
         better = (fooled & (scores.detach() < lowest)) | lowest.isinf()
         best = torch.where(better.view(-1, 1, 1, 1), moving.detach(), best)
         lowest = torch.where(better & fooled, scores.detach(), lowest)
         if number == steps:
             break
-        goal = torch.where(fooled, -scores, cross_entropy(outputs, labels).double())
+        wrong = torch.stack([cross_entropy(each, labels).double() for each in answers]).sum(dim=0)
+        goal = wrong if number < first else torch.where(fooled, -scores, wrong)
         (gradient,) = torch.autograd.grad(goal.sum(), moving)
         gradient = torch.where(gradient.isfinite(), gradient, 0.0)
-        moved = moving.detach() + step * gradient.sign()
+        moved = moving.detach() + PGD_REACH * strength / first * gradient.sign()
         moving = torch.minimum(torch.maximum(moved, pixels - strength), pixels + strength).clamp(0, 1)
     return best

@@ -149,9 +149,10 @@ def as_attacked(
         scale: By what pixels were divided.
     """
     changes, classes = made
-    return Attacked(
-        *about, inputs, *(inputs + each / scale for each in changes), labels.cpu().numpy(), *classes, _sizes(changes)
-    )
+    adversarial, noise, l2noise, shuffled = (inputs + each / scale for each in changes)
+    images = (inputs, adversarial, noise, l2noise, shuffled)
+    before, after, noisy, l2noisy, dealt = classes
+    return Attacked(*about, *images, labels.cpu().numpy(), before, after, noisy, l2noisy, dealt, _sizes(changes))
 
 
 def check_images(inputs: torch.Tensor, labels: torch.Tensor) -> None:

@@ -235,8 +235,8 @@ def compare_detectors(
     """Return how well each detector tells clean, noisy and adversarial inputs apart.
 
     Args:
-        scores: "clean", "noise" and "adversarial", and where there are "l2noise" and "shuffled" → the scores of the same
-            inputs, in the same order.
+        scores: "clean", "noise" and "adversarial", and where there are any "l2noise" and "shuffled" → the scores of the
+            same inputs, in the same order.
         fooled: (n,): on which of them the attack had success; they get rows of their own.
         resamples: Bootstrap samples that the intervals come from.
         seed: Of the bootstrap.

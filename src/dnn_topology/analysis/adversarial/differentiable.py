@@ -22,7 +22,7 @@ OF_SIGNALS = ("inputs", "penultimate", "activations")
 OF_SQUEEZED = ("squeezing", "squeeze-bit", "squeeze-median")
 EVADABLE = (*OF_OUTPUTS, *OF_SIGNALS, *(f"{name}{NOISE}" for name in OF_SIGNALS), *OF_SQUEEZED)
 Scaled = tuple[torch.Tensor, torch.Tensor]
-Score = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+Score = Callable[[torch.Tensor], tuple[list[torch.Tensor], torch.Tensor]]
 
 
 def differentiable_score(name: str, detectors: FittedDetectors, scaled: Scaled) -> Score:
@@ -34,7 +34,8 @@ def differentiable_score(name: str, detectors: FittedDetectors, scaled: Scaled) 
         scaled: What was subtracted from the pixels, and by what they were divided, on the network's device.
 
     Returns:
-        Pixels (n, channels, height, width) → the network's outputs (n, n_classes) and the scores (n,), float64.
+        Pixels (n, channels, height, width) → the outputs (n, n_classes) of the network, for them and for what the
+        detector makes of them, and the scores (n,), float64.
 
     Raises:
         DnnTopologyError: A layer that the detector looks at is no module, so that no gradient can be had.
@@ -52,22 +53,20 @@ def differentiable_score(name: str, detectors: FittedDetectors, scaled: Scaled) 
     return lambda pixels: _doubt(outputs_of(pixels), name)
 
 
-def _doubt(outputs: torch.Tensor, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+def _doubt(outputs: torch.Tensor, name: str) -> tuple[list[torch.Tensor], torch.Tensor]:
     """Return outputs, and what the largest probability leaves, or the entropy."""
     logs = outputs.double().log_softmax(dim=1)
-    return outputs, 1 - logs.amax(dim=1).exp() if name == "softmax" else -(logs.exp() * logs).sum(dim=1)
+    return [outputs], 1 - logs.amax(dim=1).exp() if name == "softmax" else -(logs.exp() * logs).sum(dim=1)
 
 
 def _squeezing(
     outputs_of: Callable[[torch.Tensor], torch.Tensor], pixels: torch.Tensor, squeezers: Sequence[str]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return outputs and the distances of squeezed ones; gradients pass a squeezer as if it changed nothing."""
-    outputs = outputs_of(pixels)
-    plain, apart = outputs.double().softmax(dim=1), []
-    for name in squeezers:
-        squeezed = pixels + (SQUEEZERS[name](pixels.detach()) - pixels).detach()
-        apart.append((plain - outputs_of(squeezed).double().softmax(dim=1)).abs().sum(dim=1))
-    return outputs, torch.stack(apart).amax(dim=0)
+) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Return outputs, also of squeezed pixels, and their distances; gradients pass squeezers unchanged."""
+    seen = [pixels, *(pixels + (SQUEEZERS[name](pixels.detach()) - pixels).detach() for name in squeezers)]
+    answers = [outputs_of(each) for each in seen]
+    plain, *squeezed = (each.double().softmax(dim=1) for each in answers)
+    return answers, torch.stack([(plain - each).abs().sum(dim=1) for each in squeezed]).amax(dim=0)
 
 
 def _distance(name: str, fitted: Distance, detectors: FittedDetectors, scaled: Scaled) -> Score:
@@ -85,14 +84,14 @@ def _distance(name: str, fitted: Distance, detectors: FittedDetectors, scaled: S
         else detectors.signal_layers[:-1]
     )
 
-    def score(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def score(pixels: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         inputs = (pixels - scaled[0]) / scaled[1]
         with _heard(model, layers) as heard:
             outputs = model(inputs)
         signals = [heard[layer] for layer in layers] or [inputs]
         features = torch.cat([each.flatten(1) for each in signals], dim=1).double()
         apart = (features - centre) / spread - means[outputs.argmax(dim=1)]
-        return outputs, ((apart @ precision) * apart).sum(dim=1)
+        return [outputs], ((apart @ precision) * apart).sum(dim=1)
 
     return score
 
@@ -100,6 +99,9 @@ def _distance(name: str, fitted: Distance, detectors: FittedDetectors, scaled: S
 @contextmanager
 def _heard(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, torch.Tensor]]:
     """Keep the outputs of some modules while a model runs, with their gradients.
+
+    Yields:
+        Layer → its output, once the model has run.
 
     Raises:
         DnnTopologyError: One is no module.
@@ -117,10 +119,9 @@ def _heard(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, torch.
         raise DnnTopologyError(
             f"layer {missing[0]!r} is no module of the model: an attack can evade modules' signals only"
         )
-    handles = []
+    handles: list[Any] = []
     try:
-        for layer in layers:
-            handles.append(modules[layer].register_forward_hook(keep(layer)))
+        handles.extend(modules[layer].register_forward_hook(keep(layer)) for layer in layers)
         yield heard
     finally:
         for handle in handles:

@@ -320,14 +320,18 @@ def test_the_axis_says_which_cavities_are_drawn(options: dict[str, Any], words: 
     assert plot_betti_curves(SIMPLE.filtered(**options)).get_ylabel() == rf"Betti number $\beta_1${words}"
 
 
+def loops(number: int) -> Diagrams:
+    return Diagrams([np.empty((0, 2)), np.tile([0.1, 0.2], (number, 1))], max_epsilon=0.3)
+
+
 def test_the_axis_of_few_cavities_has_ticks_at_whole_numbers() -> None:
-    ax = plot_betti_curves(Diagrams([[], [(0.1, 0.2)]], max_epsilon=0.3))
+    ax = plot_betti_curves(loops(1))
     assert all(float(tick).is_integer() for tick in ax.get_yticks())
 
 
 def test_curves_that_are_drawn_later_are_not_cut_off_by_those_before() -> None:
-    ax = plot_betti_curves(Diagrams([[], [(0.1, 0.2)]], max_epsilon=0.3))
-    plot_betti_curves(Diagrams([[], [(0.1, 0.2)] * 9], max_epsilon=0.3), ax=ax)
+    ax = plot_betti_curves(loops(1))
+    plot_betti_curves(loops(9), ax=ax)
     assert ax.get_ylim()[0] == 0
     assert ax.get_ylim()[1] > 9
 

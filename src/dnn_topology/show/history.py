@@ -201,10 +201,10 @@ def _panels(ax: Axes | None, n_panels: int) -> list[Axes]:
     if ax is None:
         figure = Figure(figsize=(6.4, 1.7 * n_panels), layout="constrained")
         return list(figure.subplots(n_panels, sharex=True, subplot_kw={"axes_class": NotebookAxes}))
-    if (place := ax.get_subplotspec()) is not None and (figure_of_ax := ax.get_figure()) is not None:
+    if (place := ax.get_subplotspec()) is not None and (parent := ax.get_figure()) is not None:
         cells = place.subgridspec(n_panels, 1)  # which a constrained layout knows of
         ax.set_subplotspec(cells[0])
-        return [ax, *(figure_of_ax.add_subplot(cell, sharex=ax) for cell in list(cells)[1:])]
+        return [ax, *(parent.add_subplot(cells[k], sharex=ax) for k in range(1, n_panels))]
     from mpl_toolkits.axes_grid1 import make_axes_locatable  # type: ignore[import-untyped]  # it has no annotations
 
     divider = make_axes_locatable(ax)

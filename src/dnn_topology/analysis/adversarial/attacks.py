@@ -22,6 +22,7 @@ from torch import nn
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, counted
+from dnn_topology._packages import pip_install
 from dnn_topology.analysis.adversarial.noise import change_sizes, equal_noise, noisy_inputs
 from dnn_topology.analysis.adversarial.pixels import Normalised, Numbers, pixels_of, scaling
 from dnn_topology.recording.restoring import borrowed, seeded
@@ -245,7 +246,7 @@ def _foolbox() -> Any:
             warnings.filterwarnings("ignore", message="Please import `gaussian_filter`", category=DeprecationWarning)
             import foolbox
     except ImportError as error:
-        raise DnnTopologyError("attacks need the package foolbox: pip install 'dnn-topology[attacks]'") from error
+        raise DnnTopologyError(f"attacks need the package foolbox: {pip_install('foolbox')}") from error
     return foolbox
 
 

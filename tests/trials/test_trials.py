@@ -69,10 +69,7 @@ def test_trials_side_by_side_are_the_trainings_with_those_seeds_and_are_not_done
         pd.testing.assert_frame_equal(pd.read_csv(there / "history.csv"), pd.read_csv(one / "history.csv"))
         assert json.loads((there / "settings.json").read_text())["seed"] == number
         for epoch in (0, 1):
-            weights = [
-                run.load_net(run.load_data(), run.checkpoint(epoch)).state_dict()
-                for run in (Run.open(there), Run.open(one))
-            ]
+            weights = [run.load_net(run.checkpoint(epoch)).state_dict() for run in (Run.open(there), Run.open(one))]
             assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
     before = (there / "training.pt").stat().st_mtime_ns
     capsys.readouterr()

@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.homology.tables import epoch_table
+from dnn_topology.homology.tables import counting, epoch_table
 from dnn_topology.report import facts
 from dnn_topology.report.network_map import NetworkMap, network_map
 from dnn_topology.report.tracing import Thumbnail, Traced, thumbnails, trace
-from dnn_topology.runs.results import counting
 from dnn_topology.runs.run import HISTORY, Run
 from dnn_topology.show.page_figures import curves_figure, diagram_figure, history_figures
 
@@ -109,7 +108,7 @@ class Contents:
         graphs = self.measurement.graphs()
         self.graph = graphs[0]
         self.unfiltered: dict[int, Diagrams] = self.measurement.load(graph=self.graph)
-        self.counted = counting(self.unfiltered, self.measurement)
+        self.counted = counting(self.unfiltered, self.measurement.settings)
         self.dim = min(self.trace.dim, *(one.max_dim for one in self.counted.values()))
         self.shown = spread(list(self.counted), MOST_SHOWN)
         self.table = epoch_table(self.counted)

@@ -90,14 +90,14 @@ def trace(measurement: RunMeasurement, epoch: int, chosen: TraceSettings) -> Tra
 
 
 def exciting_inputs(
-    activations: Activations, graph: FunctionalGraph, found: Sequence[Cavity], *, n: int
+    activations: Activations, graph: FunctionalGraph, of_epoch: Sequence[Cavity], *, n: int
 ) -> dict[int, tuple[int, ...]]:
     """Return the inputs to which the neurons of some cavities answer most strongly.
 
     Args:
         activations: What was recorded.
         graph: The graph that was made of it.
-        found: The cavities.
+        of_epoch: The cavities.
         n: How many inputs of each neuron.
 
     Returns:
@@ -105,7 +105,9 @@ def exciting_inputs(
     """
     if graph.neurons is None or n == 0:
         return {}
-    single = {neuron.node: (neuron.layer, neuron.index) for one in found for neuron in one.neurons if neuron.size == 1}
+    single = {
+        neuron.node: (neuron.layer, neuron.index) for one in of_epoch for neuron in one.neurons if neuron.size == 1
+    }
     everything = pd.MultiIndex.from_arrays([activations.neurons["layer"].astype(str), activations.neurons["index"]])
     columns = everything.get_indexer(pd.MultiIndex.from_tuples(list(single.values()) or [("", 0)]))
     strongest = {}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.runs.run import HISTORY, Run
-from dnn_topology.runs.training import claim_folder, keep_state, train_from
-from dnn_topology.work.ledger import Ledger, Manifest, Work
+from dnn_topology.runs.training import TrainingFiles, claim_folder, kept_epochs, train_from
+from dnn_topology.work.ledger import Ledger, Work
 from dnn_topology.work.reports import reported
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ class TrialWork(Work[int, States]):
         """Write the weights and the history of a trial into its folder."""
         run = self.runs[trial]
         claim_folder(run, run.load_data())
-        manifest = Manifest(run.folder)
+        files = TrainingFiles(run)
         for state in result:
-            keep_state(run, state, manifest, with_weights=True)
+            files.keep(state, with_weights=True)
 
     def load(self, trial: int) -> States:
         """Return the last state of a trial.
@@ -93,8 +93,7 @@ def train_trials(
     Raises:
         DnnTopologyError: A trial could not be trained; the others are kept.
     """
-    every = range(0, epochs + 1, save_every) if save_every else ()
-    work = TrialWork(runs, epochs, frozenset({0, epochs, *save_epochs, *every}))
+    work = TrialWork(runs, epochs, frozenset(kept_epochs(epochs, save_epochs, save_every)))
     new = [number for number, run in enumerate(runs) if not (run.folder / "training.pt").exists()]
     ledger: Ledger[int, States] = Ledger(runs[0].original_folder / "trials", work)
     titles = [run.folder.name for run in runs]

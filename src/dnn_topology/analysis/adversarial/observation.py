@@ -72,7 +72,7 @@ class Observation:
             inputs=self.inputs[places],
             outputs=self.outputs[places],
             activations=Activations(self.activations.values[places], self.activations.neurons),
-            trees={name: found[places] for name, found in self.trees.items()},
+            trees={name: edges[places] for name, edges in self.trees.items()},
         )
 
 
@@ -106,7 +106,7 @@ def observe(
         >>> from torch import nn
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
         >>> seen = observe(model, torch.rand(5, 1, 2, 2))
-        >>> seen.outputs.shape, {name: found.shape for name, found in seen.trees.items()}
+        >>> seen.outputs.shape, {name: edges.shape for name, edges in seen.trees.items()}
         ((5, 2), {'1': (5, 6), '3': (5, 4)})
     """
     starts = range(0, len(inputs), BATCH)

@@ -118,15 +118,19 @@ def _several(given: Mapping[str, Any], trials: int) -> None:
 
     alone = [{**given, **own} for own in of_trials(given["training"], given["seed"], trials)]
     where = given["checkpoint"], given["save_path"], given["machine"]
-    begins = given["original"].train != 0 and not given["no_train"] and given["early_stop"] is None
+    begins = given["original"].train != 0 and not given["no_train"]
+    filtration, every = given["pictures"].filtration, given["save_every"]
+    settings = opt.plain(given["settings"]).with_thresholds(given["thresholds"], filtration=filtration)
+    asked = {"early_stop": given["early_stop"], "asked": opt.plain(given["rule"]), "settings": settings}
     described = run_trials(
         [named_run(one["training"], one["seed"], *where) for one in alone],
         lambda number: run(**alone[number]),
-        opt.plain(given["settings"]).with_thresholds(given["thresholds"]) if given["original"].build_graph else None,
+        settings if given["original"].build_graph else None,
         epochs=given["n_epochs_train"] if begins else None,
         save_epochs=given["epochs_test"] or usual_epochs(given["n_epochs_train"]),
-        save_every=given["save_every"],
+        save_every=every,
         resources=given["machine"].using(given["resources"]),
+        watched=partial(stopping_of, **asked, resources=None, save_every=every),
     )
     if described:
         print_table(described[0].report())

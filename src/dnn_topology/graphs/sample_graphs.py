@@ -12,6 +12,8 @@ from dnn_topology.graphs.graph import FunctionalGraph
 from dnn_topology.settings import SampleScale
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
@@ -27,6 +29,7 @@ def sample_graph(
     max_epsilon: float = 0.3,
     neurons: pd.DataFrame | None = None,
     normalise: SampleScale = "layer",
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> FunctionalGraph:
     """Join every two neurons whose activations on one input differ strongly: d = 1 - |a_i - a_j| / (max a - min a).
 
@@ -43,6 +46,7 @@ def sample_graph(
         neurons: The table of the neurons, if there is one; its column `layer` says which belong together. Without it
             all are one layer.
         normalise: "layer", or "none" for activations as they are, which is what the original does.
+        shapes: Layer → the shape in which its neurons lie, where that is known.
 
     Returns:
         The graph. Without edges if all activations are equal, as then no two neurons differ.
@@ -75,8 +79,9 @@ def sample_graph(
     distances = 1 - (ranked[high] - ranked[low]) / span if span > 0 else np.empty(0)
     kept = distances <= 2 * max_epsilon
     ends = np.sort([order[low[kept]], order[high[kept]]], axis=0)
+    rows, cols = ends.astype(np.int32)
     return FunctionalGraph(
-        ends[0].astype(np.int32), ends[1].astype(np.int32), distances[kept], len(values), float(max_epsilon), neurons
+        rows, cols, distances[kept], len(values), float(max_epsilon), neurons, shapes=dict(shapes or {})
     )
 
 

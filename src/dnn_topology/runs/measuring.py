@@ -149,7 +149,9 @@ def measure_epochs(
     return measurement
 
 
-def groups_of(measurement: RunMeasurement, epochs: Sequence[int], resources: Resources) -> NDArray[np.intp] | None:
+def groups_of(
+    measurement: RunMeasurement, epochs: Sequence[int], resources: Resources | None = None
+) -> NDArray[np.intp] | None:
     """Return the groups that are the same at every epoch, or None for graphs that have none.
 
     They are made once, at the last of the epochs that are asked for first, and stay as they are when epochs follow.
@@ -159,7 +161,7 @@ def groups_of(measurement: RunMeasurement, epochs: Sequence[int], resources: Res
     made_at = epochs_in(measurement.folder, r"epoch(\d+)_groups\.npz")
     epoch = min(made_at, default=max(epochs))
     work = GroupWork(measurement)
-    finish_epochs(measurement.folder, work, [epoch], resources)
+    finish_epochs(measurement.folder, work, [epoch], resources or Resources())
     return work.load(epoch)
 
 
@@ -199,6 +201,6 @@ def traced(
 ) -> Cavities:
     """Trace the cavities of a graph, made again from an epoch's checkpoint, None being the last that there is."""
     (epoch,) = measurement.run.trained(None if epoch is None else [epoch])[-1:]
-    groups = groups_of(measurement, [epoch], Resources())
+    groups = groups_of(measurement, [epoch])
     made = graph_named(snapshot_of(measurement.run, measurement.settings, epoch), graph, groups=groups)
     return cavities(made, **trace.keywords, threads=threads)

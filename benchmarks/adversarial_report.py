@@ -150,7 +150,7 @@ def _twins(measured: Mapping[str, Mapping[str, Any]], judged: Sequence[str]) -> 
         "Cells are judged networks × attacks × the four kinds of harmless inputs; intervals 95 %, inputs resampled, "
         "not corrected for their number.",
         "",
-        "| detector | twin | mean | smallest | largest | cells | interval above 0 | below 0 | and by .05: above / below |",
+        "| detector | twin | mean | smallest | largest | cells | interval above 0 | below 0 | and by .05 |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for (name, twin), part in cells.groupby(["detector", "twin"], sort=False):

@@ -35,7 +35,7 @@ def test_detect_leaves_tables_and_pictures_and_goes_on_where_it_stopped(
     assert set(table["detector"]) == {"softmax", "profile", "batch of 10"}
     assert table.loc[table["strength"] == 0, "auroc"].to_numpy() == pytest.approx(0.5, abs=1e-9)
     scores = pd.read_csv(folder / "scores.csv")
-    assert len(scores) == 2 * 3 * 30
+    assert len(scores) == 2 * 5 * 30  # two strengths; clean, adversarial and three controls
     sizes = pd.read_csv(folder / "attacks.csv")
     assert sizes["adversarial_linf"].to_numpy() == pytest.approx([0.0, 0.3], abs=1e-5)
     assert sizes["noise_linf"].to_numpy() == pytest.approx([0.0, 0.3], abs=1e-5)

@@ -49,9 +49,8 @@ def adaptive_attack(
         detectors: The network and its fitted detectors.
         inputs: (n, channels, height, width), float, as the network takes them.
         labels: (n,), int64: the right classes.
-        evade: Which of the detectors: one of `EVADABLE`. "softmax", "entropy", "inputs", "penultimate", "activations"
-            (and these three with "+noise") are differentiable; squeezing is not, and its gradient passes the squeezers
-            as if they changed nothing (Athalye et al.). Those on trees and edges are not offered.
+        evade: Which of the detectors: one of `EVADABLE`. Those of outputs and signals are differentiable; squeezing is
+            not: its gradient passes the squeezers unchanged. Those on trees and edges are not offered.
         strength: The largest change of a pixel, in [0, 1].
         data: The data set that the inputs come from, which knows how they were normalised.
         mean: Instead of `data`, what was subtracted from the pixels; 0.
@@ -85,10 +84,7 @@ def adaptive_attack(
     check_fraction("strength", strength)
     check_at_least("steps", steps, 1)
     check_at_least("batch_size", batch_size, 1)
-    if evade not in detectors.detectors:
-        raise DnnTopologyError(
-            f"evade={evade!r} is none of the fitted detectors ({', '.join(detectors.detectors)}): fit it too"
-        )
+    _check_fitted(evade, detectors)
     check_images(inputs, labels)
     offset, scale = scaling(inputs, data, mean, std)
     pixels, model = pixels_of(inputs, offset, scale), detectors.model
@@ -107,6 +103,18 @@ def adaptive_attack(
         place = (home, dtype)
         made = attacked_by(carry_out, classify, pixels, labels, norm="linf", place=place, batch_size=batch_size)
     return as_attacked((f"adaptive-{evade}", strength, "linf"), inputs, labels, made, scale)
+
+
+def _check_fitted(name: str, detectors: FittedDetectors) -> None:
+    """Check that a detector is there.
+
+    Raises:
+        DnnTopologyError: It is not.
+    """
+    if name not in detectors.detectors:
+        raise DnnTopologyError(
+            f"evade={name!r} is none of the fitted detectors ({', '.join(detectors.detectors)}): fit it too"
+        )
 
 
 def _evading(score: Score, pixels: torch.Tensor, labels: torch.Tensor, *, strength: float, steps: int) -> torch.Tensor:

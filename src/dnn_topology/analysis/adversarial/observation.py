@@ -120,7 +120,7 @@ def observe(
         >>> from torch import nn
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
         >>> seen = observe(model, torch.rand(5, 1, 2, 2))
-        >>> seen.outputs.shape, {name: found.shape for name, found in seen.trees.items()}
+        >>> seen.outputs.shape, {name: edges.shape for name, edges in seen.trees.items()}
         ((5, 2), {'1': (5, 6), '3': (5, 4)})
     """
     places = [slice(start, start + BATCH) for start in range(0, len(inputs), BATCH)]

@@ -201,7 +201,7 @@ def _network(name: str, rows: pd.DataFrame, one: Mapping[str, Any], topological:
         "|---" * (len(attacks) + 1) + "|",
         "| *share fooled* | " + " | ".join(f"{fooled[attack]:.2f}" for attack in attacks) + " |",
     ]
-    table = rows.set_index(["detector", "attack", "negative"])
+    table = rows.set_index(["detector", "attack", "negative"]).sort_index()
     for detector in dict.fromkeys(rows["detector"]):
         cells = []
         for attack in attacks:
@@ -244,7 +244,7 @@ def _picture(rows: pd.DataFrame, topological: Sequence[str], path: Path) -> None
             )
     for ax, attack in zip(axes, attacks, strict=True):
         ax.axvline(0.5, color="0.6", linewidth=0.8)
-        ax.set(xlim=(-0.03, 1.03), ylim=(-0.6, len(order) - 0.4), title=attack, xlabel="AUROC")
+        ax.set(xlim=(-0.03, 1.03), xticks=(0, 0.5, 1), ylim=(-0.6, len(order) - 0.4), title=attack, xlabel="AUROC")
         ax.hlines(np.arange(len(order)) - 0.5, -0.03, 1.03, color="0.9", linewidth=0.6)
         ax.tick_params(axis="y", length=0)
         ax.spines[["top", "right", "left"]].set_visible(False)

@@ -55,6 +55,14 @@ def test_detect_leaves_tables_and_pictures_and_goes_on_where_it_stopped(
     assert (folder.parent / "epoch2_n_fit-61" / "fgsm_0.3.npz").exists()
 
 
+def test_an_attack_may_evade_a_detector_that_is_not_among_those_that_judge(trained: Path) -> None:
+    assert detect(trained, "--attack", "adaptive-penultimate", "--strength", "0.2", "--n-fit", "62") == 0
+    (scores,) = (trained / "lenet_300_100_digits" / "trial0" / "detection").glob("*/adaptive-penultimate_0.2.npz")
+    table = pd.read_csv(scores.with_name("detection.csv"))
+    assert set(table["attack"]) == {"adaptive-penultimate"}
+    assert set(table["negative"]) == {"clean", "noise", "l2noise", "shuffled"}
+
+
 def test_detect_scores_images_of_ones_own(trained: Path, tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (4, 1, 28, 28)).astype(np.uint8)
     np.savez(tmp_path / "mine.npz", x=images)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology._packages import pip_install
 from dnn_topology.analysis.adversarial.experiment import Arrays, Experiment
 from dnn_topology.analysis.adversarial.results import Attack, DetectResults
 from dnn_topology.analysis.adversarial.score_files import check_score_arrays
@@ -106,7 +107,7 @@ class Detection(Work[Attack, Arrays]):
             DnnTopologyError: The package that makes them is missing.
         """
         if self.missing and importlib.util.find_spec("foolbox") is None:
-            raise DnnTopologyError("attacks need the package foolbox: pip install 'dnn-topology[attacks]'")
+            raise DnnTopologyError(f"attacks need the package foolbox: {pip_install('foolbox')}")
 
     def name(self, attack: Attack) -> str:
         """Return an attack's name in the manifest."""

@@ -17,6 +17,7 @@ from torch import nn
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice
+from dnn_topology._packages import pip_install
 from dnn_topology.analysis.adversarial.attacked import Attacked, as_attacked, attacked_by, check_images
 from dnn_topology.analysis.adversarial.noise import equal_noise, noisy_inputs
 from dnn_topology.analysis.adversarial.pixels import Normalised, Numbers, pixels_of, scaling
@@ -154,7 +155,7 @@ def _foolbox() -> Any:
             warnings.filterwarnings("ignore", message="Please import `gaussian_filter`", category=DeprecationWarning)
             import foolbox
     except ImportError as error:
-        raise DnnTopologyError("attacks need the package foolbox: pip install 'dnn-topology[attacks]'") from error
+        raise DnnTopologyError(f"attacks need the package foolbox: {pip_install('foolbox')}") from error
     return foolbox
 
 

@@ -42,8 +42,7 @@ def adaptive_attack(
     In the first half of the steps inputs go up the gradient of the cross entropy, of the network's answer and of its
     answers to what the detector makes of the input (squeezed ones). In the second half only those do that do not fool
     the network, and the others go down the gradient of the detector's score. A step is 2.5 · strength over half of the
-    steps. Of the inputs on the way that fool the network the one with the lowest score is kept; of one that never
-    does, the last.
+    steps. Of what fools the network on the way that with the lowest score is kept; of what never does, the last.
 
     Args:
         detectors: The network and its fitted detectors.
@@ -64,8 +63,7 @@ def adaptive_attack(
         The attacked inputs; with strength 0 they are the inputs, bit by bit.
 
     Raises:
-        DnnTopologyError: The detector is not among those fitted or cannot be evaded, a number is out of range, or
-            inputs, labels and pixels do not fit.
+        DnnTopologyError: There is no such fitted detector, a number is out of range, or inputs and labels do not fit.
 
     Source:
         Selective gradients: Bryniarski et al., Evading adversarial example detection defenses with orthogonal projected
@@ -97,8 +95,7 @@ def adaptive_attack(
                 return _evading(score, before, truth, strength=strength, steps=steps)
 
         def classify(shifted: torch.Tensor) -> torch.Tensor:
-            outputs: torch.Tensor = model((shifted - scaled[0]) / scaled[1])
-            return outputs
+            return score(shifted)[0][0]
 
         place = (home, dtype)
         made = attacked_by(carry_out, classify, pixels, labels, norm="linf", place=place, batch_size=batch_size)

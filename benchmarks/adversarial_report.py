@@ -124,7 +124,8 @@ def _markdown(
 
 def _evading(rows: pd.DataFrame) -> list[str]:
     """Return the table of the attacks that evade a detector, judged networks only."""
-    rows = rows[(rows["negative"] == "clean") & ~rows["choosing"]]
+    evaded = rows.loc[rows["attack"].str.startswith("adaptive"), "network"]
+    rows = rows[(rows["negative"] == "clean") & ~rows["choosing"] & rows["network"].isin(evaded)]
     attacks = [
         f"{name} {size:g}" for size in (0.1, 0.3) for name in ("pgd", "adaptive-squeezing", "adaptive-penultimate")
     ]

@@ -59,7 +59,7 @@ def mnist1d_of(n_samples: int) -> Raw:
         from mnist1d.data import get_dataset_args, make_dataset
     except ImportError as error:
         raise DnnTopologyError(
-            "--dataset mnist1d needs the package mnist1d: pip install 'dnn-topology[mnist1d]'"
+            "the data set mnist1d needs the package mnist1d: pip install 'dnn-topology[mnist1d]'"
         ) from error
     settings = get_dataset_args()
     settings.num_samples = n_samples

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import random
 import threading
 from collections.abc import Iterator
 
@@ -132,9 +131,7 @@ def uncompiled() -> Iterator[None]:
     if not hasattr(torch.compiler, "set_stance"):  # before torch 2.6
         yield
         return
-    drawn = random.getstate()
     with torch.compiler.set_stance("force_eager"):
-        random.setstate(drawn)  # the first time, torch imports its compiler, which draws numbers
         yield
 
 

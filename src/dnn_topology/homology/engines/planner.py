@@ -1,4 +1,4 @@
-"""engine="auto": our own engine, or GUDHI where that cannot, is not worth compiling, or has long rows for few triangles.
+"""engine="auto": our own engine, or GUDHI where that cannot, is not worth compiling, or has long rows, few triangles.
 
 Every step keeps the persistence exactly. What was measured is in docs/engines.md.
 """

@@ -225,7 +225,8 @@ def _markdown(last: pd.DataFrame, choice: pd.DataFrame, fresh: pd.DataFrame, eva
     lines = [
         f"{len(last)} networks, {last['net'].nunique()} architectures, {last['dataset'].nunique()} data sets "
         f"(CIFAR-10: JPEG copies). Gaps from {gap.min():.1f} to {gap.max():.1f} points, quartiles "
-        f"{gap.quantile(0.25):.1f}, {gap.median():.1f}, {gap.quantile(0.75):.1f}. Errors: means of |gap foretold - gap| in points.",
+        f"{gap.quantile(0.25):.1f}, {gap.median():.1f}, {gap.quantile(0.75):.1f}. Errors are means of |gap foretold - "
+        "gap| in points.",
         "",
         f"**Judged**: fitted on the {(last['part'] == PARTS[0]).sum()} networks of gap.toml, foretold those of "
         f"gap_judged.toml. 95 % bootstrap intervals over networks. Frozen before: {' by '.join(FROZEN)}.",

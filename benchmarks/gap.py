@@ -21,7 +21,7 @@ from machine import machine
 from matplotlib.figure import Figure
 
 from dnn_topology import load_data
-from dnn_topology.analysis.feature_sets import FEATURE_SETS, TOPOLOGICAL
+from dnn_topology.analysis.feature_sets import FEATURE_SETS, SETTINGS, TOPOLOGICAL
 from dnn_topology.analysis.features import with_early
 from dnn_topology.analysis.gap import Evaluation, evaluate_gap
 from dnn_topology.analysis.gap.folds import FOLDS, fold_labels, left_out
@@ -44,6 +44,7 @@ SETS: dict[str, tuple[str, ...]] = {
 }
 FROZEN = ("purity+training", "gaussian-process")  # features and method, chosen on the networks of gap.toml alone
 GROUPS = ("other seeds", "a new data set", "a new architecture")
+KEPT = ("graph_split", *SETTINGS)  # columns that stay though they are the same throughout
 DIGITS = 5  # of a number in the committed table
 
 
@@ -98,7 +99,7 @@ def _trained(options: argparse.Namespace) -> pd.DataFrame:
     table = table[[name for name in table if not name.startswith("early_")]]
     table["dataset"] = [Path(name).stem for name in table["dataset"].str.removeprefix("npz:")]
     table["net"] = table["net"].str.removeprefix("gap_nets:")
-    table = table[[name for name in table if table[name].nunique(dropna=False) > 1 or name == "graph_split"]]
+    table = table[[name for name in table if table[name].nunique(dropna=False) > 1 or name in KEPT]]
     numbers = table.select_dtypes("float").columns
     rounded = table[numbers].map(lambda value: float(f"{value:.{DIGITS}g}"))
     return table.assign(**{name: rounded[name] for name in numbers})

@@ -209,7 +209,7 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
     data = run.load_data()
     rows = []
     for number, path in enumerate([weights] if early is None else [early, weights], 1):
-        net = run.load_net(data, path)
+        net = run.load_net(path)
         _, features = measured_features(net, data, run.training, settings, draws=draws, seed=seed)
         about = {"epoch": number, "net": run.training.net, "dataset": run.training.dataset}
         about |= dict(zip(TRAINING, accuracy_of(net, data.train), strict=True))

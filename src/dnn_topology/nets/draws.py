@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.nets.data import batches, sample
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from dnn_topology.homology.diagrams import Diagrams
-    from dnn_topology.nets.data import DataSet
+    from dnn_topology.nets.data import DataSet, Samples
 
 BATCH = 100  # inputs that are recorded at a time
 
@@ -43,10 +43,15 @@ def measured_draws(
     drawn = []
     distinct = draws if settings.n_inputs < len(data.train) else 1
     for draw in range(distinct):
-        inputs = batches(sample(data.train, settings.n_inputs, seed=seed + draw), batch_size=BATCH)
+        inputs = drawn_inputs(data.train, settings.n_inputs, seed=seed + draw)
         (diagrams,) = measured_graphs(Snapshot(net, inputs, settings, seed), compute=Compute(threads=1)).values()
         drawn.append(diagrams)
     return drawn * (draws // distinct)
+
+
+def drawn_inputs(part: Samples, n_inputs: int, *, seed: int) -> Iterable[Any]:
+    """Return batches of some images of one part of a data set and their labels, drawn by a seed."""
+    return batches(sample(part, n_inputs, seed=seed), batch_size=BATCH)
 
 
 def labelled_draws(

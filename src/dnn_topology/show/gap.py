@@ -76,10 +76,10 @@ def plot_gap(
     if predictor not in predictions or predictions.empty:
         raise DnnTopologyError(f"there are no predictions of {predictor!r} to draw")
     ax = axes_or_new(ax, square=True)
-    kinds = predictions["dataset"].astype(str) if "dataset" in predictions else predictions["gap"] * 0
-    names = list(dict.fromkeys(kinds))
+    datasets = predictions["dataset"].astype(str) if "dataset" in predictions else predictions["gap"] * 0
+    names = list(dict.fromkeys(datasets))
     for place, (name, style) in enumerate(zip(names, line_styles(len(names)), strict=True)):
-        rows = predictions[kinds == name]
+        rows = predictions[datasets == name]
         marker, label = MARKERS[place % len(MARKERS)], name if len(names) > 1 else None
         ax.scatter(rows["gap"], rows[predictor], s=18, marker=marker, color=style["color"], alpha=0.8, label=label)
     both = predictions[["gap", predictor]].to_numpy(dtype=np.float64)

@@ -166,7 +166,7 @@ class GapModel:
             row, place = np.argwhere(~np.isfinite(values))[0]
             raise DnnTopologyError(
                 f"feature {columns[place]!r} of row {row} is not known: the network has no such cavities, or its "
-                "graph has no edge; take other --layers, or a larger max_epsilon for fit and prediction"
+                "graph has no edge; take other layers=, or a larger max_epsilon for fit and prediction"
             )
         gaps = self.learned.gaps_of(values)
         margin = self._margin(confidence)

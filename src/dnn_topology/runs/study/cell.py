@@ -147,7 +147,7 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
     run = Run(Path(), cell.training, data_dir)
     data = run.load_data()
     check_enough(data, cell.settings)
-    net = run.build_net(data)
+    net = run.load_net()
     states: dict[int, TrainingState] = {}
 
     def keep(state: TrainingState) -> None:

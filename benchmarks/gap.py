@@ -278,7 +278,7 @@ def _draw(predictions: pd.DataFrame, judged: pd.DataFrame, one: Evaluation, path
     left.set_yticks(np.arange(len(names)), names)
     left.set(xlabel="mean error in points (dotted: half of the mean's)", xlim=(0, None))
     left.set_title(f"all networks, {FROZEN[1]}", fontsize=9)
-    left.legend(frameon=False, fontsize=8, loc="lower right")
+    left.legend(frameon=False, fontsize=8, loc="lower left")
     shown = predictions[predictions["method"] == FROZEN[1]].reset_index(drop=True)
     both = [shown["gap"].min() - 5, shown["gap"].max() + 5]
     for (group, members), (shade, marker) in zip(_groups(judged).items(), looks.values(), strict=True):

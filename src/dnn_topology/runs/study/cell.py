@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from dnn_topology.nets.data import DataSet
     from dnn_topology.nets.train import TrainingState
 
+LOSSES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
 
 @dataclass(frozen=True, eq=False)
 class CellResult:
@@ -67,7 +69,7 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
     run = Run(Path(), cell.training, data_dir)
     data = run.load_data()
     check_enough(data, cell.settings)
-    net = run.load_net()
+    net, draws = run.load_net(), {"draws": cell.draws, "seed": cell.training.seed}
     states: dict[int, TrainingState] = {}
 
     def keep(state: TrainingState) -> None:
@@ -79,35 +81,27 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
     rows, diagrams = list[Row](), dict[tuple[int, int], "Diagrams"]()
     for epoch, state in states.items():
         net.load_state_dict(state.model)
-        drawn, features = measured_features(net, data, cell.training, cell.settings, draws=cell.draws)
+        drawn, features = measured_features(net, data, cell.training, cell.settings, **draws)
         diagrams |= {(epoch, number): of_draw for number, of_draw in enumerate(drawn)}
         rows.append(_row(cell, state, evaluate(net, data.test), features))
     return CellResult(rows, diagrams, time.monotonic() - start, states if cell.keep_weights else {})
 
 
 def measured_features(
-    net: nn.Module,
-    data: DataSet,
-    training: TrainSettings,
-    settings: RunMeasureSettings,
-    *,
-    draws: int,
-    seed: int | None = None,
+    net: nn.Module, data: DataSet, training: TrainSettings, settings: RunMeasureSettings, *, draws: int, seed: int
 ) -> tuple[list[Diagrams], dict[str, float]]:
     """Return the diagrams of each draw of training inputs, and all features of a network; test data are not read."""
     from dnn_topology.nets.draws import labelled_draws, measured_draws
 
-    drawn_with = {"draws": draws, "seed": training.seed if seed is None else seed}
-    drawn = measured_draws(net, data, settings, **drawn_with)
-    inputs = labelled_draws(data, settings, **drawn_with)
+    drawn = measured_draws(net, data, settings, draws=draws, seed=seed)
+    inputs = labelled_draws(data, settings, draws=draws, seed=seed)
     return drawn, network_features(net, drawn, inputs=inputs, training=training, n_train=len(data.train))
 
 
 def _row(cell: Cell, state: TrainingState, test: tuple[float, float], features: Mapping[str, float]) -> Row:
     """Return one row of the table: settings, how well the network did, and its features."""
     last = state.history[-1]
-    losses = {"train_loss": last.train_loss, "train_accuracy": last.train_accuracy}
-    losses |= dict(zip(("test_loss", "test_accuracy"), test, strict=True))
+    losses = dict(zip(LOSSES, (last.train_loss, last.train_accuracy, *test), strict=True))
     return {
         **cell.columns,
         "epoch": state.epoch,

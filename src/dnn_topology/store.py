@@ -141,9 +141,17 @@ def uninterrupted() -> Iterator[None]:
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Write a file in one step."""
-    with atomic(path) as temporary:
-        temporary.write_bytes(content)
+    """Write a file in one step; one that says just this already may lie in a folder that is for reading only.
+
+    Raises:
+        CannotWriteError: It cannot be written, and says something else.
+    """
+    try:
+        with atomic(path) as temporary:
+            temporary.write_bytes(content)
+    except CannotWriteError as error:
+        if error.full or not path.is_file() or path.read_bytes() != content:
+            raise
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

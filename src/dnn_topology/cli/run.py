@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError, check_at_least
+from dnn_topology._machine import CannotWriteError
 from dnn_topology.cli import options as opt
 from dnn_topology.cli.stopping import IN_TRAINING, EarlyStop, TrainingRuleFlags, leave, watch_of
 from dnn_topology.progress import answer, print_table, progress, say
@@ -109,7 +111,8 @@ def run(
         from dnn_topology.report import write_report
 
         done = measure_and_write(there, measured, epochs, pictures, used, thresholds, verbose=verbose)
-        answer(*([] if no_report else [write_report([done])]))
+        with there_or_written():
+            answer(*([] if no_report else [write_report([done])]))
 
 
 def _several(given: Mapping[str, Any], trials: int) -> None:
@@ -277,6 +280,17 @@ def train_with_progress(
         )
 
 
+@contextlib.contextmanager
+def there_or_written() -> Iterator[None]:
+    """Let pictures and pages stay as they are in a folder that is for reading only; tables in it are looked at."""
+    try:
+        yield
+    except CannotWriteError as error:
+        if error.full or error.path.suffix == ".csv" or not error.path.exists():
+            raise
+        say(f"{error.path.parent} is for reading only: all is measured, and what lies there stays as it is")
+
+
 def measure_and_write(
     run: Run,
     settings: RunMeasureSettings,
@@ -306,7 +320,8 @@ def measure_and_write(
             if not any(measurement.epochs(graph) for graph in measurement.graphs()):
                 raise
     drawn = None if all_drawn else epochs
-    answer(*write_results(measurement, pictures, epochs=drawn, thresholds=thresholds))
+    with there_or_written():
+        answer(*write_results(measurement, pictures, epochs=drawn, thresholds=thresholds))
     if failed:
         raise failed
     return measurement

@@ -254,7 +254,22 @@ def test_nodes_that_are_groups_are_named_as_such() -> None:
     assert found.nodes_are == "groups"
     assert "groups" in found.to_frame()
     first = next(neuron for neuron in found[0].neurons if neuron.index == 0)
-    assert (first.size, first.position, str(first)) == (2, None, "conv[0] (2 neurons)")
+    assert (first.size, first.position, str(first)) == (2, None, "group 0 (conv, 2 neurons)")
+
+
+def test_a_group_of_one_neuron_is_not_taken_for_the_neuron_of_its_number() -> None:
+    from dnn_topology.graphs.groups import group_signals
+
+    acts = on_a_circle(20, CONV_AND_FC)
+    alone = group_signals(acts, np.arange(20))  # the group of fc's first neuron has the number 12
+    (loop,) = dt.cavities(dt.functional_graph(alone))
+    assert {str(neuron) for neuron in loop.neurons} >= {"group 3 (conv, 1 neuron)", "group 12 (fc, 1 neuron)"}
+    for neurons in (loop.neurons, loop.to_frame(), alone.neurons):
+        with pytest.raises(dt.DnnTopologyError, match="must be single ones, found"), dt.ablate(net(), neurons):
+            pass
+    images = np.zeros((len(acts.values), 4, 4))
+    with pytest.raises(dt.DnnTopologyError, match="is no neuron of activations"):
+        dt.plot_cavity(loop, dt.functional_graph(alone), inputs=images, activations=acts)
 
 
 def test_nodes_that_are_centroids_are_named_as_such_and_a_sample_as_neurons() -> None:

@@ -43,3 +43,24 @@ def test_a_run_measured_on_a_cluster_has_the_bytes_of_one_machine(tmp_path: Path
     for name in ("epoch0.npz", "epoch1.npz", "topology.csv"):
         assert (there / "eps0.3" / name).read_bytes() == (here / "eps0.3" / name).read_bytes(), name
     assert len(Diagrams.load(there / "eps0.3" / "epoch1.npz")[1]) > 0
+
+
+def test_trials_of_a_cluster_that_stop_early_are_those_of_one_machine(tmp_path: Path, cluster: Cluster) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("this process trained or looked, and not the worker")
+
+    stop = ["--early-stop", "midlife", "--patience", "1", "--min-delta", "0.9", "--n-inputs", "40", "--nproc", "1"]
+    command = ["run", *TRAIN, "--n-epochs-train", "4", *stop, "--trials", "2", "--build_graph", "0"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dnn_topology.runs.training.train_from", refuse)
+        patch.setattr("dnn_topology.runs.stopping.stopping_quantities", refuse)
+        assert main([*command, "--save-path", str(tmp_path / "there"), "--scheduler", cluster.address]) == 0
+    assert main([*command, "--save-path", str(tmp_path / "here")]) == 0
+    for trial in ("trial0", "trial1"):
+        there, here = (tmp_path / place / "mlp_digits" / trial for place in ("there", "here"))
+        names = {path.relative_to(here).as_posix() for path in here.rglob("*") if path.is_file()}
+        assert {path.relative_to(there).as_posix() for path in there.rglob("*") if path.is_file()} == names
+        assert "checkpoints/epoch1.pt" in names
+        assert "checkpoints/epoch4.pt" not in names
+        for name in ("history.csv", "settings.json", *(name for name in names if name.endswith(("0.csv", "1.csv")))):
+            assert (there / name).read_bytes() == (here / name).read_bytes(), name

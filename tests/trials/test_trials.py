@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import torch
 
 from dnn_topology import Diagrams, DnnTopologyError, compare
 from dnn_topology.cli import main
+from dnn_topology.cli.stopping import stopping_of
 from dnn_topology.runs.measuring import measure_epochs
 from dnn_topology.runs.run import Run
 from dnn_topology.runs.training import run_training
-from dnn_topology.settings import Resources, RunMeasureSettings, TrainSettings
+from dnn_topology.settings import Resources, RunMeasureSettings, StoppingSettings, TrainSettings
 from dnn_topology.trials.groups import RunGroups
 from dnn_topology.trials.running import run_trials
 from dnn_topology.trials.training import train_trials
@@ -69,16 +71,36 @@ def test_trials_side_by_side_are_the_trainings_with_those_seeds_and_are_not_done
         pd.testing.assert_frame_equal(pd.read_csv(there / "history.csv"), pd.read_csv(one / "history.csv"))
         assert json.loads((there / "settings.json").read_text())["seed"] == number
         for epoch in (0, 1):
-            weights = [
-                run.load_net(run.load_data(), run.checkpoint(epoch)).state_dict()
-                for run in (Run.open(there), Run.open(one))
-            ]
+            weights = [run.load_net(run.checkpoint(epoch)).state_dict() for run in (Run.open(there), Run.open(one))]
             assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
     before = (there / "training.pt").stat().st_mtime_ns
     capsys.readouterr()
     assert main(command) == 0
     assert (there / "training.pt").stat().st_mtime_ns == before
     assert "accuracy" not in capsys.readouterr().err
+
+
+def test_trials_side_by_side_that_stop_early_leave_what_one_after_the_other_leave(tmp_path: Path) -> None:
+    watched = partial(
+        stopping_of,
+        early_stop="midlife",
+        asked=StoppingSettings(patience=1, min_delta=0.9),
+        settings=SETTINGS,
+        resources=None,
+        save_every=1,
+    )
+    runs = [named(tmp_path / "beside", number) for number in (0, 1)]
+    options: dict[str, Any] = {"epochs": 4, "save_epochs": (), "save_every": 1}
+    train_trials(runs, **options, resources=Resources(jobs=2), watched=watched)
+    for number, run in enumerate(runs):
+        one = named(tmp_path / "after", number)
+        watch = watched(one)
+        assert watch is not None
+        run_training(one, epochs=4, should_stop=watch.should_stop)
+        assert run.epochs() == one.epochs() != list(range(5))
+        tables = sorted(path.name for path in (one.folder / "early_stopping").iterdir())
+        for name in ("history.csv", *(f"early_stopping/{name}" for name in tables if name.endswith(".csv"))):
+            assert (run.folder / name).read_bytes() == (one.folder / name).read_bytes(), name
 
 
 def test_trials_that_were_measured_are_described_as_a_group(trained: Path) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, print_table
 from dnn_topology.settings import TrainSettings
-
-if TYPE_CHECKING:
-    pass
 
 
 def nets(*, markdown: bool = False) -> None:
@@ -57,8 +54,7 @@ def layers(
 
     training = TrainSettings(net=named.net, dataset=named.dataset, binarize_labels=binarize_labels)
     run = Run.named(training, named.save_path, data_dir=machine.data_dir)
-    data = run.load_data()
-    model = run.load_net(data, checkpoint)
+    model, data = run.load_net(checkpoint), run.load_data()
     wanted = [EVERYTHING] if layers is None else layers
     print_table(described_layers(model, data.train[[0, 1]][0], layers=wanted))
 

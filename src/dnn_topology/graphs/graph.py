@@ -239,11 +239,11 @@ def functional_graph(
         max_epsilon,
         neurons=None if neurons is None else neurons.iloc[nodes].reset_index(drop=True),
         n_constant=values.shape[1] - len(varying),
-        shapes=_shapes(activations),
+        shapes=shapes_of(activations),
     )
 
 
-def _shapes(activations: Activations | ArrayLike) -> dict[str, tuple[int, ...]]:
+def shapes_of(activations: Activations | ArrayLike) -> dict[str, tuple[int, ...]]:
     """Return the shape in which the neurons of each layer lie, as far as it is known."""
     layers = getattr(activations, "layers", None)
     if layers is None or "shape" not in layers:

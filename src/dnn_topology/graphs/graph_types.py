@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.graphs.graph import FunctionalGraph, functional_graph, varying_neurons
+from dnn_topology.graphs.graph import FunctionalGraph, functional_graph, shapes_of, varying_neurons
 from dnn_topology.graphs.groups import (
     chosen_neurons,
     chunk_groups,
@@ -115,8 +115,6 @@ def divided_groups(
     Returns:
         (n_neurons,), the number of each neuron's group.
     """
-    if settings.parted_by == "channels":  # recorded as channels, so each neuron is a group of its own
-        return np.arange(activations.values.shape[1])
     if settings.parted_by == "chunks":
         return chunk_groups(activations, size=settings.split)
     if settings.parted_by == "structure-metis":
@@ -178,7 +176,10 @@ def _functional(settings: MeasureSettings, source: Source) -> Iterator[tuple[str
 
 
 def _grouped(settings: MeasureSettings, source: Source) -> Iterator[tuple[str, FunctionalGraph]]:
-    """Yield the graph whose nodes are groups, by their mean signals."""
+    """Yield the graph whose nodes are groups, by their mean signals; a channel is recorded as one node already."""
+    if settings.parted_by == "channels":
+        yield "", _graph(settings, source.activations, device=source.device)
+        return
     groups = divided_groups(settings, source.activations, source.strengths, seed=source.seed)
     yield "", _graph(settings, group_signals(source.activations, groups), device=source.device)
 
@@ -196,15 +197,24 @@ def _per_sample(settings: MeasureSettings, source: Source) -> Iterator[tuple[str
     n_neurons = source.activations.values.shape[1]
     chosen = np.arange(n_neurons) if source.groups is None else np.flatnonzero(source.groups >= 0)
     seen = chosen_neurons(source.activations, chosen)
-    scale: Any = {"max_epsilon": settings.max_epsilon, "normalise": settings.sample_scale}
+    scale: Any = {
+        "max_epsilon": settings.max_epsilon,
+        "normalise": settings.sample_scale,
+        "shapes": shapes_of(source.activations),
+    }
     for number in range(settings.n_samples):
         yield f"sample{number}", sample_graph(seen.values[number], neurons=seen.neurons, **scale)
 
 
 def _structural(settings: MeasureSettings, source: Source) -> Iterator[tuple[str, FunctionalGraph]]:
     """Yield the graph of the network's own weights."""
-    neurons = source.activations.neurons
-    yield "", weight_graph(source.strengths(), max_epsilon=settings.max_epsilon, neurons=neurons)
+    nodes = source.activations
+    yield (
+        "",
+        weight_graph(
+            source.strengths(), max_epsilon=settings.max_epsilon, neurons=nodes.neurons, shapes=shapes_of(nodes)
+        ),
+    )
 
 
 # Type of graph → what makes its graphs; `settings.measuring.GRAPH_OPTIONS` says which options mean something for it.

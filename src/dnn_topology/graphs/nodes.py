@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from dnn_topology._checks import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -29,11 +31,14 @@ class Neuron:
         index: Its place within the layer's flattened output; of a group, the number of the group.
         channel: Of a unit of a feature map, its channel.
         position: Of a unit of a feature map, its place there: (row, column), as many numbers as the map has dimensions.
-        size: How many neurons it stands for, more than 1 for a group and a centroid.
+        size: How many neurons it stands for; 1 for a neuron, and for a group that has a single one.
+        group: Of a group, its number; else None.
 
     Example:
         >>> str(Neuron(7, layer="conv1", index=31, channel=1, position=(2, 3))), str(Neuron(7))
         ('conv1[1, 2, 3]', 'node 7')
+        >>> str(Neuron(7, layer="conv1+fc1", index=4, size=19, group=4))
+        'group 4 (conv1+fc1, 19 neurons)'
     """
 
     node: int
@@ -42,14 +47,22 @@ class Neuron:
     channel: int | None = None
     position: tuple[int, ...] | None = None
     size: int = 1
+    group: int | None = None
 
     def __str__(self) -> str:
         """Return it in words."""
         if self.layer is None:
             return f"node {self.node}"
+        if self.group is not None:
+            return f"group {self.group} ({self.layer}, {counted(self.size, 'neuron')})"
         if self.position is not None:
-            return f"{self.layer}[{', '.join(map(str, (self.channel, *self.position)))}]"
-        return f"{self.layer}[{self.index}]" + (f" ({self.size} neurons)" if self.size > 1 else "")
+            return f"{self.layer}[{', '.join(map(str, (self.channel, *self.position)))}]{self._alike}"
+        return f"{self.layer}[{self.index}]" + self._alike
+
+    @property
+    def _alike(self) -> str:
+        """What a centroid's name says besides: how many other neurons it stands for."""
+        return f" + {self.size - 1} more" if self.size > 1 else ""
 
 
 def nodes_are(graph: FunctionalGraph) -> NodesAre:
@@ -85,7 +98,14 @@ def neurons_of(graph: FunctionalGraph, nodes: Iterable[int]) -> tuple[Neuron, ..
     layers, indices = rows["layer"].astype(str), rows["index"].astype(int)
     triples = zip(chosen, layers, indices, _sizes(rows, are), strict=True)
     return tuple(
-        Neuron(int(node), layer, index, *_place(graph, layer, index, are), size=size)
+        Neuron(
+            int(node),
+            layer,
+            index,
+            *_place(graph, layer, index, are),
+            size=size,
+            group=index if are == "groups" else None,
+        )
         for node, layer, index, size in triples
     )
 

@@ -12,6 +12,8 @@ from dnn_topology.graphs.graph import FunctionalGraph
 from dnn_topology.settings import SampleScale
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
@@ -27,6 +29,7 @@ def sample_graph(
     max_epsilon: float = 0.3,
     neurons: pd.DataFrame | None = None,
     normalise: SampleScale = "layer",
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> FunctionalGraph:
     """Join every two neurons whose activations on one input differ strongly: d = 1 - |a_i - a_j| / (max a - min a).
 
@@ -43,6 +46,7 @@ def sample_graph(
         neurons: The table of the neurons, if there is one; its column `layer` says which belong together. Without it
             all are one layer.
         normalise: "layer", or "none" for activations as they are, which is what the original does.
+        shapes: Layer → the shape in which its neurons lie, where that is known.
 
     Returns:
         The graph. Without edges if all activations are equal, as then no two neurons differ.
@@ -75,8 +79,9 @@ def sample_graph(
     distances = 1 - (ranked[high] - ranked[low]) / span if span > 0 else np.empty(0)
     kept = distances <= 2 * max_epsilon
     ends = np.sort([order[low[kept]], order[high[kept]]], axis=0)
+    rows, cols = ends.astype(np.int32)
     return FunctionalGraph(
-        ends[0].astype(np.int32), ends[1].astype(np.int32), distances[kept], len(values), float(max_epsilon), neurons
+        rows, cols, distances[kept], len(values), float(max_epsilon), neurons, shapes=dict(shapes or {})
     )
 
 
@@ -111,16 +116,17 @@ def discriminative_neurons(activations: ArrayLike, labels: ArrayLike, *, share: 
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     check_fraction("share", share)
-    values, kinds = real_array("activations", activations).astype(np.float64), np.asarray(labels)
-    if len(np.unique(kinds)) != 2:
+    values, classes = real_array("activations", activations).astype(np.float64), np.asarray(labels)
+    if len(np.unique(classes)) != 2:
         raise DnnTopologyError(
-            f"to select neurons by right and wrong predictions there must be both, found {len(np.unique(kinds))} kind "
-            f"among {len(kinds)} inputs: take more inputs (n_inputs=), test inputs (graph_split=), or an earlier epoch"
+            f"to select neurons by right and wrong predictions there must be both, found {len(np.unique(classes))} "
+            f"kind among {len(classes)} inputs: take more inputs (n_inputs=), test inputs (graph_split=), or an "
+            "earlier epoch"
         )
     spread = values.std(axis=0)
     varying = spread > 1e-12 * np.abs(values).max(axis=0, initial=0.0)
     values = np.where(varying, values - values.mean(axis=0), 0.0) / np.where(varying, spread, 1.0)
-    fitted = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=LDA_SHRINKAGE).fit(values, kinds)
+    fitted = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=LDA_SHRINKAGE).fit(values, classes)
     n_chosen = max(1, int(share * values.shape[1]))
     strongest = np.argsort(-np.abs(fitted.coef_[0]), kind="stable")[:n_chosen]
     return np.sort(strongest)

@@ -11,12 +11,18 @@ from dnn_topology._checks import DnnTopologyError, check_max_epsilon
 from dnn_topology.graphs.graph import FunctionalGraph
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from scipy.sparse import csr_array
 
 
 def weight_graph(
-    strengths: csr_array[Any, Any], *, max_epsilon: float = 0.3, neurons: pd.DataFrame | None = None
+    strengths: csr_array[Any, Any],
+    *,
+    max_epsilon: float = 0.3,
+    neurons: pd.DataFrame | None = None,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> FunctionalGraph:
     """Join every two nodes that weights connect: d = 1 - s / max s, s being the strength of their connection.
 
@@ -29,6 +35,7 @@ def weight_graph(
             else the sum over paths of its products; see `recording.structure`.
         max_epsilon: The largest scale of the filtration, in (0, 0.5]; at 0.5 every connection is there.
         neurons: The table of the nodes, if there is one.
+        shapes: Layer → the shape in which its nodes lie, where that is known.
 
     Returns:
         The graph. Without edges if no weight connects two nodes.
@@ -62,4 +69,5 @@ def weight_graph(
         strengths.shape[0],
         max_epsilon,
         neurons,
+        shapes=dict(shapes or {}),
     )

@@ -124,7 +124,7 @@ class Cavity:
     def where(self) -> str:
         """The layer within which it lies, "across" where its nodes are of several, "?" where that is not known."""
         one = next(iter(self.layers), UNKNOWN)
-        mixed = any(neuron.size > 1 and "+" in (neuron.layer or "") for neuron in self.neurons)
+        mixed = any(neuron.group is not None and "+" in (neuron.layer or "") for neuron in self.neurons)
         return ACROSS if len(self.layers) > 1 or mixed else one
 
     def to_frame(self) -> pd.DataFrame:

@@ -159,7 +159,7 @@ def _by_layer(neurons: Iterable[Any]) -> dict[str, list[int]]:
     if isinstance(neurons, pd.DataFrame):
         if not {"layer", "index"} <= {*neurons.columns}:
             raise DnnTopologyError(f"neurons must have columns layer and index, found {', '.join(map(str, neurons))}")
-        if "members" in neurons or ("size" in neurons and (neurons["size"] > 1).any()):
+        if _of_groups(neurons):
             raise DnnTopologyError(f"neurons must be single ones, found groups of them: {SINGLE}")
         neurons = zip(neurons["layer"], neurons["index"], strict=True)
     if not isinstance(neurons, Iterable):
@@ -169,12 +169,19 @@ def _by_layer(neurons: Iterable[Any]) -> dict[str, list[int]]:
         layer, index = neuron if isinstance(neuron, tuple) and len(neuron) == 2 else (None, None)
         if layer is None:
             layer, index = getattr(neuron, "layer", None), getattr(neuron, "index", None)
-        if getattr(neuron, "size", 1) > 1:
+        if getattr(neuron, "size", 1) > 1 or getattr(neuron, "group", None) is not None:
             raise DnnTopologyError(f"neurons must be single ones, found {neuron}: {SINGLE}")
         if not isinstance(layer, str) or not isinstance(index, Integral) or index < 0:
             raise DnnTopologyError(f"neurons must be of a cavity or pairs (layer, index), found {shown(neuron)}")
         by_layer.setdefault(layer, []).append(int(index))
     return by_layer
+
+
+def _of_groups(neurons: pd.DataFrame) -> bool:
+    """Return whether a node of a table stands for several neurons, or for a group."""
+    if "group" in neurons:  # the table of a cavity
+        return bool(neurons["group"].notna().any() or (neurons["size"] > 1).any())
+    return "members" in neurons or "size" in neurons
 
 
 def _silenced(model: nn.Module, label: str, indices: list[int], nodes: Nodes) -> _Silenced:

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.homology.tables import epoch_table
+from dnn_topology.graphs.nodes import nodes_are
+from dnn_topology.homology.tables import counting, epoch_table
 from dnn_topology.report import facts
-from dnn_topology.report.network_map import NetworkMap, network_map
+from dnn_topology.report.network_map import NetworkMap, map_rows, network_map
 from dnn_topology.report.tracing import Thumbnail, Traced, thumbnails, trace
-from dnn_topology.runs.results import counting
 from dnn_topology.runs.run import HISTORY, Run
 from dnn_topology.show.page_figures import curves_figure, diagram_figure, history_figures
 
@@ -109,7 +109,7 @@ class Contents:
         graphs = self.measurement.graphs()
         self.graph = graphs[0]
         self.unfiltered: dict[int, Diagrams] = self.measurement.load(graph=self.graph)
-        self.counted = counting(self.unfiltered, self.measurement)
+        self.counted = counting(self.unfiltered, self.measurement.settings)
         self.dim = min(self.trace.dim, *(one.max_dim for one in self.counted.values()))
         self.shown = spread(list(self.counted), MOST_SHOWN)
         self.table = epoch_table(self.counted)
@@ -141,11 +141,9 @@ class Contents:
     @cached_property
     def traced(self) -> dict[int, Traced]:
         """Epoch → its traced cavities; none where that is not possible, of which a warning says why."""
-        settings = self.measurement.settings
-        if self.dim < 1 or settings.fixed_groups or settings.graph_type == "per-sample":
+        if self.dim < 1:
             self.warnings.append(
-                f"Cavities are not traced to neurons: the page does not do it for graphs of the type "
-                f"{settings.graph_type} with dimensions up to {settings.max_dim}."
+                "Cavities are not traced to neurons: components alone were measured, and loops need --max-dim 1."
             )
             return {}
         traced = {}
@@ -159,7 +157,7 @@ class Contents:
         try:
             for epoch in spread(self.shown, most) if most else ():
                 self.say(f"tracing the {self.name} of epoch {epoch}")
-                traced[epoch] = trace(self.measurement, epoch, replace(self.trace, dim=self.dim))
+                traced[epoch] = trace(self.measurement, epoch, self.graph, replace(self.trace, dim=self.dim))
         except DnnTopologyError as error:
             self.warnings.append(f"Cavities are not traced to neurons: {error}")
             return {}
@@ -171,11 +169,9 @@ class Contents:
         graphs = [one.graph for one in self.traced.values() if one.graph.neurons is not None]
         if not graphs:
             return None
-        shapes = {layer: shape for graph in graphs for layer, shape in graph.shapes.items()}
-        tables = [
-            graph.neurons[["layer", "index"]].astype({"layer": str}) for graph in graphs if graph.neurons is not None
-        ]
-        return network_map(pd.concat(tables).drop_duplicates(), shapes)
+        are_groups = any(nodes_are(graph) == "groups" for graph in graphs)
+        shapes = {} if are_groups else {layer: shape for graph in graphs for layer, shape in graph.shapes.items()}
+        return network_map(pd.concat([map_rows(graph) for graph in graphs]).drop_duplicates(), shapes)
 
     @cached_property
     def epochs(self) -> list[EpochPart]:
@@ -199,6 +195,15 @@ class Contents:
         wanted = dict.fromkeys(place for one in ordered for _, places in one.listed for place in places)
         return thumbnails(self.measurement, max(self.traced), list(wanted))
 
+    @property
+    def node(self) -> str:
+        """What a node of the graphs traced stands for."""
+        return facts.NODE[self.traced[max(self.traced)].cavities.nodes_are] if self.traced else "node"
+
+    def distance(self) -> str:
+        """Return what the distance of two nodes is, of which ε is half."""
+        return facts.distance(self.measurement.settings)
+
     def history_pictures(self) -> list[str]:
         """Return accuracy and topology over the epochs."""
         return history_figures(self.table, self.history, dim=self.dim, prefix=self.key)
@@ -219,7 +224,9 @@ class Contents:
 
     def left_out(self) -> list[tuple[str, str]]:
         """Return what is not in the numbers."""
-        rows = facts.left_out(self.measurement, self.unfiltered[self.last], self.traced.get(self.last), epoch=self.last)
+        rows = facts.left_out(
+            self.measurement, self.unfiltered[self.last], self.traced.get(self.last), epoch=self.last, graph=self.graph
+        )
         if len(self.shown) < len(self.counted):
             rows.append(
                 ("Epochs not drawn", f"{len(self.counted) - len(self.shown)}; they are in the table of numbers")
@@ -267,8 +274,8 @@ class Contents:
     def _cards(self, epoch: int) -> list[CavityCard]:
         """Return the cards of an epoch's cavities."""
         traced = self.traced[epoch]
-        neurons = traced.graph.neurons
-        here = replace(self.map, neurons=neurons) if self.map and neurons is not None else None
+        known = traced.graph.neurons is not None
+        here = replace(self.map, neurons=map_rows(traced.graph)) if self.map and known else None
         return [
             CavityCard(
                 id=f"{self.key}-e{epoch}-c{one.number + 1}",

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from dnn_topology.runs.measurements import RunMeasurement
 
 NAMES = {0: "components", 1: "loops", 2: "voids"}
+NODE = {  # what a node is, by what the nodes of a graph are
+    "neurons": "neuron",
+    "groups": "group of neurons",
+    "centroids": "neuron that stands for a cluster",
+    "nodes": "node",
+}
+ALL_NODES = {"structural", "per-sample"}  # types of graph that leave no constant neuron out
 NOT_FLAGS = {"trial", "seed", "weights", "data_source", "data_digest"}  # of a training; the first two are said apart
 TOOLS = ("torch", "numpy", "matplotlib", "Jinja2")
 
@@ -28,6 +35,17 @@ TOOLS = ("torch", "numpy", "matplotlib", "Jinja2")
 def percent(share: float) -> str:
     """Return a share as text."""
     return f"{100 * share:.1f} %"
+
+
+def distance(settings: RunMeasureSettings) -> str:
+    """Return what the distance of two nodes is, in words."""
+    if settings.graph_type == "structural":
+        return "of two neurons in the graph of the weights"
+    if settings.graph_type == "per-sample":
+        return "d = 1 − |difference| of what two neurons answer to one input, on a scale from 0 to 1"
+    of_groups = (settings.graph_type == "grouped" and settings.parted_by != "channels") or settings.subsplit
+    signals = "of the mean signals of two groups of neurons" if of_groups else "of two neurons' signals"
+    return f"d = 1 − |correlation| {signals}" if settings.metric == "pearson" else f"{signals} ({settings.metric})"
 
 
 def sentences(
@@ -73,24 +91,27 @@ def _changed(rows: pd.DataFrame, settings: RunMeasureSettings, name: str) -> str
     total = int(last["count"] + last["essential"])
     text = (
         f"At epoch {int(last['epoch'])}, the graph of {int(last['n_nodes']):,} nodes has {_highest(last, name)} "
-        f"(mean life {last['life']:.3f}, mean midlife {last['midlife']:.3f}, in ε)"
+        f"({_means(last)})"
         if total
         else f"At epoch {int(last['epoch'])}, no {name} that live longer than ε {settings.min_persistence:g} were found"
     )
     if len(rows) < 2:
         return f"{text}."
     before = int(first["count"] + first["essential"])
-    then = (
-        f"{_highest(first, name)} (mean life {first['life']:.3f}, mean midlife {first['midlife']:.3f})"
-        if before
-        else "none"
-    )
+    then = f"{_highest(first, name)} ({_means(first)})" if before else "none"
     return f"{text}; at epoch {int(first['epoch'])} it was {then}."
 
 
 def _highest(row: pd.Series[Any], name: str) -> str:
     """Return the peak of a Betti curve in words."""
     return f"at most {int(row['betti_max'])} {name} alive at once, at ε {row['peak_epsilon']:.3f}"
+
+
+def _means(row: pd.Series[Any]) -> str:
+    """Return mean life and midlife in words."""
+    if not row["count"]:
+        return "all alive at the end, so that none has a life or midlife"
+    return f"mean life {row['life']:.3f}, mean midlife {row['midlife']:.3f}, in ε"
 
 
 def _lying(traced: Traced, name: str) -> str:
@@ -130,6 +151,7 @@ def left_out(
     traced: Traced | None,
     *,
     epoch: int,
+    graph: str,
 ) -> list[tuple[str, str]]:
     """Return what is not in the numbers and pictures of an epoch, as (what, how much).
 
@@ -138,6 +160,7 @@ def left_out(
         unfiltered: The epoch's diagrams, all of them.
         traced: Its traced cavities, or None.
         epoch: The epoch.
+        graph: The name of the graph that is shown.
     """
     settings = measurement.settings
     assert unfiltered.n_essential is not None
@@ -150,18 +173,13 @@ def left_out(
     what_became = {"count": "counted", "drop": "left out", "clip": f"ended at ε {settings.max_epsilon:g}"}
     rows = [
         (
-            f"Neurons that never change (dead), epoch {epoch}",
+            f"Nodes that never change (dead), epoch {epoch}",
             f"{dead}, {'left out of the graph' if settings.constant == 'drop' else 'nodes without edges'}"
             if dead is not None
             else "not known",
         ),
-        (
-            "Sampled neurons",
-            f"{settings.sample_nodes} nodes stand for all ({settings.sample_method}, {settings.bootstrap} draws)"
-            if settings.sample_nodes
-            else "none: every neuron that varies is in the graph",
-        ),
-        ("Inputs", f"{settings.n_inputs:,} inputs of the {settings.graph_split} split, drawn with the seed of the run"),
+        ("Neurons that are no nodes of their own", _no_nodes(settings, graph)),
+        ("Inputs", _inputs(settings, unfiltered, graph)),
         (
             f"Short-lived cavities (life ≤ {settings.min_persistence:g} in ε)",
             ", ".join(f"H{k} {n:,}" for k, n in enumerate(short)),
@@ -173,7 +191,10 @@ def left_out(
         ),
         (f"Dimensions above H{settings.max_dim}", "not computed"),
     ]
-    if settings.metric == "pearson" and settings.graph_type != "structural" and unfiltered.density is not None:
+    if settings.graph_type in ALL_NODES:
+        del rows[0]
+    of_signals = settings.graph_type not in {"structural", "per-sample"}
+    if settings.metric == "pearson" and of_signals and unfiltered.density is not None:
         share = float(unfiltered.density[-1, 1])
         rows.append(
             (
@@ -190,6 +211,35 @@ def left_out(
             )
         )
     return rows
+
+
+def _no_nodes(settings: RunMeasureSettings, graph: str) -> str:
+    """Return which neurons are not in a graph by themselves."""
+    if settings.sample_nodes:
+        draws = f", {settings.bootstrap} draws" if settings.bootstrap > 1 else ""
+        return f"all but a sample: {settings.sample_nodes} nodes stand for all ({settings.sample_method}{draws})"
+    if settings.graph_type == "grouped" and settings.parted_by == "channels":
+        return "units of feature maps: a channel is a node, by its mean over the map"
+    if settings.graph_type == "grouped":
+        return f"all: groups of them are the nodes, by their mean signals (partition {settings.parted_by})"
+    if settings.graph_type == "partitioned":
+        nodes = "; in it groups of neurons are the nodes, by their mean signals" if settings.subsplit else ""
+        return f"those of other parts than {graph} (partition {settings.parted_by}){nodes}"
+    if settings.select_nodes:
+        return "all but the tenth that best tells right from wrong predictions"
+    return "none: every neuron is" if settings.graph_type in ALL_NODES else "none: every neuron that varies is"
+
+
+def _inputs(settings: RunMeasureSettings, diagrams: Diagrams, graph: str) -> str:
+    """Return on which inputs a graph was made."""
+    if settings.graph_type == "structural":
+        return "none: the graph is of the weights alone"
+    drawn = f"of the {settings.graph_split} split, drawn with the seed of the run"
+    if settings.graph_type != "per-sample":
+        return f"{settings.n_inputs:,} inputs {drawn}"
+    said = diagrams.provenance
+    label = f"label {said['label']}, " if "label" in said else ""
+    return f"a single one, number {graph.removeprefix('sample')} {drawn}: {label}taken for {said['predicted']}"
 
 
 def settings_tables(measurement: RunMeasurement, last: Diagrams) -> dict[str, list[tuple[str, str, bool]]]:

@@ -6,10 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from dnn_topology.graphs.nodes import nodes_are
+
+if TYPE_CHECKING:
+    from dnn_topology.graphs.graph import FunctionalGraph
 
 COLUMN, HEIGHT, MARGIN, HEAD = 92.0, 250.0, 10.0, 30.0  # in units of the picture, which are about pixels
 TALLEST = 40  # units in a column of a layer that is no feature map
@@ -68,6 +74,11 @@ class NetworkMap:
         return COLUMN * len(self.boxes)
 
     @property
+    def has_maps(self) -> bool:
+        """Whether a layer is drawn as feature maps."""
+        return any(len(box.shape) == 3 for box in self.boxes.values())
+
+    @property
     def height(self) -> float:
         """Height of the picture."""
         return HEAD + HEIGHT + MARGIN
@@ -93,6 +104,21 @@ class NetworkMap:
         return "".join(
             f"M{x:.1f} {y:.1f}L{u:.1f} {v:.1f}" for (x, y), (u, v) in self.places[np.asarray(edges, np.int64)]
         )
+
+
+def map_rows(graph: FunctionalGraph) -> pd.DataFrame:
+    """Return layer and index of every node of a graph, as its map places them.
+
+    The number of a group says nothing of a place in its layer, so groups stand there in their order.
+
+    Args:
+        graph: The graph, whose nodes are known.
+    """
+    assert graph.neurons is not None
+    rows = graph.neurons[["layer", "index"]].astype({"layer": str})
+    if nodes_are(graph) == "groups":
+        rows["index"] = rows.groupby("layer", sort=False).cumcount()
+    return rows
 
 
 def network_map(neurons: pd.DataFrame, shapes: Mapping[str, tuple[int, ...]]) -> NetworkMap:

@@ -13,8 +13,8 @@ import pandas as pd
 from PIL import Image
 
 from dnn_topology.homology.cavities import cavities
-from dnn_topology.pipeline import graphs_of
-from dnn_topology.runs.measuring import snapshot_of
+from dnn_topology.pipeline import graph_named
+from dnn_topology.runs.measuring import groups_of, snapshot_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,12 +67,13 @@ class Thumbnail:
     label: str
 
 
-def trace(measurement: RunMeasurement, epoch: int, chosen: TraceSettings) -> Traced:
-    """Trace the longest-lived cavities of an epoch, in its first graph where it has several.
+def trace(measurement: RunMeasurement, epoch: int, name: str, chosen: TraceSettings) -> Traced:
+    """Trace the longest-lived cavities of an epoch.
 
     Args:
         measurement: What was measured; it says which cavities live long enough to count.
         epoch: The epoch.
+        name: Of its graph, "" for a single one.
         chosen: Which of those are traced, and how.
 
     Raises:
@@ -81,23 +82,24 @@ def trace(measurement: RunMeasurement, epoch: int, chosen: TraceSettings) -> Tra
     run, settings = measurement.run, measurement.settings
     run.trained([epoch])
     snapshot = snapshot_of(run, settings, epoch)
-    _, graph = next(iter(graphs_of(snapshot)))
+    graph = graph_named(snapshot, name, groups=groups_of(measurement, [epoch]))
     essential: Literal["drop", "count"] = "drop" if settings.essential == "drop" else "count"
     counted = {**chosen.keywords, "min_persistence": settings.min_persistence}
     of_epoch = cavities(graph, essential=essential, **counted)
-    exciting = exciting_inputs(snapshot.activations, graph, of_epoch, n=SHOWN) if of_epoch else {}
+    answers = snapshot.recorded(settings.n_inputs) if settings.graph_type == "per-sample" else snapshot.activations
+    exciting = exciting_inputs(answers, graph, of_epoch, n=SHOWN) if of_epoch else {}
     return Traced(epoch, of_epoch, graph, snapshot.activations.layers, exciting)
 
 
 def exciting_inputs(
-    activations: Activations, graph: FunctionalGraph, found: Sequence[Cavity], *, n: int
+    activations: Activations, graph: FunctionalGraph, of_epoch: Sequence[Cavity], *, n: int
 ) -> dict[int, tuple[int, ...]]:
     """Return the inputs to which the neurons of some cavities answer most strongly.
 
     Args:
         activations: What was recorded.
         graph: The graph that was made of it.
-        found: The cavities.
+        of_epoch: The cavities.
         n: How many inputs of each neuron.
 
     Returns:
@@ -105,7 +107,12 @@ def exciting_inputs(
     """
     if graph.neurons is None or n == 0:
         return {}
-    single = {neuron.node: (neuron.layer, neuron.index) for one in found for neuron in one.neurons if neuron.size == 1}
+    single = {
+        neuron.node: (neuron.layer, neuron.index)
+        for one in of_epoch
+        for neuron in one.neurons
+        if neuron.size == 1 and neuron.group is None
+    }
     everything = pd.MultiIndex.from_arrays([activations.neurons["layer"].astype(str), activations.neurons["index"]])
     columns = everything.get_indexer(pd.MultiIndex.from_tuples(list(single.values()) or [("", 0)]))
     strongest = {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from dnn_topology.show.history import ACCURACIES
 from dnn_topology.show.styles import MARKERS, epoch_axis
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from dnn_topology.homology.diagrams import Diagrams
 
 NARROW, WIDE, SQUARE = (2.8, 2.0), (3.5, 2.4), (4.0, 3.9)
+# Of the dots of a diagram, dimension by dimension: colour, how a line without length ends, the same as a marker.
+DOTS: Sequence[tuple[str, Any, str]] = ((FIRST, "round", "o"), (SECOND, "projecting", "s"), (MUTED, "projecting", "s"))
 FINEST = 300  # scales at which a curve is drawn: finer than a telephone shows
 
 
@@ -54,6 +57,9 @@ def history_figures(table: pd.DataFrame, history: pd.DataFrame | None, *, dim: i
         with page_style():
             ax = _axes(NARROW, title)
             _line(ax, rows["epoch"], rows[column], FIRST, "-", "o", column)
+            if rows[column].isna().all():
+                ax.annotate("none", (0.5, 0.5), xycoords="axes fraction", ha="center")
+                ax.set_yticks([])
             epoch_axis(ax)
             drawn.append(_svg(ax, f"{prefix}-{column}", f"{title.replace('$', '')} over the epochs"))
     return drawn
@@ -76,7 +82,12 @@ def curves_figure(diagrams: Mapping[int, Diagrams], *, dim: int, prefix: str) ->
             ends = place in {0, len(diagrams) - 1}
             look: dict[str, Any] = {"color": epoch_colour(place), "linewidth": 1.8 if ends else 0.9}
             ax.step(epsilon, beta, where="post", gid=f"curve-{epoch}", **look)
-        ax.set(xlabel="scale ε", ylim=(0, None), xlim=(0, max(one.max_epsilon for one in diagrams.values())))
+        highest = max(int(one.betti_curve(dim)[1].max(initial=0)) for one in diagrams.values())
+        ax.set(xlabel="scale ε", xlim=(0, max(one.max_epsilon for one in diagrams.values())))
+        ax.set_ylim(0, None if highest else 1)
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+        if not highest:
+            ax.annotate("none", (0.5, 0.5), xycoords="axes fraction", ha="center")
         label = f"Betti curves of dimension {dim} at epochs {', '.join(map(str, diagrams))}"
         attributes = {f"curve-{epoch}": {"class": "curve", "data-epoch": str(epoch)} for epoch in diagrams}
         return _svg(ax, f"{prefix}-betti{dim}", label, attributes)
@@ -85,7 +96,9 @@ def curves_figure(diagrams: Mapping[int, Diagrams], *, dim: int, prefix: str) ->
 def diagram_figure(
     diagrams: Diagrams, cavities: Sequence[tuple[float, float, str]], *, dim: int, title: str, prefix: str
 ) -> str:
-    """Return one epoch's diagram above H0 as SVG: the points of some cavities are links to what is said of them.
+    """Return one epoch's diagram as SVG: points of some cavities are links to what is said of them.
+
+    Of dimensions above 0, or of H0 where that is all.
 
     Args:
         diagrams: The epoch's diagrams, filtered.
@@ -98,10 +111,11 @@ def diagram_figure(
     top = 1.06 * end
     with page_style():
         ax = _axes(SQUARE, title, square=True)
-        for other, colour, cap in zip(range(1, len(diagrams)), (FIRST, SECOND), ("round", "projecting"), strict=False):
+        dims = range(1, len(diagrams)) if len(diagrams) > 1 else (0,)
+        for other, (colour, cap, marker) in zip(dims, DOTS, strict=False):
             points = diagrams.select(other)
             _dots(ax, points[:, 0], np.minimum(points[:, 1], top), colour, cap, 2.6)
-            ax.plot([], [], color=colour, linestyle="none", marker="os"[other - 1], markersize=3, label=f"$H_{other}$")
+            ax.plot([], [], color=colour, linestyle="none", marker=marker, markersize=3, label=f"$H_{other}$")
         ax.plot([0, end], [0, end], color=MUTED, linewidth=0.6)
         ax.axhline(top, color=MUTED, linewidth=0.6, linestyle=":")
         ax.annotate("alive at the end", (0, top), va="bottom", size=7)
@@ -140,13 +154,12 @@ def _line(ax: Axes, x: Any, y: Any, colour: str, line: str, marker: str, label: 
     ax.plot(x, y, color=colour, linestyle=line, marker=shown, markersize=3, linewidth=1.2, label=label)
 
 
-def _dots(ax: Axes, x: NDArray[np.float64], y: NDArray[np.float64], colour: str, cap: str, size: float) -> None:
+def _dots(ax: Axes, x: NDArray[np.float64], y: NDArray[np.float64], colour: str, cap: Any, size: float) -> None:
     """Draw many points as one path of lines without length, which takes a third of the bytes of as many markers."""
     if len(x):
         nothing, step = np.full(len(x), np.nan), 1e-5
         across, up = np.column_stack([x, x + step, nothing]).ravel(), np.column_stack([y, y, nothing]).ravel()
-        caps: Any = cap
-        (line,) = ax.plot(across, up, color=colour, linewidth=size, solid_capstyle=caps, alpha=0.55)
+        (line,) = ax.plot(across, up, color=colour, linewidth=size, solid_capstyle=cap, alpha=0.55)
         line.get_path().should_simplify = False
 
 

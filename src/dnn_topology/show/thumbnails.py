@@ -57,7 +57,7 @@ def strongest_inputs(
     }
     chosen = []
     for neuron in cavity.neurons[:most]:
-        if neuron.size > 1 or (neuron.layer, neuron.index) not in columns:
+        if neuron.size > 1 or neuron.group is not None or (neuron.layer, neuron.index) not in columns:
             raise DnnTopologyError(f"{neuron} is no neuron of activations: leave inputs= out")
         answers = activations.values[:, columns[neuron.layer, neuron.index]]
         best = images[np.argsort(-answers, kind="stable")[:n_inputs]]

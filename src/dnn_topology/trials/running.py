@@ -9,7 +9,7 @@ from dnn_topology.runs.measurements import RunMeasurement
 from dnn_topology.settings import CompareSettings
 from dnn_topology.trials.comparing import write_comparison
 from dnn_topology.trials.groups import RunGroups
-from dnn_topology.trials.training import train_trials
+from dnn_topology.trials.training import Watched, train_trials, unwatched
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,7 @@ def run_trials(
     save_epochs: Sequence[int],
     save_every: int,
     resources: Resources,
+    watched: Watched = unwatched,
 ) -> tuple[Comparison, list[Path]] | None:
     """Train and measure trials.
 
@@ -39,6 +40,7 @@ def run_trials(
         save_epochs: As for `train_trials`.
         save_every: As for `train_trials`.
         resources: Where, and how many at a time.
+        watched: As for `train_trials`.
 
     Returns:
         The description of the group and the paths of its tables and pictures; None where nothing is measured.
@@ -47,7 +49,14 @@ def run_trials(
         DnnTopologyError: A trial could not be trained or measured.
     """
     if epochs is not None and (resources.jobs > 1 or resources.scheduler):
-        train_trials(runs, epochs=epochs, save_epochs=save_epochs, save_every=save_every, resources=resources)
+        train_trials(
+            runs,
+            epochs=epochs,
+            save_epochs=save_epochs,
+            save_every=save_every,
+            resources=resources,
+            watched=watched,
+        )
     for number in range(len(runs)):
         finish(number)
     if settings is None:

@@ -2,84 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import io
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.runs.run import HISTORY, Run
-from dnn_topology.runs.training import claim_folder, keep_state, train_from
-from dnn_topology.work.ledger import Ledger, Manifest, Work
+from dnn_topology.runs.training import claim_folder, run_training
+from dnn_topology.work.ledger import Ledger, Work
 from dnn_topology.work.reports import reported
+from dnn_topology.work.stamps import SETTINGS
 
 if TYPE_CHECKING:
-    from dnn_topology.nets.train import TrainingState
     from dnn_topology.settings import Resources
+    from dnn_topology.work.decisions import EarlyStopping
 
-States = list["TrainingState"]
+Files = Mapping[str, bytes]  # name within the folder of a run → what is in it
+Watched = Callable[[Run], "EarlyStopping | None"]
+STATE = "training.pt"
+
+
+def unwatched(run: Run) -> None:
+    """Let a training go on to its last epoch."""
+    del run
 
 
 @dataclass(frozen=True, eq=False)
-class TrialWork(Work[int, States]):
+class TrialWork(Work[int, Files]):
     """Training trials from the start: what `Ledger` finishes. A trial is trained as `run_training` trains it.
+
+    It is trained in a folder that is there only meanwhile, for this may be another machine; what the training left
+    there, early stopping's tables included, comes back and is put into the folder of the trial.
 
     Attributes:
         runs: The trials.
         epochs: The last epoch.
-        kept: The epochs whose weights are kept, the last included.
+        save_epochs: Epochs whose weights are kept, besides 0 and the last.
+        save_every: Every so many epochs the weights are kept too; 0 for none.
+        watched: Gives what may end the training of a run before that; importable where trials are trained.
     """
 
     runs: Sequence[Run]
     epochs: int
-    kept: frozenset[int]
+    save_epochs: Sequence[int]
+    save_every: int
+    watched: Watched
 
     def name(self, trial: int) -> str:
         """Return a trial's name in the manifest, with the epochs that were asked for."""
         return f"{self.runs[trial].folder.name}_epochs{self.epochs}"
 
     def files(self, trial: int) -> Sequence[Path]:
-        """Return the files of a trial."""
+        """Return the files that every trial leaves; of the checkpoints its own manifest knows."""
+        return [self.runs[trial].folder / name for name in (STATE, HISTORY)]
+
+    def do(self, trial: int) -> Files:
+        """Train a trial and return what that left."""
         run = self.runs[trial]
-        checkpoints = [run.checkpoint(epoch) for epoch in sorted(self.kept)]
-        return [run.folder / "training.pt", run.folder / HISTORY, *checkpoints]
+        with tempfile.TemporaryDirectory() as folder:
+            there = replace(run, folder=Path(folder) / run.original_folder.name / run.folder.name)
+            watch = self.watched(there)
+            run_training(
+                there,
+                epochs=self.epochs,
+                save_epochs=self.save_epochs,
+                save_every=self.save_every,
+                should_stop=watch.should_stop if watch else None,
+            )
+            paths = [path for path in sorted(there.folder.rglob("*")) if path.is_file()]
+            return {path.relative_to(there.folder).as_posix(): path.read_bytes() for path in paths}
 
-    def do(self, trial: int) -> States:
-        """Train a trial and return its states at the epochs that are kept."""
-        states: States = []
-
-        def keep(state: TrainingState) -> None:
-            if state.epoch in self.kept:
-                states.append(state)
-
-        run = self.runs[trial]
-        train_from(run, run.load_data(), epochs=self.epochs, resume=None, on_epoch=keep)
-        return states
-
-    def keep(self, trial: int, result: States) -> None:
-        """Write the weights and the history of a trial into its folder."""
+    def keep(self, trial: int, result: Files) -> None:
+        """Write what a trial left into its folder; the state, which says that it was trained, comes last."""
         run = self.runs[trial]
         claim_folder(run, run.load_data())
-        manifest = Manifest(run.folder)
-        for state in result:
-            keep_state(run, state, manifest, with_weights=True)
+        for name in sorted(result, key=lambda name: (name == STATE, name)):
+            if name != SETTINGS:
+                store.write_bytes(run.folder / name, result[name])
 
-    def load(self, trial: int) -> States:
-        """Return the last state of a trial.
+    def load(self, trial: int) -> Files:
+        """Return how the training of a trial went.
 
         Raises:
-            DnnTopologyError: The file is damaged, or the training has not come that far.
+            DnnTopologyError: The file is damaged.
         """
-        from dnn_topology.nets.train import TrainingState
-
-        state = TrainingState.load(self.runs[trial].folder / "training.pt")
-        if state.epoch < self.epochs:
-            raise DnnTopologyError(f"{self.runs[trial].folder} was trained up to epoch {state.epoch} alone")
-        return [state]
+        self.runs[trial].history()  # which says whether it is damaged
+        return {HISTORY: (self.runs[trial].folder / HISTORY).read_bytes()}
 
 
 def train_trials(
-    runs: Sequence[Run], *, epochs: int, save_epochs: Sequence[int], save_every: int, resources: Resources
+    runs: Sequence[Run],
+    *,
+    epochs: int,
+    save_epochs: Sequence[int],
+    save_every: int,
+    resources: Resources,
+    watched: Watched = unwatched,
 ) -> None:
     """Train trials that have not begun, side by side, and say how they did; `run_training` goes on with others.
 
@@ -89,14 +113,14 @@ def train_trials(
         save_epochs: Epochs whose weights are kept, besides 0 and the last.
         save_every: Every so many epochs the weights are kept too; 0 for none.
         resources: Where, and how many at a time.
+        watched: Gives what may end the training of a run before its last epoch, or None.
 
     Raises:
         DnnTopologyError: A trial could not be trained; the others are kept.
     """
-    every = range(0, epochs + 1, save_every) if save_every else ()
-    work = TrialWork(runs, epochs, frozenset({0, epochs, *save_epochs, *every}))
-    new = [number for number, run in enumerate(runs) if not (run.folder / "training.pt").exists()]
-    ledger: Ledger[int, States] = Ledger(runs[0].original_folder / "trials", work)
+    work = TrialWork(runs, epochs, tuple(save_epochs), save_every, watched)
+    new = [number for number, run in enumerate(runs) if not (run.folder / STATE).exists()]
+    ledger: Ledger[int, Files] = Ledger(runs[0].original_folder / "trials", work)
     titles = [run.folder.name for run in runs]
     with reported("training", len(new), title=titles.__getitem__, described=_described) as reports:
         outcomes = ledger.finish(new, resources, reports=reports)
@@ -105,7 +129,7 @@ def train_trials(
         raise DnnTopologyError(f"{runs[trial].folder} could not be trained: {why.last_line}; the others are kept")
 
 
-def _described(states: States) -> str:
+def _described(files: Files) -> str:
     """Return how well a trial did, in few words."""
-    last = states[-1].history[-1]
-    return f"epoch {last.epoch}: accuracy {last.train_accuracy:.3f} train, {last.test_accuracy:.3f} test"
+    last = pd.read_csv(io.BytesIO(files[HISTORY])).iloc[-1]
+    return f"epoch {int(last['epoch'])}: accuracy {last['train_accuracy']:.3f} train, {last['test_accuracy']:.3f} test"

@@ -1,0 +1,88 @@
+"""The page and `cavities` of graphs of other types: what a node is, and that the cavities are those of the diagram."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.report import write_report
+from dnn_topology.runs.measurements import RunMeasurement
+from dnn_topology.runs.measuring import measure_epochs, traced
+from dnn_topology.runs.run import Run
+from dnn_topology.settings import RunMeasureSettings, TraceSettings
+from tests.report.test_page import Elements
+
+SMALL: dict[str, Any] = {"n_inputs": 100, "max_dim": 1, "layers": ("fc1", "fc2")}
+
+
+@pytest.fixture(scope="module")
+def trained(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A copy of the run, whose last epoch is measured with other graphs."""
+    where = tmp_path_factory.mktemp("graphs") / run_folder.parent.name / run_folder.name
+    return Run.open(shutil.copytree(run_folder, where, ignore=shutil.ignore_patterns("eps*")))
+
+
+def page_of(measurement: RunMeasurement, folder: Path) -> Elements:
+    return Elements(write_report([measurement], folder / "page.html", trace=TraceSettings(top=5)).read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("options", "graph", "nodes", "named"),
+    [
+        ({"graph_type": "grouped", "split": 5}, "", "group of neurons", r"group \d+ \(fc1, 5 neurons\)"),
+        ({"graph_type": "grouped", "partition": "channels"}, "", "neuron", r"fc2\[\d\]"),
+        ({"graph_type": "partitioned", "split": 2, "partition": "structure-metis"}, "part1", "neuron", r"fc\d\[\d+\]"),
+        ({"graph_type": "per-sample", "n_samples": 2}, "sample1", "neuron", r"fc\d\[\d+\]"),
+        ({"graph_type": "per-sample", "n_samples": 1, "select_nodes": True}, "sample0", "neuron", r"fc\d\[\d+\]"),
+        ({"sample_nodes": 45, "bootstrap": 2}, "draw1", "neuron", r"fc\d\[\d+\]"),
+        ({"sample_nodes": 45, "sample_method": "kmeans"}, "", "cluster", r"fc1\[\d+\] \+ \d+ more"),
+    ],
+)
+def test_cavities_of_every_type_of_graph_are_traced_to_what_its_nodes_are(
+    options: dict[str, Any], graph: str, nodes: str, named: str, trained: Run, tmp_path: Path
+) -> None:
+    everything = {**SMALL, "layers": None} if "select_nodes" in options else SMALL
+    there = measure_epochs(
+        trained, RunMeasureSettings(max_epsilon=0.4, min_persistence=0, **{**everything, **options}), [2]
+    )
+    several = traced(there, 2, graph, TraceSettings(top=9999, min_persistence=0), threads=1)
+    stored = Diagrams.load(there.diagrams_file(2, graph))[1]
+    assert len(stored)
+    assert sorted((one.birth, one.death) for one in several) == [tuple(row) for row in stored.tolist()]
+    assert any(re.fullmatch(named, str(neuron)) for one in several for neuron in one.neurons)
+    written = page_of(there, tmp_path)
+    assert "not traced to neurons" not in written.text
+    assert re.search(f"Every dot is a [a-z ]*{nodes}", written.text)
+    shown = Diagrams.load(there.diagrams_file(2, there.graphs()[0]))[1]
+    lives = np.sort(np.minimum(shown[:, 1], 0.4) - shown[:, 0])[::-1]
+    assert written.table("_cavities.csv")["life"].to_numpy() == pytest.approx(lives[:5], abs=1e-6)
+
+
+def test_a_page_of_components_alone_shows_when_they_die_and_says_why_none_is_traced(
+    trained: Run, tmp_path: Path
+) -> None:
+    there = measure_epochs(trained, RunMeasureSettings(**{**SMALL, "max_dim": 0}), [2])
+    text = write_report([there], tmp_path / "page.html").read_text("utf-8")
+    assert "components alone were measured" in Elements(text).text
+    dots = text.split('aria-label="Persistence diagram, epoch 2')[1].split("</figure>")[0]
+    assert dots.count("L ") > len(Diagrams.load(there.diagrams_file(2)).select(0)) / 2
+
+
+def test_where_no_loop_dies_no_mean_is_said_to_be_nan(trained: Run, tmp_path: Path) -> None:
+    there = measure_epochs(trained, RunMeasureSettings(**SMALL, graph_type="structural", max_epsilon=0.5), [2])
+    written = page_of(there, tmp_path)
+    assert "all alive at the end, so that none has a life or midlife" in written.text
+    assert "nan" not in written.text
+
+
+def test_a_run_whose_training_left_no_history_has_a_page_of_what_there_is(trained: Run, tmp_path: Path) -> None:
+    copy = Run.open(shutil.copytree(trained.folder, tmp_path / "lenet_digits" / "trial0"))
+    (copy.folder / "history.csv").unlink()
+    written = page_of(measure_epochs(copy, RunMeasureSettings(**SMALL), [0]), tmp_path)
+    assert "how its training went is not known" in written.text

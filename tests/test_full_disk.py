@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -170,3 +171,33 @@ def test_what_is_written_again_of_a_finished_training_is_said(tmp_path: Path) ->
         str(run.folder / "history.csv"),
     ]
     assert run.checkpoint(1).read_bytes() == before
+
+
+def test_a_finished_run_that_is_for_reading_only_is_left_as_it_is_and_ends_well(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["topology", str(trained), "--n-inputs", "20", "--max-dim", "1"]
+    assert main(command) == 0
+    before = contents(trained)
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)  # whoever runs the tests may be allowed to write anywhere
+    capsys.readouterr()
+    assert main(command) == 0
+    *_, last = capsys.readouterr().err.strip().splitlines()
+    assert last.endswith("eps0.3 is for reading only: all is measured, and what lies there stays as it is")
+    assert contents(trained) == before
+    assert main([*command, "--min-persistence", "0.1"]) == 2  # which gives another table
+    assert "topology.csv: Read-only file system" in capsys.readouterr().err
+    assert main([*command, "--max-epsilon", "0.2"]) == 2
+    *_, last = capsys.readouterr().err.strip().splitlines()
+    assert last.endswith(f"Read-only file system: copy {trained} to where it can be written to and name the copy")
+
+
+def test_a_dimension_that_was_not_measured_is_answered_with_the_one_to_ask_for(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["visualise", str(trained), "--dim", "3", "--out", str(tmp_path)]) == 2
+    assert "dimension 3 was not computed: take --dim 1, or measure again" in capsys.readouterr().err

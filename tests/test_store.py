@@ -187,3 +187,12 @@ def test_in_another_thread_nothing_is_put_off() -> None:
     thread.start()
     thread.join()
     assert ran == [signal.getsignal(signal.SIGINT)]
+
+
+def test_an_array_has_whatever_name_and_the_bytes_that_numpy_gives_it(tmp_path: Path) -> None:
+    store.write_arrays(tmp_path / "a.npz", {"x": np.arange(3.0), "none": np.zeros((0, 2))})
+    np.savez_compressed(tmp_path / "b.npz", x=np.arange(3.0), none=np.zeros((0, 2)))
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    names = ("file", "allow_pickle")  # which are arguments of some or all versions of `numpy.savez`
+    store.write_arrays(tmp_path / "c.npz", {name: np.ones(1) for name in names})
+    assert tuple(store.read_arrays(tmp_path / "c.npz")) == names

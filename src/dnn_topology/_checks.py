@@ -15,6 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 WHOLE_BITS = 63  # of a whole number that arrays, files and generators take
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+PLAIN = {str, bool, int, float, None, type(None)}  # types that are looked at first, since most values have them
 SHORT = reprlib.Repr()  # of values in messages
 SHORT.maxstring = SHORT.maxother = 120
 
@@ -171,6 +172,8 @@ def check_type(name: str, value: Any, hint: Any) -> None:
         Traceback (most recent call last):
         dnn_topology._checks.DnnTopologyError: n_inputs must be a whole number or None, found 'many'
     """
+    if is_plainly(value, hint):
+        return
     wanted = _choices(hint)
     if any(_is(value, one) for one in wanted):
         return
@@ -180,6 +183,19 @@ def check_type(name: str, value: Any, hint: Any) -> None:
     if _is_long(value) and int in wanted:
         expected += f" below 2^{WHOLE_BITS}"
     raise DnnTopologyError(f"{name} must be {expected}, found {shown(value)}")
+
+
+def is_plainly(value: Any, hint: Any) -> bool:
+    """Return whether a value is what an annotation says at the first look, as most of a large table's are.
+
+    Example:
+        >>> is_plainly(0.5, float | None), is_plainly(1, float), is_plainly(float("inf"), float)
+        (True, False, False)
+    """
+    kind = type(value)
+    if kind not in _plain_types(hint):
+        return False
+    return math.isfinite(value) if kind is float else kind is not int or value.bit_length() <= WHOLE_BITS
 
 
 def shown(value: Any) -> str:
@@ -201,9 +217,16 @@ def _is_long(value: Any) -> bool:
     return isinstance(value, int) and value.bit_length() > WHOLE_BITS
 
 
+@cache
 def _choices(hint: Any) -> tuple[Any, ...]:
     """Return the types that an annotation allows."""
     return get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
+
+
+@cache
+def _plain_types(hint: Any) -> frozenset[type]:
+    """Return the plain types that an annotation allows."""
+    return frozenset(type(None) if one is None else one for one in _choices(hint) if one in PLAIN)
 
 
 @cache

@@ -8,7 +8,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from dnn_topology._checks import DnnTopologyError, check_type, nearest, shown
+from dnn_topology._checks import DnnTopologyError, check_type, is_plainly, nearest, shown
 
 Record = TypeVar("Record")
 
@@ -42,6 +42,8 @@ def _made(content: Any, hint: Any, name: str, *, strict: bool) -> Any:
     Raises:
         DnnTopologyError: It is of another type.
     """
+    if is_plainly(content, hint):
+        return content
     origin, args = get_origin(hint), get_args(hint)
     if is_dataclass(hint):
         return _dataclass(content, hint, name, strict=strict)

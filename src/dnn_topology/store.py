@@ -144,9 +144,17 @@ def uninterrupted() -> Iterator[None]:
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Write a file in one step."""
-    with atomic(path) as temporary:
-        temporary.write_bytes(content)
+    """Write a file in one step; one that says just this already may lie in a folder that is for reading only.
+
+    Raises:
+        CannotWriteError: It cannot be written, and says something else.
+    """
+    try:
+        with atomic(path) as temporary:
+            temporary.write_bytes(content)
+    except CannotWriteError as error:
+        if error.full or not path.is_file() or path.read_bytes() != content:
+            raise
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -271,7 +279,11 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     import numpy as np
 
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    # As `numpy.savez_compressed` does it, of which older versions take allow_pickle= for an array of that name.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
     write_bytes(path, buffer.getbuffer())
 
 

@@ -29,7 +29,7 @@ def arrays(path: Path, **changes: NDArray[Any]) -> Path:
         "x_test": images[12:],
         "y_test": labels[12:],
     }
-    np.savez(path, allow_pickle=False, **(given | changes))
+    np.savez(path, **(given | changes))
     return path
 
 

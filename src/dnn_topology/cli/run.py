@@ -16,6 +16,7 @@ from dnn_topology.cli.stopping import IN_TRAINING, EarlyStop, TrainingRuleFlags,
 from dnn_topology.progress import answer, print_table, progress, say
 from dnn_topology.settings import Original, PictureSettings, RunMeasureSettings, TrainSettings, of_trials, usual_epochs
 from dnn_topology.store import digest_of
+from dnn_topology.work.reports import there_or_written
 
 if TYPE_CHECKING:
     from dnn_topology.nets.train import TrainingState
@@ -109,7 +110,8 @@ def run(
         from dnn_topology.report import write_report
 
         done = measure_and_write(there, measured, epochs, pictures, used, thresholds, verbose=verbose)
-        answer(*([] if no_report else [write_report([done])]))
+        with there_or_written():
+            answer(*([] if no_report else [write_report([done])]))
 
 
 def _several(given: Mapping[str, Any], trials: int) -> None:
@@ -310,7 +312,8 @@ def measure_and_write(
             if not any(measurement.epochs(graph) for graph in measurement.graphs()):
                 raise
     drawn = None if all_drawn else epochs
-    answer(*write_results(measurement, pictures, epochs=drawn, thresholds=thresholds))
+    with there_or_written():
+        answer(*write_results(measurement, pictures, epochs=drawn, thresholds=thresholds))
     if failed:
         raise failed
     return measurement

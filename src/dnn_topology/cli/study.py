@@ -76,7 +76,7 @@ def _finished(study: Study, folder: StudyFolder, resources: Resources, *, retry_
     before, n_cells = folder.ledger.outcomes(study.cells), len(study.cells)
     todo = [*before.left, *(before.failed if retry_failed else ())]
     amount = f"{counted(sum(cell.epochs for cell in todo), 'epoch')} of training in all"
-    expected = folder.expected(before.finished, todo)
+    expected = folder.expected(folder.seconds(before.finished if todo else ()), todo)
     say(f"study: {announcement(before, todo, expected, of='networks', amount=amount, jobs=resources.jobs)}")
     n_done = n_cells - len(todo)
     numbers = itertools.count(n_done + 1)
@@ -97,7 +97,8 @@ def _print_status(study: Study, folder: StudyFolder) -> None:
     from dnn_topology.work.expectation import counts_by, status_lines
 
     there = folder.ledger.outcomes(study.cells)
-    how_far, time = status_lines(there, folder.seconds(there.finished), folder.expected(there.finished, there.left))
+    seconds = folder.seconds(there.finished)
+    how_far, time = status_lines(there, seconds, folder.expected(seconds, there.left))
     answer(f"{folder.path}: {how_far}", time)
     rows = [
         (axis, value, *map(str, counts))

@@ -62,7 +62,7 @@ def epoch_lines(table: pd.DataFrame, *, dim: int) -> str:
     """
     rows = table[table["dim"] == dim]
     if rows.empty:
-        raise DnnTopologyError(f"dimension {dim} was not computed: take one of {sorted(set(table['dim']))}")
+        raise DnnTopologyError(f"dimension {dim} was not computed: take dim={max(table['dim'])}, or measure again")
     lines = [f"H{dim}, cavities that live longer than {rows['min_persistence'].iloc[0]:g}, in ε:"]
     for row in rows.to_dict("records"):
         numbers = cast("dict[str, Any]", row)

@@ -47,7 +47,7 @@ class Cell:
     def name(self) -> str:
         """What tells its settings from all others: a digest of those that are not the usual ones."""
         settings = {
-            "training": _unusual(asdict(self.training), USUAL_TRAINING),
+            "training": _unusual(vars(self.training), USUAL_TRAINING),
             "topology": _unusual(self.settings.results, USUAL_MEASURING),
             "epochs": self.epochs,
             "measured": self.measured,
@@ -55,10 +55,10 @@ class Cell:
         }
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
-    @property
+    @cached_property
     def columns(self) -> Row:
         """The columns that say what the cell is."""
-        training = asdict(self.training)
+        training = vars(self.training)  # plain values, so that thousands of cells need no copies
         others = {name: value for name, value in training.items() if name not in TRAINED}
         return {
             "cell": self.name,
@@ -66,7 +66,7 @@ class Cell:
             **_unusual(others, USUAL_TRAINING),
         }
 
-    @property
+    @cached_property
     def measured_how(self) -> Row:
         """The columns that say how the cell is measured."""
         return measured_how(self.settings, draws=self.draws)
@@ -86,7 +86,7 @@ class Cell:
         return {**self.columns, **self.measured_how}.get(axis)
 
     def __str__(self) -> str:
-        varied = _unusual(asdict(self.training), USUAL_TRAINING)
+        varied = _unusual(vars(self.training), USUAL_TRAINING)
         named = (f"{name} {value}" for name, value in varied.items() if name not in {"net", "dataset"})
         return ", ".join([f"{self.training.net} on {self.training.dataset}", *named])
 

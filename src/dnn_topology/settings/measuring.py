@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self
 
 from dnn_topology._checks import (
@@ -145,7 +145,7 @@ class MeasureSettings:
     @property
     def results(self) -> dict[str, Any]:
         """The settings that decide what diagrams come out, as JSON values; which bars count is decided afterwards."""
-        named = {name: value for name, value in asdict(self).items() if name not in {"min_persistence", "essential"}}
+        named = {name: value for name, value in vars(self).items() if name not in {"min_persistence", "essential"}}
         named["partition"] = self.parted_by
         if self.graph_type != "per-sample":
             del named["sample_scale"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -71,9 +73,32 @@ def on_cluster(
                 future.release()
                 yield task, outcome
     finally:
-        for future in futures:
-            future.release()  # which cancels what nobody else waits for
-        client.close(timeout=CONNECT)
+        with silent_logs():
+            for future in futures:
+                future.release()  # which cancels what nobody else waits for
+            client.close(timeout=CONNECT)
+
+
+@contextlib.contextmanager
+def silent_logs() -> Iterator[None]:
+    """Keep back what a client of Dask logs while it is closed: the traceback of reconnecting to a lost scheduler.
+
+    Yields:
+        Nothing.
+    """
+    handlers = [*logging.getLogger("distributed").handlers]
+    for handler in handlers:
+        handler.addFilter(_nothing)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(_nothing)
+
+
+def _nothing(_: logging.LogRecord) -> bool:
+    """Return that a record is not shown."""
+    return False
 
 
 def work_alone(work: Callable[[Task], Result], task: Task) -> Result | Failure:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from dnn_topology import progress
+from dnn_topology._machine import CannotWriteError
 from dnn_topology.work.isolate import Failure
 
 Task = TypeVar("Task")
@@ -69,3 +70,21 @@ def reported(
             lambda task, why: step(f"{title(task)} failed: {why.last_line}"),
             progress.say,
         )
+
+
+@contextmanager
+def there_or_written() -> Iterator[None]:
+    """Let pictures and pages stay as they are in a folder that is for reading only; tables in it are looked at.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        CannotWriteError: Something is not there, is a table that says something else, or the disk is full.
+    """
+    try:
+        yield
+    except CannotWriteError as error:
+        if error.full or error.path.suffix == ".csv" or not error.path.exists():
+            raise
+        progress.say(f"{error.path.parent} is for reading only: all is measured, and what lies there stays as it is")

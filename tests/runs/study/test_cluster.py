@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import time
@@ -14,6 +15,7 @@ from dnn_topology.cli import main
 from dnn_topology.runs.study.folder import StudyFolder
 from dnn_topology.runs.study.grid import Study, read_study
 from dnn_topology.settings import Resources
+from dnn_topology.work.cluster import silent_logs
 from tests.runs.cluster import Cluster
 from tests.runs.study.test_local import finished, longer, run, started, wait_for
 
@@ -74,3 +76,18 @@ def test_a_scheduler_that_cannot_be_reached_is_one_line_and_nothing_is_lost(
     assert last.startswith(f"dnn-topology: no Dask scheduler at {address}")
     assert "dask scheduler" in last
     assert finished(folder.path) == before
+
+
+def test_what_dask_logs_of_a_lost_scheduler_is_kept_back_and_nothing_else() -> None:
+    shown: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: shown.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("distributed")
+    logger.addHandler(handler)
+    try:
+        with silent_logs():
+            logging.getLogger("distributed.client").error("a traceback")
+        logging.getLogger("distributed.client").error("another")
+    finally:
+        logger.removeHandler(handler)
+    assert shown == ["another"]

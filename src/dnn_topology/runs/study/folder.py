@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -29,10 +29,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _CellFile:
-    """What the file of a cell says, besides its settings."""
+class _Timed:
+    """What the file of a cell says of how long it took."""
 
     seconds: float
+
+
+@dataclass(frozen=True)
+class _CellFile(_Timed):
+    """What the file of a cell says, besides its settings."""
+
     rows: list[Row]
 
 
@@ -84,15 +90,17 @@ class StudyFolder(Work[Cell, CellResult]):
             DnnTopologyError: A file is damaged or cannot be written, or there is no reaching the cluster.
         """
         store.sweep(self.path)
-        before = self.ledger.outcomes(study.cells)
-        todo = {*before.left, *(before.failed if retry_failed else ())}
+        there = self.ledger.outcomes(study.cells)
+        todo = {*there.left, *(there.failed if retry_failed else ())}
+        wanted = [cell for cell in study.cells if cell in todo]
         try:
-            wanted = [cell for cell in study.cells if cell in todo]
-            self.ledger.finish(wanted, resources, retry_failed=retry_failed, reports=reports)
+            if wanted:
+                self.ledger.finish(wanted, resources, retry_failed=retry_failed, reports=reports)
         finally:
             with store.uninterrupted():
-                self.write_tables(study.cells)
-        return self.ledger.outcomes(study.cells)
+                there = self.ledger.outcomes(study.cells) if wanted else there
+                self.write_tables(there.finished)
+        return there
 
     def name(self, cell: Cell) -> str:
         """Return a cell's name in the manifest."""
@@ -123,10 +131,7 @@ class StudyFolder(Work[Cell, CellResult]):
         Raises:
             DnnTopologyError: A file is damaged.
         """
-        path = self._result_file(cell)
-        content = store.read_record(path, _CellFile, strict=False)
-        if (wrong := _wrong_rows(content.rows, cell)) is not None:
-            raise DnnTopologyError(f"{path} is damaged: {wrong}; {store.AGAIN}")
+        content = self._read(cell)
         files = {
             (epoch, draw): self.diagrams_file(cell, epoch, draw)
             for epoch in cell.measured
@@ -136,15 +141,17 @@ class StudyFolder(Work[Cell, CellResult]):
 
     def seconds(self, cells: Sequence[Cell]) -> dict[Cell, float]:
         """Return how long finished cells took."""
-        return {cell: store.read_record(self._result_file(cell), _CellFile, strict=False).seconds for cell in cells}
+        return {cell: store.read_record(self._result_file(cell), _Timed, strict=False).seconds for cell in cells}
 
-    def expected(self, finished: Sequence[Cell], left: Sequence[Cell]) -> float | None:
+    def expected(self, seconds: Mapping[Cell, float], left: Sequence[Cell]) -> float | None:
         """Return how many seconds of work cells will take, as finished ones took; None while nothing is known."""
-        seconds = self.seconds(finished)
         return expected_seconds(seconds, left, amount=attrgetter("steps"), like=attrgetter("kind"))
 
     def write_tables(self, cells: Sequence[Cell]) -> None:
-        """Write study.csv, with the last row of every finished cell, and epochs.csv, with all; parquet if it can be.
+        """Write study.csv, with the last row of every cell, and epochs.csv, with all; parquet if it can be.
+
+        Args:
+            cells: Those that are finished.
 
         Raises:
             DnnTopologyError: A file is damaged or cannot be written.
@@ -153,14 +160,25 @@ class StudyFolder(Work[Cell, CellResult]):
 
         from dnn_topology.analysis.features import with_early
 
-        results = [self.load(cell).rows for cell in self.ledger.outcomes(cells).finished]
-        rows: list[Row] = [row for of_cell in results for row in of_cell]
+        rows: list[Row] = [row for cell in cells for row in self._read(cell).rows]
         if not rows:
             return
         numbers = [{key: float("nan") if value is None else value for key, value in row.items()} for row in rows]
         epochs = with_early(pd.DataFrame(numbers))
         self._write("study", epochs.drop_duplicates("cell", keep="last"))
         self._write("epochs", epochs)
+
+    def _read(self, cell: Cell) -> _CellFile:
+        """Return what the file of a cell says.
+
+        Raises:
+            DnnTopologyError: It is damaged.
+        """
+        path = self._result_file(cell)
+        content = store.read_record(path, _CellFile, strict=False)
+        if (wrong := _wrong_rows(content.rows, cell)) is not None:
+            raise DnnTopologyError(f"{path} is damaged: {wrong}; {store.AGAIN}")
+        return content
 
     def _result_file(self, cell: Cell) -> Path:
         """Return the file that says what a cell gave."""

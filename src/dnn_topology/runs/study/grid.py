@@ -91,9 +91,10 @@ def check_nets_and_data(study: Study) -> None:
     from dnn_topology.nets.data import check_name
     from dnn_topology.nets.zoo import check_options
 
-    for cell in study.cells:
-        training = cell.training
-        check_options(training.net, width=training.width, depth=training.depth, dropout=training.dropout)
+    for net, width, depth, dropout in dict.fromkeys(
+        (cell.training.net, cell.training.width, cell.training.depth, cell.training.dropout) for cell in study.cells
+    ):
+        check_options(net, width=width, depth=depth, dropout=dropout)
     for name in dict.fromkeys(cell.training.dataset for cell in study.cells):
         check_name(name)
 
@@ -129,11 +130,12 @@ def _cells(grid: Mapping[str, Any], common: Mapping[str, Any], *, keep_weights: 
     draws = int(measured_how.pop("draws", 1))
     check_at_least("draws", draws, 1)
     measured = values_of("epochs", common["epochs"], int) if "epochs" in common else None
+    made: dict[tuple[Any, ...], RunMeasureSettings] = {}  # thousands of cells are measured in a few ways
     for one in combinations(grid, AXES):
         epochs = int(one.pop("epochs", 20))
-        settings = RunMeasureSettings(
-            **{**measured_how, **{name: one.pop(name) for name in [*one] if name in MEASURED}}
-        )
+        how = {**measured_how, **{name: one.pop(name) for name in [*one] if name in MEASURED}}
+        key = tuple(how.items())
+        settings = made[key] = made[key] if key in made else RunMeasureSettings(**how)
         at = tuple(sorted(set(measured or [min(EARLY, epochs), epochs])))
         yield _checked(Cell(TrainSettings(**one), epochs, at, settings, draws, keep_weights))
 

@@ -237,7 +237,8 @@ def _recorded(
                 chosen = _chosen(model, names, nodes, calls)
                 tape.tensors, tape.certain = {each.layer: each for each in calls.tensors}, calls.certain
                 listening.enter_context(hooked(model, chosen, tape))
-            _run(model, args, kwargs, tape, size=size, mask=mask)
+            with _numbers_explained(args, kwargs):
+                _run(model, args, kwargs, tape, size=size, mask=mask)
             tape.check_called(chosen)
             if tape.folded:
                 _check_folded(model, args, kwargs, chosen, tape, mask=mask, home=home)

@@ -31,7 +31,7 @@ from dnn_topology.nets.train import TrainingState, train
 from dnn_topology.recording.state_dicts import load_weights, write_state
 from dnn_topology.remedies import of_file, one_line
 from dnn_topology.runs.measurements import RunMeasurement
-from dnn_topology.runs.measuring import _groups_of
+from dnn_topology.runs.measuring import groups_of as groups_in
 from dnn_topology.runs.run import Run
 from dnn_topology.runs.stopping import USUAL, StoppingEpochs
 from dnn_topology.runs.study.cell import Cell, CellResult
@@ -282,7 +282,7 @@ def groups(path: Path) -> None:
 def groups_of(path: Path) -> Any:
     """Read groups as a measurement does."""
     run = Run(path.parent.parent)
-    return _groups_of(RunMeasurement(run, path.parent, RunMeasureSettings(graph_type="partitioned", split=2)), [1])
+    return groups_in(RunMeasurement(run, path.parent, RunMeasureSettings(graph_type="partitioned", split=2)), [1])
 
 
 def whole_groups(found: Any) -> None:

@@ -35,7 +35,9 @@ class Tags(HTMLParser):
         self.names.append(tag)
 
 
-RING = dt.FunctionalGraph([0, 1, 2, 0], [1, 2, 3, 3], [0.2] * 4, n_nodes=4, max_epsilon=0.3)
+RING = dt.FunctionalGraph.from_distances(
+    [[abs(i - j) % 2 or 2 * (i != j) for i in range(4)] for j in range(4)], max_epsilon=0.7
+)
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ from statistics import median
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from graphs import signals
 from rivals import rival
 
 from dnn_topology.graphs.graph import functional_graph
+from graphs import signals
 
 REPEATS = 3
 OURS = "morse, 1 thread"

@@ -42,9 +42,8 @@ LARGE_LIMIT = 60  # seconds per large graph
 def main() -> None:
     """Measure what is missing, then write the JSON, the table and the plots."""
     options = _options()
-    from report import write_report
-
     from graphs import signals  # torch and matplotlib stay out of the processes that are timed
+    from report import write_report
 
     files = signals(options.work)
     kept = Kept(options)

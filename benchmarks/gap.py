@@ -1,18 +1,17 @@
-"""How well does topology foretell the generalisation gap? Eighty-eight networks, every predictor on the same folds.
+"""How well is the generalisation gap foretold, by what, and what does topology add? 128 networks, every row committed.
 
-    python benchmarks/gap.py               # train and measure what is missing (`gap.toml`), then judge
-    python benchmarks/gap.py --only judge  # judge what is there
+    python benchmarks/gap.py --data ../shared/data --cifar CIFAR.npz   # train and measure what is missing, then judge
+    python benchmarks/gap.py --only judge            # recompute all tables and the picture from results/gap_epochs.csv
 
-Strict protocol: one row per network, at its last epoch; no network's epochs on both sides of a split. Pooled protocol,
-as the original's: all measured epochs are rows, gaps from 1 to 100 points, other epochs of a network may be in the fit.
-What was tried besides is chosen on a random half of the networks and reported on the other.
+Everything was chosen on the networks of gap.toml and written down as `FROZEN`; those of gap_judged.toml, with other
+seeds and with a data set and an architecture of which the first has none, were looked at afterwards.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +19,32 @@ import numpy as np
 import pandas as pd
 from machine import machine
 from matplotlib.figure import Figure
-from stopping_runs import cut
 
-from dnn_topology import Diagrams
-from dnn_topology.analysis.features import FEATURE_SETS, gap_features, with_early
-from dnn_topology.analysis.gap import BASELINES, Evaluation, evaluate_gap, pooled
-from dnn_topology.analysis.gap.evaluating import HYPERPARAMETERS
-from dnn_topology.analysis.gap.folds import left_out
-from dnn_topology.analysis.gap.methods import METHODS
-from dnn_topology.analysis.gap.table import networks
+from dnn_topology import load_data
+from dnn_topology.analysis.feature_sets import FEATURE_SETS, TOPOLOGICAL
+from dnn_topology.analysis.features import with_early
+from dnn_topology.analysis.gap import Evaluation, evaluate_gap
+from dnn_topology.analysis.gap.folds import FOLDS, fold_labels, left_out
+from dnn_topology.analysis.gap.methods import METHODS, fitted
+from dnn_topology.analysis.gap.scores import TAIL, bootstrap_means
+from dnn_topology.analysis.gap.table import design, expanded
 from dnn_topology.cli import main as dnn_topology
-from dnn_topology.store import write_bytes, write_json, write_table
+from dnn_topology.nets.data import sample
+from dnn_topology.store import read_table, write_arrays, write_bytes, write_json, write_table
 
 HERE = Path(__file__).parent
-COUNTS = ("h1_points_per_node", "h1_essential_per_node", "h1_betti_max_per_node", "h1_peak_epsilon", "h1_peak_density")
-TRIED: dict[str, tuple[str, ...]] = {
+PARTS = ("gap", "gap_judged")
+N_TRAIN, N_TEST = 4_000, 1_500  # images of a data set that networks are drawn from, and that they are tested on
+NEW_DATA, NEW_NET = "cifar10", "residual"
+MEAN = "predict the mean"
+SETS: dict[str, tuple[str, ...]] = {
+    MEAN: (),
     **FEATURE_SETS,
-    "asd + counts": (*FEATURE_SETS["asd"], *COUNTS),
-    "asd-early + counts": (*FEATURE_SETS["asd-early"], *COUNTS),
+    "asd + train": (*TOPOLOGICAL["asd"], *FEATURE_SETS["training"]),
 }
-SHOWN = ("lambda-mu", "asd", "asdsq", "asd-early", "asd + train", *BASELINES)
+FROZEN = ("purity+training", "gaussian-process")  # features and method, chosen on the networks of gap.toml alone
+GROUPS = ("other seeds", "a new data set", "a new architecture")
+DIGITS = 5  # of a number in the committed table
 
 
 def main() -> None:
@@ -50,63 +55,160 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=("train", "judge"))
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
+    parser.add_argument("--cifar", type=Path, help="an npz with CIFAR-10; ours are JPEG copies of its images")
     parser.add_argument("--work", type=Path, default=HERE / ".work", help="where networks are kept")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     options = parser.parse_args()
-    study = ["study", str(HERE / "gap.toml"), "--jobs", str(options.jobs), "--save-path", str(options.work)]
-    if options.only != "judge" and dnn_topology(study):
-        raise SystemExit("the study has networks that failed")
-    if options.only == "train":
-        return
-    folder = options.work / "study_gap"
-    epochs = with_early(_plain(pd.read_csv(folder / "epochs.csv")))
-    strict = epochs.drop_duplicates("cell", keep="last").reset_index(drop=True)
-    kept = pooled(epochs)
-    found = {
-        "strict, linear": evaluate_gap(strict),
-        "strict, gaussian-process": evaluate_gap(strict, method="gaussian-process"),
-        "strict, networks that differ in the seed alone left out together, gaussian-process": evaluate_gap(
-            _twins(strict), method="gaussian-process"
-        ),
-        "pooled epochs, whole networks left out, linear": evaluate_gap(kept),
-        "pooled epochs, the original's protocol, linear": evaluate_gap(kept, by_row=True),
+    table = options.out.resolve() / "gap_epochs.csv"
+    if options.only != "judge":
+        write_table(table, _trained(options))
+    if options.only != "train":
+        _judge(read_table(table, "train first"), options.out)
+
+
+def _trained(options: argparse.Namespace) -> pd.DataFrame:
+    """Train what is missing, and return all rows, without columns that are the same throughout.
+
+    Raises:
+        SystemExit: A network failed, or images are missing.
+    """
+    work: Path = options.work.resolve()
+    sources = {
+        "mnist": "mnist",
+        "fashion": f"npz:{(options.data / 'fashion_mnist_20k.npz').resolve()}",
+        "usps": f"npz:{(options.data / 'usps.npz').resolve()}",
+        "cifar10": f"npz:{options.cifar.resolve()}" if options.cifar else None,
     }
-    tried = _tried(epochs, folder)
+    for name, source in sources.items():
+        path = work / "gap_data" / f"{name}.npz"
+        if not path.exists():
+            if source is None:
+                raise SystemExit("name the images of CIFAR-10: --cifar FILE.npz")
+            _prepare(source, options.data.resolve(), path)
+    os.chdir(work)  # which the grids name data sets from
+    rows = []
+    for part in PARTS:
+        words = ["study", str(HERE / f"{part}.toml"), "--jobs", str(options.jobs), "--save-path", str(work)]
+        if dnn_topology(words):
+            raise SystemExit("the study has networks that failed")
+        rows.append(pd.read_csv(work / f"study_{part}" / "epochs.csv").assign(part=part))
+    table = pd.concat(rows, ignore_index=True)
+    table = table[[name for name in table if not name.startswith("early_")]]
+    table["dataset"] = [Path(name).stem for name in table["dataset"].str.removeprefix("npz:")]
+    table["net"] = table["net"].str.removeprefix("gap_nets:")
+    table = table[[name for name in table if table[name].nunique(dropna=False) > 1 or name == "graph_split"]]
+    numbers = table.select_dtypes("float").columns
+    rounded = table[numbers].map(lambda value: float(f"{value:.{DIGITS}g}"))
+    return table.assign(**{name: rounded[name] for name in numbers})
+
+
+def _prepare(source: str, folder: Path, path: Path) -> None:
+    """Write some images of a data set, as they are, as the file that the grids name."""
+    data = load_data(source, normalise="none", data_dir=folder)
+    arrays = {}
+    for part, samples, n_images in (("train", data.train, N_TRAIN), ("test", data.test, N_TEST)):
+        images, labels = sample(samples, n_images).tensors
+        arrays |= {f"x_{part}": (images * 255).round().byte().numpy(), f"y_{part}": labels.numpy()}
+    write_arrays(path, arrays)
+
+
+def _judge(epochs: pd.DataFrame, out: Path) -> None:
+    """Recompute every table and the picture from the rows."""
+    last = with_early(epochs).drop_duplicates("cell", keep="last").reset_index(drop=True)
+    known, judged = (last[last["part"] == part].reset_index(drop=True) for part in PARTS)
+    choice, fresh, predictions = _choice(known), *_fresh(known, judged)
+    evaluations = {method: evaluate_gap(last, method=method) for method in METHODS}
     results = {
         "command": " ".join(["python", *sys.argv]),
         "machine": machine(),
-        "gaps": strict["gap"].describe().to_dict(),
-        "protocols": {
-            name: {
-                "n_rows": one.n_rows,
-                "n_networks": one.n_networks,
-                "scores": _records(one.scores),
-                "differences": _records(one.differences),
-                "added": _records(one.added),
-                "predictions": _records(one.predictions),
-            }
-            for name, one in found.items()
+        "frozen": {"features": FROZEN[0], "method": FROZEN[1], "chosen on": len(known), "judged on": len(judged)},
+        "choice": _records(choice),
+        "judged": _records(fresh),
+        "left out of all": {
+            method: {name: _records(getattr(one, name)) for name in ("scores", "differences", "added")}
+            for method, one in evaluations.items()
         },
-        "tried": _records(tried),
     }
-    write_json(options.out / "gap.json", results)
-    write_table(options.out / "gap_epochs.csv", epochs)
-    text = _markdown(found, tried, strict)
-    write_bytes(options.out / "gap.md", text.encode())
-    _draw(found, strict, options.out / "gap.png")
+    write_json(out / "gap.json", results)
+    write_table(
+        out / "gap_predictions.csv", pd.concat([predictions, *map(_left_out_rows, evaluations.items())]).round(2)
+    )
+    text = _markdown(last, choice, fresh, evaluations)
+    write_bytes(out / "gap.md", text.encode())
+    _draw(predictions, judged, evaluations[FROZEN[1]], out / "gap.png")
     print(text)
 
 
-def _plain(epochs: pd.DataFrame) -> pd.DataFrame:
-    """Return the table without what `with_early` adds."""
-    return epochs[[name for name in epochs if not name.startswith("early_")]]
+def _choice(known: pd.DataFrame) -> pd.DataFrame:
+    """Return the error of every set and method on the networks that everything was chosen on, with parts left out.
+
+    What orders them is the mean, with a data set and with an architecture left out, of the error over the mean's.
+    """
+    rows = []
+    for method in METHODS:
+        for name, columns in SETS.items():
+            chosen = expanded(known, columns)
+            there = np.isfinite(design(known, chosen)).all(axis=1)
+            errors = {}
+            for fold in FOLDS:
+                foretold = left_out(known, (), fold_labels(known, fold))  # a network without a feature gets the mean
+                part = known[there].reset_index(drop=True)
+                foretold[there] = left_out(part, chosen, fold_labels(part, fold), method=method)
+                errors[fold] = np.abs(foretold - known["gap"]).mean()
+            rows.append({"features": name, "method": method, **errors})
+    table = pd.DataFrame(rows)
+    mean = table[table["features"] == MEAN].iloc[0]
+    table["of the mean's"] = np.mean([table[fold] / mean[fold] for fold in ("architecture", "data set")], axis=0)
+    return table.sort_values("of the mean's", ignore_index=True)
 
 
-def _twins(strict: pd.DataFrame) -> pd.DataFrame:
-    """Return the strict table with networks of the same settings, but for the seed, as one network."""
-    settings = strict[[name for name in HYPERPARAMETERS if name in strict]].to_numpy()
-    return strict.assign(cell=[" ".join(map(str, row)) for row in settings])
+def _fresh(known: pd.DataFrame, judged: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return errors and predictions on the networks trained afterwards, by models fitted on the others."""
+    groups = _groups(judged)
+    gaps = judged["gap"].to_numpy()
+    rows, foretold = [], {}
+    for method in METHODS:
+        for name, columns in SETS.items():
+            chosen = expanded(known, columns)
+            foretold[method, name] = _foretold(known, judged, chosen, method)
+            for group, members in {"all": np.ones(len(gaps), dtype=bool), **groups}.items():
+                errors = np.abs(foretold[method, name] - gaps)[members]
+                low, high = np.quantile(
+                    bootstrap_means(errors, np.arange(len(errors)), n=2000, seed=0), [TAIL, 1 - TAIL]
+                )
+                about = {"features": name, "method": method, "group": group, "n": len(errors)}
+                rows.append({**about, "mae": errors.mean(), "lower": low, "upper": high})
+    predictions = [
+        pd.DataFrame({"fold": "judged", "method": method, "cell": judged["cell"], "gap": gaps}).assign(
+            **{name: foretold[method, name] for name in SETS}
+        )
+        for method in METHODS
+    ]
+    return pd.DataFrame(rows), pd.concat(predictions, ignore_index=True)
+
+
+def _foretold(known: pd.DataFrame, judged: pd.DataFrame, columns: tuple[str, ...], method: str) -> np.ndarray:
+    """Return the gaps of networks that a fit on others foretells; the mean of those where a feature is not known."""
+    values, asked = design(known, columns), design(judged, columns)
+    there, answered = (np.isfinite(each).all(axis=1) for each in (values, asked))
+    gaps = known["gap"].to_numpy(dtype=np.float64)
+    foretold = np.full(len(judged), gaps.mean())
+    foretold[answered] = fitted(method, values[there], gaps[there]).predict(asked[answered])
+    return foretold
+
+
+def _groups(judged: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return which networks are new in what."""
+    data, net = (judged["dataset"] == NEW_DATA).to_numpy(), (judged["net"] == NEW_NET).to_numpy()
+    return dict(zip(GROUPS, (~data & ~net, data, net), strict=True))
+
+
+def _left_out_rows(item: tuple[str, Evaluation]) -> pd.DataFrame:
+    """Return the predictions of one method, by the fold that they were left out in."""
+    method, one = item
+    return one.predictions.assign(method=method)
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -117,129 +219,73 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _tried(epochs: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """Return the error of every variant in two halves of the networks, each left out one by one within its half."""
-    rows = []
-    cells = np.random.default_rng(0).permutation(epochs["cell"].unique())
-    halves = {"chosen_on": cells[: len(cells) // 2], "reported_on": cells[len(cells) // 2 :]}
-    for max_epsilon, least, essential in product((0.3, 0.4), (0.0, 0.02), ("drop", "clip")):
-        table = _remeasured(epochs, folder, max_epsilon, least, essential)
-        for (name, columns), method in product(TRIED.items(), METHODS):
-            row = {"features": name, "method": method, "max_epsilon": max_epsilon, "min_persistence": least}
-            row["essential"] = essential
-            for half, members in halves.items():
-                part = table[table["cell"].isin(members)].reset_index(drop=True)
-                known = part[part[[each.removesuffix("^2") for each in columns]].notna().all(axis=1)]
-                wrong = left_out(known, columns, networks(known), method=method) - known["gap"]
-                middle = left_out(part, (), networks(part)) - part["gap"]
-                # a network without a feature is foretold as the mean
-                error = (np.abs(wrong).sum() + np.abs(middle.drop(known.index)).sum()) / len(part)
-                row |= {half: error, f"{half}_mean": np.abs(middle).mean()}
-            rows.append(row)
-        print(f"tried ε ≤ {max_epsilon}, persistence > {least}, essential {essential}", flush=True)
-    return pd.DataFrame(rows).sort_values("chosen_on", ignore_index=True)
-
-
-def _remeasured(epochs: pd.DataFrame, folder: Path, max_epsilon: float, least: float, essential: str) -> pd.DataFrame:
-    """Return the strict table with the features as they would be under another policy, from the stored diagrams."""
-    rows = []
-    for row in epochs[["cell", "epoch", "gap", "draws"]].to_dict("records"):
-        files = [folder / "diagrams" / f"{row['cell']}_epoch{row['epoch']}_draw{d}.npz" for d in range(row["draws"])]
-        each = [
-            gap_features(cut(Diagrams.load(file), max_epsilon), min_persistence=least, essential=essential)  # type: ignore[arg-type]
-            for file in files
-        ]
-        rows.append({**row, **{name: float(np.mean([one[name] for one in each])) for name in each[0]}})
-    return with_early(pd.DataFrame(rows).drop(columns="draws")).drop_duplicates("cell", keep="last")
-
-
-def _markdown(found: dict[str, Evaluation], tried: pd.DataFrame, strict: pd.DataFrame) -> str:
+def _markdown(last: pd.DataFrame, choice: pd.DataFrame, fresh: pd.DataFrame, evaluations: dict[str, Evaluation]) -> str:
     """Return the results as text."""
-    gap = strict["gap"]
+    gap = last["gap"]
     lines = [
-        f"{len(strict)} networks; gaps from {gap.min():.1f} to {gap.max():.1f} points, quartiles "
-        f"{gap.quantile(0.25):.1f}, {gap.median():.1f}, {gap.quantile(0.75):.1f}. Errors are mean absolute errors in "
-        "points with 95 % bootstrap intervals over networks.",
+        f"{len(last)} networks, {last['net'].nunique()} architectures, {last['dataset'].nunique()} data sets "
+        f"(CIFAR-10: JPEG copies). Gaps from {gap.min():.1f} to {gap.max():.1f} points, quartiles "
+        f"{gap.quantile(0.25):.1f}, {gap.median():.1f}, {gap.quantile(0.75):.1f}. Errors: means of |gap foretold - gap| in points.",
+        "",
+        f"**Judged**: fitted on the {(last['part'] == PARTS[0]).sum()} networks of gap.toml, foretold those of "
+        f"gap_judged.toml. 95 % bootstrap intervals over networks. Frozen before: {' by '.join(FROZEN)}.",
+        "",
+        f"| features | method | {' | '.join(f'{group} ({_n(fresh, group)})' for group in ('all', *GROUPS))} |",
+        "|---|---|---|---|---|---|",
     ]
-    for protocol, one in found.items():
+    for (name, method), rows in fresh.groupby(["features", "method"], sort=False):
+        if name != MEAN or method == "linear":
+            lines.append(
+                f"| {name} | {method if name != MEAN else ''} | {' | '.join(map(_interval, rows.to_dict('records')))} |"
+            )
+    for method, one in evaluations.items():
         lines += [
             "",
-            f"**{protocol}** ({one.n_rows} rows, {one.n_networks} networks)",
+            f"**All {one.n_networks} networks, {method}**, parts left out in turn:",
             "",
-            "| predictor | error, one left out | R² (5×2) | τ | CMI | architecture left out | data set left out |",
-            "|---|---|---|---|---|---|---|",
+            one.report().to_markdown(index=False),
         ]
-        for name in dict.fromkeys(one.scores["predictor"]):
-            rows = one.scores[one.scores["predictor"] == name].set_index("fold")
-            first = rows.loc["sample"]
-            others = [_error(rows.loc[fold]) if fold in rows.index else "" for fold in ("architecture", "data set")]
-            numbers = ["" if pd.isna(first[key]) else f"{first[key]:.2f}" for key in ("r2", "tau", "cmi")]
-            lines.append(f"| {' | '.join((str(name), _error(first), *numbers, *others))} |")
-        worst = (
-            one.differences[one.differences["fold"] == "sample"]
-            .sort_values("upper")
-            .drop_duplicates("predictor", keep="last")
-        )
-        lines += ["", "Least clear advantage of each over a baseline (negative: topology is better):", ""]
-        lines += [
-            f"- {row['predictor']} against {row['baseline']}: {row['difference']:+.1f} "
-            f"[{row['lower']:+.1f}, {row['upper']:+.1f}]"
-            for row in worst.to_dict("records")
-        ]
-    lines += [
-        "",
-        f"**What was tried**: {len(tried)} variants, by their error on the half of the networks that chose (predicting "
-        f"the mean: {tried['chosen_on_mean'][0]:.1f}) and on the other (predicting the mean: "
-        f"{tried['reported_on_mean'][0]:.1f}). The first five, then the best of each set of features and method:",
-        "",
-        "| features | method | ε ≤ | persistence > | essential | error when chosen | error in the other half |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    rest = tried.iloc[5:].drop_duplicates(["features", "method"])
-    for row in pd.concat([tried.head(5), rest]).to_dict("records"):
-        settings = (row["features"], row["method"], f"{row['max_epsilon']:g}", f"{row['min_persistence']:g}")
-        lines.append(
-            f"| {' | '.join((*settings, row['essential']))} | {row['chosen_on']:.1f} | {row['reported_on']:.1f} |"
-        )
+        lines += ["", "What each set of the graph of neurons adds to the strongest of the others:", ""]
+        lines.append(one.headline().to_markdown(index=False))
+    lines += ["", "**Chosen on** the networks of gap.toml, by the mean of error over the mean's error:", ""]
+    lines.append(choice.round(2).to_markdown(index=False))
     return "\n".join(lines) + "\n"
 
 
-def _error(row: pd.Series[Any]) -> str:
+def _n(fresh: pd.DataFrame, group: str) -> int:
+    """Return how many networks a group has."""
+    return int(fresh[fresh["group"] == group]["n"].iloc[0])
+
+
+def _interval(row: dict[str, Any]) -> str:
     """Return an error and its interval as text."""
-    interval = "" if pd.isna(row["mae_lower"]) else f" [{row['mae_lower']:.1f}, {row['mae_upper']:.1f}]"
-    return f"{row['mae']:.1f}{interval}"
+    return f"{row['mae']:.1f} [{row['lower']:.1f}, {row['upper']:.1f}]"
 
 
-def _draw(found: dict[str, Evaluation], strict: pd.DataFrame, path: Path) -> None:
-    """Draw every predictor's error, and the gaps that two of them foretell."""
-    figure = Figure(figsize=(13, 4.4), layout="constrained")
-    left, *rights = figure.subplots(1, 3, width_ratios=(1.3, 1, 1))
-    names = [name for name in reversed(SHOWN) if name in set(found["strict, linear"].scores["predictor"])]
-    for shift, method, shade, marker in ((0.14, "linear", "#fdb338", "s"), (-0.14, "gaussian-process", "#00204d", "o")):
-        scores = found[f"strict, {method}"].scores
-        rows = scores[scores["fold"] == "sample"].set_index("predictor").loc[names]
-        errors = [rows["mae"] - rows["mae_lower"], rows["mae_upper"] - rows["mae"]]
-        places = np.arange(len(names)) + shift
-        left.errorbar(rows["mae"], places, xerr=errors, fmt=marker, color=shade, capsize=2, markersize=4, label=method)
-    left.axvline(rows.loc["predict the mean", "mae"] / 2, color="0.6", linestyle=":", label="half of the mean's error")
+def _draw(predictions: pd.DataFrame, judged: pd.DataFrame, one: Evaluation, path: Path) -> None:
+    """Draw the errors with parts left out, and the gaps of networks trained afterwards as they were foretold."""
+    figure = Figure(figsize=(12, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
+    names = [name for name in reversed(SETS) if name in set(one.scores["predictor"])]
+    looks = {"sample": ("#00204d", "o"), "architecture": ("#7b7b78", "s"), "data set": ("#fdb338", "^")}
+    for shift, (fold, (shade, marker)) in zip((0.22, 0.0, -0.22), looks.items(), strict=True):
+        rows = one.scores[one.scores["fold"] == fold].set_index("predictor").loc[names]
+        label = "network left out" if fold == "sample" else f"{fold} left out"
+        left.plot(rows["mae"], np.arange(len(names)) + shift, marker, color=shade, markersize=5, label=label)
+        left.axvline(rows.loc[MEAN, "mae"] / 2, color=shade, linestyle=":", linewidth=0.9)
     left.set_yticks(np.arange(len(names)), names)
-    left.set(xlabel="mean absolute error, points", xlim=(0, None))
-    left.legend(frameon=False, fontsize=8)
-    for ax, protocol, predictor in (
-        (rights[0], "strict, linear", "lambda-mu"),
-        (rights[1], "strict, gaussian-process", "asd-early"),
-    ):
-        table = found[protocol].predictions.merge(strict[["cell", "dataset"]], on="cell")
-        for (name, part), marker, shade in zip(
-            table.groupby("dataset"), ("o", "s", "^"), ("#fdb338", "#7b7b78", "#00204d"), strict=True
-        ):
-            ax.scatter(part["gap"], part[predictor], marker=marker, color=shade, s=18, alpha=0.85, label=str(name))
-        ax.plot([-20, 85], [-20, 85], color="0.6", linewidth=0.8)
-        ax.set(xlabel="gap, points", ylabel="foretold without the network", xlim=(-22, 88), ylim=(-22, 88))
-        ax.set_title(f"{predictor}, {protocol.removeprefix('strict, ')}", fontsize=9)
-        ax.set_aspect("equal")
-        ax.legend(frameon=False, fontsize=8)
-    for ax in (left, *rights):
+    left.set(xlabel="mean error in points (dotted: half of the mean's)", xlim=(0, None))
+    left.set_title(f"all networks, {FROZEN[1]}", fontsize=9)
+    left.legend(frameon=False, fontsize=8, loc="lower right")
+    shown = predictions[predictions["method"] == FROZEN[1]].reset_index(drop=True)
+    both = [shown["gap"].min() - 5, shown["gap"].max() + 5]
+    for (group, members), (shade, marker) in zip(_groups(judged).items(), looks.values(), strict=True):
+        right.plot(shown["gap"][members], shown[FROZEN[0]][members], marker, color=shade, markersize=5, label=group)
+    right.plot(both, both, color="0.6", linewidth=0.8)
+    right.set(xlabel="gap in points", ylabel="gap foretold", title="")
+    right.set_title(f"networks trained afterwards: {FROZEN[0]}", fontsize=9)
+    right.legend(frameon=False, fontsize=8)
+    for ax in (left, right):
         ax.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
 

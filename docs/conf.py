@@ -73,7 +73,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_signature": False,
     "show_memory": False,
-    "ignore_repr_types": r"matplotlib",
+    "ignore_repr_types": r"matplotlib|'list'|'tuple'",  # a list of artists tells nobody anything
     "min_reported_time": 3600,
     "plot_gallery": os.environ.get("GALLERY", "1") == "1",
     "image_scrapers": ("matplotlib",),

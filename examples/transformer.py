@@ -3,7 +3,7 @@
 The text ships with Python and the model is made from a small configuration, so nothing is downloaded. A neuron is one
 hidden feature after a layer of the model, averaged over the tokens that are no padding.
 
-Run: pip install "dnn-topology[transformers]"; python examples/transformer.py
+Run: pip install accelerate transformers; python examples/transformer.py
 """
 
 from __future__ import annotations

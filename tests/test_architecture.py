@@ -17,7 +17,7 @@ SRC = Path(dnn_topology.__file__).parent
 # A module imports from its own room and from rooms further up. Rooms in one line stand side by side and do not meet.
 LAYERS = (
     ("_version", "_checks", "_renamed"),
-    ("settings", "_records", "_calls", "_machine"),
+    ("settings", "_records", "_calls", "_machine", "_packages"),
     ("store", "progress", "remedies"),
     ("recording",),
     ("graphs",),
@@ -45,6 +45,8 @@ HOMES = {
             "pipeline",
             "estimating",
             "analysis.adversarial",
+            "analysis.features",
+            "analysis.gap",
             "analysis.network_features",
             "monitors",
             "runs",
@@ -169,3 +171,12 @@ def test_a_function_fits_on_a_screen_and_its_arguments_on_a_line(module: str) ->
 def test_the_shell_is_thin() -> None:
     lines = sum(len(FILES[module].read_text().splitlines()) for module in MODULES if re.match("(cli|runs)\\b", module))
     assert lines <= 3600
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in MODULES if not within(name, "cli") and name != "settings.original"]
+)
+def test_an_error_of_the_library_names_arguments_and_no_flags(module: str) -> None:
+    raised = [node for node in ast.walk(ast.parse(FILES[module].read_text())) if isinstance(node, ast.Raise)]
+    texts = [part.value for node in raised for part in ast.walk(node) if isinstance(part, ast.Constant)]
+    assert [text for text in texts if re.search(r"(?<!\w)--\w", re.sub(r"`dnn-topology [^`]*`?", "", str(text)))] == []

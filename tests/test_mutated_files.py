@@ -31,15 +31,15 @@ from dnn_topology.nets.train import TrainingState, train
 from dnn_topology.recording.state_dicts import load_weights, write_state
 from dnn_topology.remedies import of_file, one_line
 from dnn_topology.runs.measurements import RunMeasurement
-from dnn_topology.runs.measuring import groups_of as groups_in
+from dnn_topology.runs.measuring import GroupWork
 from dnn_topology.runs.run import Run
 from dnn_topology.runs.stopping import USUAL, StoppingEpochs
 from dnn_topology.runs.study.cell import Cell, CellResult
 from dnn_topology.runs.study.folder import StudyFolder
 from dnn_topology.runs.study.grid import read_study
 from dnn_topology.settings import RunMeasureSettings, TrainSettings
-from dnn_topology.work import stamps
-from dnn_topology.work.ledger import Manifest
+from dnn_topology.work.manifest import Manifest
+from dnn_topology.work.stamps import Stamp, read_settings
 from tests.mutations import json_mutations, mutations, state_mutations, text_mutations, zip_mutations
 
 N = 300
@@ -125,7 +125,7 @@ def history(path: Path) -> None:
 
 def quantities(path: Path) -> None:
     """Write what stopping looked at in an epoch."""
-    stamps.claim(path.parent, USUAL.results, results="*.csv", defaults={})
+    Stamp(USUAL.results, "*.csv").claim(path.parent)
     store.write_table(path, pd.DataFrame({"draw": range(6), **{name: np.linspace(0.1, 0.2, 6) for name in QUANTITIES}}))
 
 
@@ -208,7 +208,7 @@ def index(path: Path) -> None:
 
 def stamped(settings: Any) -> Callable[[Path], None]:
     """Return what writes settings.json."""
-    return lambda path: stamps.claim(path.parent, settings, results="*.npz", defaults={})
+    return lambda path: Stamp(settings, "*.npz").claim(path.parent)
 
 
 def manifest(path: Path) -> None:
@@ -282,7 +282,7 @@ def groups(path: Path) -> None:
 def groups_of(path: Path) -> Any:
     """Read groups as a measurement does."""
     run = Run(path.parent.parent)
-    return groups_in(RunMeasurement(run, path.parent, RunMeasureSettings(graph_type="partitioned", split=2)), [1])
+    return GroupWork(RunMeasurement(run, path.parent, RunMeasureSettings(graph_type="partitioned", split=2))).load(1)
 
 
 def whole_groups(found: Any) -> None:
@@ -315,14 +315,14 @@ FORMATS = {
     "settings of a training": Format(
         "settings.json",
         stamped({one.name: one.default for one in fields(TrainSettings)}),
-        lambda path: stamps.read_settings(path.parent, TrainSettings),
+        lambda path: read_settings(path.parent, TrainSettings),
         json_mutations,
         check_types,
     ),
     "settings of a measurement": Format(
         "settings.json",
         stamped(RunMeasureSettings(layers=("a", "b*"), graph_type="grouped", split=3).results),
-        lambda path: stamps.read_settings(path.parent, RunMeasureSettings),
+        lambda path: read_settings(path.parent, RunMeasureSettings),
         json_mutations,
         check_types,
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -194,3 +195,15 @@ def test_a_terminal_is_where_a_person_watches(
     while b"end of the test" not in b"".join(seen):
         threading.Event().wait(0.001)
     assert b"correlations of 20 neurons" in b"".join(seen)
+
+
+def test_the_first_look_for_a_terminal_leaves_pythons_random_numbers_as_they_were() -> None:
+    code = """
+import random
+from dnn_topology import progress
+state = random.getstate()
+with progress.showing("work"):
+    pass
+assert random.getstate() == state
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

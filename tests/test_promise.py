@@ -30,7 +30,7 @@ from dnn_topology.runs.stopping import USUAL, StoppingEpochs, _drawn
 from dnn_topology.runs.study.cell import Cell, CellResult, run_cell
 from dnn_topology.runs.training import run_training
 from dnn_topology.settings import DetectSettings, RunMeasureSettings, TrainSettings
-from dnn_topology.work.decisions import TrainingWatch
+from dnn_topology.work.decisions import EarlyStopping
 
 TRAINING = TrainSettings(net="mlp", dataset="digits", width=0.1, train_size=80, lr=0.05)
 SETTINGS = RunMeasureSettings(n_inputs=40, max_dim=1)
@@ -171,9 +171,9 @@ def test_early_stopping_afterwards_reads_no_test_data(copy: Run) -> None:
 @pytest.mark.usefixtures("_poisoned")
 def test_early_stopping_during_the_training_reads_no_test_data(tmp_path: Path) -> None:
     run = Run.named(TRAINING, tmp_path)
-    watch = TrainingWatch(StoppingEpochs(run, STOPPING), StoppingRule("midlife", patience=1, min_delta=0.9))
-    history = run_training(run, epochs=EPOCHS, should_stop=watch.should_stop)
-    stopped = watch.decision()[0].stop_epoch
+    stopping = EarlyStopping(StoppingEpochs(run, STOPPING), StoppingRule("midlife", patience=1, min_delta=0.9))
+    history = run_training(run, epochs=EPOCHS, should_stop=stopping.should_stop)
+    stopped = stopping.decision()[0].stop_epoch
     assert stopped is not None
     assert history["epoch"].iloc[-1] == stopped < EPOCHS
 
@@ -181,9 +181,9 @@ def test_early_stopping_during_the_training_reads_no_test_data(tmp_path: Path) -
 @pytest.mark.usefixtures("_poisoned")
 def test_early_stopping_by_neighbours_reads_no_test_data(tmp_path: Path) -> None:
     run = Run.named(TRAINING, tmp_path)
-    watch = TrainingWatch(NeighbourEpochs(run, draws=2), StoppingRule("neighbours", patience=1, min_delta=0.9))
-    run_training(run, epochs=EPOCHS, should_stop=watch.should_stop)
-    assert watch.decision()[0].stop_epoch is not None
+    stopping = EarlyStopping(NeighbourEpochs(run, draws=2), StoppingRule("neighbours", patience=1, min_delta=0.9))
+    run_training(run, epochs=EPOCHS, should_stop=stopping.should_stop)
+    assert stopping.decision()[0].stop_epoch is not None
 
 
 def test_early_stopping_on_test_inputs_is_refused(trained: Run) -> None:
@@ -195,8 +195,7 @@ def test_early_stopping_on_test_inputs_is_refused(trained: Run) -> None:
 def test_fitting_detectors_reads_no_test_data(trained: Run, tmp_path: Path) -> None:
     from dnn_topology.analysis.adversarial import NAMES
 
-    data = trained.load_data()
-    net = trained.load_net(data, trained.checkpoint(EPOCHS))
+    net, data = trained.load_net(trained.checkpoint(EPOCHS)), trained.load_data()
     settings = DetectSettings(n_inputs=20, n_fit=40, batch_sizes=(10,), detectors=tuple(NAMES))
     detection = Detection(net, data, settings, tmp_path / "detection", about={})
     assert {*detection.experiment.detectors.detectors} == {*NAMES}

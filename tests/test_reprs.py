@@ -59,7 +59,7 @@ def objects() -> dict[str, tuple[Any, str]]:
         "Scores": (fitted.score(data.test.tensors[0][:5]), "Scores(softmax: 5 inputs, penultimate: 5 inputs)"),
         "BatchDetector": (dt.BatchDetector(), "BatchDetector(batch_size=50, H1 up to ε 0.4, not fitted)"),
         "detector softmax": (dt.detector("softmax"), "Confidence(rest)"),
-        "detector profile": (dt.detector("profile"), "Distance(profile, not fitted)"),
+        "detector profile": (dt.detector("profile"), "Distance(tree_profile, not fitted)"),
         "detector uncertainty": (dt.detector("uncertainty").fit(observed), "Uncertainty(fitted)"),
         "detector sample-graph": (dt.detector("sample-graph"), "SampleGraph(up to ε 0.3, not fitted)"),
         "Separation": (dt.compare_scores([0.1, 0.2], [0.3, 0.4]), "Separation(auroc=1.0"),

@@ -23,5 +23,5 @@ dt.plot_betti_curves(monitor.measurements, dim=1, ax=ax)
 # %%
 # The same in numbers, beside the accuracy.
 
-figure, ax = plt.subplots(figsize=(6.4, 8))
+figure, ax = plt.subplots(figsize=(6.4, 7), layout="constrained")
 dt.plot_history(monitor.table, history, ax=ax)

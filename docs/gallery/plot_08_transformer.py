@@ -44,8 +44,13 @@ curves |= {
     for name in ("first", "second")
 }
 
-figure, ax = plt.subplots(figsize=(7.2, 3.8), layout="constrained")
-dt.plot_betti_curves(curves, dim=1, ax=ax)
+figure, axes = plt.subplots(
+    2, 1, figsize=(7.2, 6), sharex=True, sharey=True, layout="constrained"
+)
+for ax, when in zip(axes, ("untrained", "trained"), strict=True):
+    layers = {name: curves[f"{name}, {when}"] for name in ("first", "second")}
+    dt.plot_betti_curves(layers, dim=1, ax=ax)
+    ax.set_title(when)
 for name, m in curves.items():
     print(f"{name}: {m.summary.loc[1, 'count']:.0f} loops")
 print(f"train accuracy {history['train_accuracy'].iloc[-1]:.2f}")

@@ -24,5 +24,8 @@ m = dt.measure(
 )
 
 figure, ax = plt.subplots(figsize=(7.2, 3.8), layout="constrained")
-labels = {f"a {d.provenance['label']} ({name})": d for name, d in m.graphs.items()}
+labels = {
+    f"input {number}: a {diagrams.provenance['label']}": diagrams
+    for number, diagrams in enumerate(m.graphs.values())
+}
 dt.plot_betti_curves(labels, dim=1, ax=ax)

@@ -7,6 +7,8 @@ keeps the last epoch at which the midlife of the loops was near its lowest; test
 decided nothing. How often this goes well is on the page :doc:`/reproduction`.
 """
 
+import textwrap
+
 import matplotlib.pyplot as plt
 
 import dnn_topology as dt
@@ -27,4 +29,4 @@ decision = dt.StoppingRule("midlife", patience=10).decide(values)
 
 figure, ax = plt.subplots(figsize=(7.2, 4), layout="constrained")
 dt.plot_early_stopping(decision, history, ax=ax)
-print(decision.reason)
+print(textwrap.fill(decision.reason, 84))

@@ -7,6 +7,8 @@ the groups' mean curves, and asks in how many of the ways to part the eight trai
 groups it would have been as large. With so few trainings no p-value can be small: it says so.
 """
 
+import textwrap
+
 import matplotlib.pyplot as plt
 
 import dnn_topology as dt
@@ -36,7 +38,7 @@ ax.legend(frameon=False)
 # %%
 
 comparison = dt.compare(groups)
-print(*comparison.notes, sep="\n")
+print(*(textwrap.fill(note, 84) for note in comparison.notes), sep="\n")
 comparison.curves.query("dim == 1")[
     ["first", "second", "difference", "epsilon", "p", "p_corrected"]
 ].round(3)

@@ -38,10 +38,10 @@ class DnnTopologyError(ValueError):
         super().__init__(UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], str(message)))
 
 
-def nearest(found: str, known: Iterable[str]) -> str:
+def nearest(value: str, known: Iterable[str]) -> str:
     """Return the end of a message that helps with a mistyped name: the nearest names, else all of them."""
     known = sorted(known)
-    close = difflib.get_close_matches(found, known, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(value, known, n=3, cutoff=0.5)
     return f"did you mean {' or '.join(close)}?" if close else f"expected one of {', '.join(known)}"
 
 
@@ -55,17 +55,17 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def check_choice(name: str, found: object, known: Iterable[str]) -> str:
+def check_choice(name: str, value: object, known: Iterable[str]) -> str:
     """Return a name that is one of `known`.
 
     Raises:
         DnnTopologyError: It is not; the message names the nearest ones.
     """
     known = list(known)
-    if not isinstance(found, str) or found not in known:
-        ending = nearest(found[:100] if isinstance(found, str) else "", known)
-        raise DnnTopologyError(f"unknown {name} {shown(found)}: {ending}")
-    return found
+    if not isinstance(value, str) or value not in known:
+        ending = nearest(value[:100] if isinstance(value, str) else "", known)
+        raise DnnTopologyError(f"unknown {name} {shown(value)}: {ending}")
+    return value
 
 
 def check_max_epsilon(max_epsilon: Any, *, bounded: bool = True) -> float:
@@ -105,24 +105,24 @@ def check_max_dim(max_dim: Any) -> int:
     return int(max_dim)
 
 
-def check_at_least(name: str, found: Any, least: float) -> None:
+def check_at_least(name: str, value: Any, least: float) -> None:
     """Check that a number reaches its smallest sensible value.
 
     Raises:
         DnnTopologyError: It does not.
     """
-    if not _is_number(found) or not found >= least:
-        raise DnnTopologyError(f"{name} must be at least {least}, found {shown(found)}")
+    if not _is_number(value) or not value >= least:
+        raise DnnTopologyError(f"{name} must be at least {least}, found {shown(value)}")
 
 
-def check_fraction(name: str, found: Any) -> None:
+def check_fraction(name: str, value: Any) -> None:
     """Check that a number is a share.
 
     Raises:
         DnnTopologyError: It lies outside [0, 1].
     """
-    if not _is_number(found) or not 0 <= found <= 1:
-        raise DnnTopologyError(f"{name} must lie in [0, 1], found {shown(found)}")
+    if not _is_number(value) or not 0 <= value <= 1:
+        raise DnnTopologyError(f"{name} must lie in [0, 1], found {shown(value)}")
 
 
 def check_sampling(sample_nodes: int | None, bootstrap: int, constant: str) -> None:
@@ -155,12 +155,12 @@ def check_types(settings: Any) -> None:
         check_type(name, getattr(settings, name), hint)
 
 
-def check_type(name: str, found: Any, hint: Any) -> None:
+def check_type(name: str, value: Any, hint: Any) -> None:
     """Check that a value is what an annotation says, numbers being finite.
 
     Args:
         name: Of the argument, for the message.
-        found: The value.
+        value: The value.
         hint: str, int, float, bool, Path, a Literal, a tuple of one of them, a Callable, or a union of such.
 
     Raises:
@@ -172,17 +172,17 @@ def check_type(name: str, found: Any, hint: Any) -> None:
         dnn_topology._checks.DnnTopologyError: n_inputs must be a whole number or None, found 'many'
     """
     wanted = _choices(hint)
-    if any(_is(found, one) for one in wanted):
+    if any(_is(value, one) for one in wanted):
         return
-    if len(wanted) == 1 and get_origin(hint) is Literal and isinstance(found, str):
-        check_choice(name, found, get_args(hint))
+    if len(wanted) == 1 and get_origin(hint) is Literal and isinstance(value, str):
+        check_choice(name, value, get_args(hint))
     expected = " or ".join(dict.fromkeys(_words(one) for one in wanted))
-    if _is_long(found) and int in wanted:
+    if _is_long(value) and int in wanted:
         expected += f" below 2^{WHOLE_BITS}"
-    raise DnnTopologyError(f"{name} must be {expected}, found {shown(found)}")
+    raise DnnTopologyError(f"{name} must be {expected}, found {shown(value)}")
 
 
-def shown(found: Any) -> str:
+def shown(value: Any) -> str:
     """Return a value as a message shows it: on one line, and of what is long its beginning.
 
     Example:
@@ -190,15 +190,15 @@ def shown(found: Any) -> str:
         '[0, 0, 0, 0, 0, 0, ...]'
     """
     try:
-        text = f"a number of {found.bit_length()} bits" if _is_long(found) else SHORT.repr(found)
+        text = f"a number of {value.bit_length()} bits" if _is_long(value) else SHORT.repr(value)
     except Exception:  # whatever the repr of a stranger's class raises
-        text = f"a {type(found).__name__}"
+        text = f"a {type(value).__name__}"
     return " ".join(text.split())
 
 
-def _is_long(found: Any) -> bool:
+def _is_long(value: Any) -> bool:
     """Return whether a value is a whole number that nobody reads, and that Python may refuse to write out."""
-    return isinstance(found, int) and found.bit_length() > WHOLE_BITS
+    return isinstance(value, int) and value.bit_length() > WHOLE_BITS
 
 
 def _choices(hint: Any) -> tuple[Any, ...]:
@@ -212,54 +212,54 @@ def _hints(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _is(found: Any, hint: Any) -> bool:
+def _is(value: Any, hint: Any) -> bool:
     """Return whether a value is of one type, as annotations mean it."""
     origin, args = get_origin(hint), get_args(hint)
     if hint is Any:
         return True
     if hint in {None, type(None)}:
-        return found is None
+        return value is None
     if origin is Literal:
-        return any(type(found) is type(one) and found == one for one in args)
+        return any(type(value) is type(one) and value == one for one in args)
     if origin is tuple:
-        return isinstance(found, tuple) and _items_are(found, args)
+        return isinstance(value, tuple) and _items_are(value, args)
     if origin is list:
-        return isinstance(found, list) and all(_is_one(item, args[0]) for item in found)
+        return isinstance(value, list) and all(_is_one(item, args[0]) for item in value)
     if origin is dict:
-        return isinstance(found, dict) and all(_is_one(k, args[0]) and _is_one(v, args[1]) for k, v in found.items())
+        return isinstance(value, dict) and all(_is_one(k, args[0]) and _is_one(v, args[1]) for k, v in value.items())
     if origin is Callable or hint is Callable:
-        return callable(found)
+        return callable(value)
     return (
-        _is_whole(found) if hint is int else _is_finite(found) if hint is float else isinstance(found, origin or hint)
+        _is_whole(value) if hint is int else _is_finite(value) if hint is float else isinstance(value, origin or hint)
     )
 
 
-def _is_one(found: Any, hint: Any) -> bool:
+def _is_one(value: Any, hint: Any) -> bool:
     """Return whether a value is what an annotation says, a union included."""
-    return any(_is(found, one) for one in _choices(hint))
+    return any(_is(value, one) for one in _choices(hint))
 
 
-def _items_are(found: tuple[Any, ...], args: tuple[Any, ...]) -> bool:
+def _items_are(value: tuple[Any, ...], args: tuple[Any, ...]) -> bool:
     """Return whether the items of a tuple are what its annotation says."""
     if args[-1] is Ellipsis:
-        return all(_is_one(item, args[0]) for item in found)
-    return len(found) == len(args) and all(_is_one(item, arg) for item, arg in zip(found, args, strict=True))
+        return all(_is_one(item, args[0]) for item in value)
+    return len(value) == len(args) and all(_is_one(item, arg) for item, arg in zip(value, args, strict=True))
 
 
-def _is_number(found: Any) -> bool:
+def _is_number(value: Any) -> bool:
     """Return whether a value is a real number, NumPy's included and bool excluded."""
-    return isinstance(found, Real) and not isinstance(found, bool)
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _is_whole(found: Any) -> bool:
+def _is_whole(value: Any) -> bool:
     """Return whether a value is a whole number, NumPy's included, that 64 bits hold."""
-    return not isinstance(found, bool) and isinstance(found, Integral) and int(found).bit_length() <= WHOLE_BITS
+    return not isinstance(value, bool) and isinstance(value, Integral) and int(value).bit_length() <= WHOLE_BITS
 
 
-def _is_finite(found: Any) -> bool:
+def _is_finite(value: Any) -> bool:
     """Return whether a value is a number that is a finite float; a whole number may be too large to be one."""
     try:
-        return _is_number(found) and not _is_long(found) and math.isfinite(found)  # NumPy takes no longer ones
+        return _is_number(value) and not _is_long(value) and math.isfinite(value)  # NumPy takes no longer ones
     except OverflowError:
         return False
 

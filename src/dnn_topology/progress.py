@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
+import random
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -161,8 +162,10 @@ def _watched() -> Console | None:
 
 def _console() -> Console | None:
     """Return the terminal or the notebook on which this process writes, or None."""
-    from rich.console import Console
+    state = random.getstate()
+    from rich.console import Console  # rich draws a number when it is imported: the user's next ones stay as they were
 
+    random.setstate(state)
     console = Console(stderr=True)
     if console.is_jupyter:
         if importlib.util.find_spec("ipywidgets"):

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.analysis.features import EARLY, FEATURE_SETS, TRAINING, gap_features, with_early
+from dnn_topology.analysis.feature_sets import TOPOLOGICAL
+from dnn_topology.analysis.features import EARLY, TRAINING, gap_features, with_early
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import read_dipha
 
@@ -43,7 +44,7 @@ def test_nothing_has_no_mean_and_every_set_names_features() -> None:
     assert math.isnan(found["life"])
     assert math.isnan(found["h0_death_std"])
     assert found["h1_points_per_node"] == 0
-    for columns in FEATURE_SETS.values():
+    for columns in TOPOLOGICAL.values():
         assert {name.removesuffix("^2").removeprefix(EARLY) for name in columns} - {*TRAINING} <= found.keys()
 
 
@@ -59,7 +60,7 @@ def test_features_grow_with_the_scale() -> None:
     points = [[(0.0, 0.1), (0.0, 0.2)], [(0.1, 0.2), (0.11, 0.19)]]
     once = gap_features(diagrams_of(*points, end=0.2), min_persistence=0.01)
     twice = gap_features(diagrams_of(*([(2 * b, 2 * d) for b, d in one] for one in points)))
-    for name in FEATURE_SETS["asd"]:
+    for name in TOPOLOGICAL["asd"]:
         assert twice[name] == pytest.approx(2 * once[name])
 
 

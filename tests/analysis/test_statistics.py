@@ -175,6 +175,9 @@ def test_early_features_that_are_copies_are_refused_and_left_out(monkeypatch: py
     with pytest.raises(dt.DnnTopologyError, match="no early epoch was measured"):
         GapModel.fit(table, features="asd-early")
     assert "asd-early" not in set(evaluate_gap(table, baselines={}).scores["predictor"])
+    losses = {EARLY + name: table["h0_death_mean"] for name in ("train_loss", "train_accuracy")}
+    both = table.assign(**losses, train_loss=table["h0_death_mean"], train_accuracy=table["h0_death_mean"])
+    assert "training" not in set(evaluate_gap(both, predictors={"asd": SPREAD}).scores["predictor"])
 
 
 def test_neurons_that_vary_little_are_not_thereby_the_best() -> None:

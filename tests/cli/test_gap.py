@@ -10,6 +10,8 @@ import pytest
 from dnn_topology.analysis.features import FEATURE_SETS
 from dnn_topology.cli import main
 
+PAPERS = ("--features", "lambda-mu", "--method", "linear")
+
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
@@ -38,7 +40,7 @@ def test_a_model_is_fitted_and_foretells_the_gap_of_a_run_without_test_data(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = tmp_path / "model.json"
-    assert main(["gap", "fit", str(table), "-o", str(model)]) == 0
+    assert main(["gap", "fit", str(table), *PAPERS, "-o", str(model)]) == 0
     assert "from 40 networks" in capsys.readouterr().out
     results = str(tmp_path / "results")
     words = ["--net", "lenet_300_100", "--dataset", "digits", "--n-epochs-train", "1", "--lr", "0.05"]
@@ -111,7 +113,7 @@ def test_mistakes_are_one_line(table: Path, tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "heads.csv").write_text("life,midlife,gap\n")
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
     model = str(tmp_path / "model.json")
-    assert main(["gap", "fit", str(table), "-o", model]) == 0
+    assert main(["gap", "fit", str(table), *PAPERS, "-o", model]) == 0
     cases = {
         "cannot read": ["fit", str(tmp_path / "none.csv")],
         "is no table in CSV": ["fit", str(tmp_path / "empty.csv")],
@@ -132,3 +134,20 @@ def test_mistakes_are_one_line(table: Path, tmp_path: Path, capsys: pytest.Captu
         complaint = capsys.readouterr().err
         assert message in complaint
         assert len(complaint.splitlines()) == 1
+
+
+def test_the_default_is_fitted_on_what_a_study_leaves_and_foretells_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = [f'{{ net = "mlp", dataset = "digits", train_size = 60, epochs = 2, seed = {seed} }}' for seed in range(14)]
+    how = "[topology]\nmax_epsilon = 0.4\nmax_dim = 1\nn_inputs = 40\nepochs = [1, 2]\n"
+    (tmp_path / "some.toml").write_text(f"grid = [{', '.join(grid)}]\n{how}")
+    assert main(["study", str(tmp_path / "some.toml"), "--save-path", str(tmp_path)]) == 0
+    model = str(tmp_path / "model.json")
+    assert main(["gap", "fit", str(tmp_path / "study_some" / "study.csv"), "-o", model]) == 0
+    assert "Gaussian process over purity_input" in capsys.readouterr().out
+    words = ["--net", "mlp", "--dataset", "digits", "--n-epochs-train", "2", "--save-path", str(tmp_path)]
+    assert main(["train", *words]) == 0
+    with warnings.catch_warnings(record=True):
+        assert main(["gap", "predict", str(tmp_path / "mlp_digits" / "trial0"), "--model", model]) == 0
+    assert "90% interval" in capsys.readouterr().out

@@ -30,7 +30,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def results(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of that run to measure, without pictures."""
-    monkeypatch.setattr("dnn_topology.show.report.draw_run", lambda *args, **options: [])  # noqa: ARG005
+    monkeypatch.setattr("dnn_topology.show.report.save_run_figures", lambda *args, **options: [])  # noqa: ARG005
     shutil.copytree(trained, tmp_path / "results")
     return tmp_path / "results"
 

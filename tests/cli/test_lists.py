@@ -59,5 +59,5 @@ def test_layers_says_when_nothing_matches(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_brackets_in_a_table_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(pd.DataFrame({"to install": ["pip install 'dnn-topology[fast]'"]}))
-    assert "dnn-topology[fast]" in capsys.readouterr().out
+    print_table(pd.DataFrame({"to install": ["pip install 'name[extra]'"]}))
+    assert "name[extra]" in capsys.readouterr().out

@@ -79,8 +79,7 @@ def test_a_checkpoint_of_a_run_claims_what_the_history_says(tmp_path: Path) -> N
 def test_weights_from_elsewhere_are_looked_at_and_those_of_the_run_are_not(tmp_path: Path) -> None:
     run = Run.named(TrainSettings(net="mlp", dataset="digits", width=0.1, data_subset=0.1), tmp_path)
     run_training(run, epochs=0)
-    data = run.load_data()
-    path = saved(tmp_path, run.build_net(data), acc=99.0)
-    run.load_net(data, run.checkpoint(0))
+    path = saved(tmp_path, run.load_net(), acc=99.0)
+    run.load_net(run.checkpoint(0))
     with pytest.warns(UserWarning, match=r"99\.0 %"):
-        run.load_net(data, path)
+        run.load_net(path)

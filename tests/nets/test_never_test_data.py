@@ -10,10 +10,13 @@ import pytest
 import torch
 
 from dnn_topology.analysis.adversarial.detection import fit_detectors
+from dnn_topology.analysis.feature_sets import FEATURE_SETS
 from dnn_topology.nets.data import DataSet, FittedImages, Samples, batches, load_data, sample
 from dnn_topology.nets.train import TrainingState, train
 from dnn_topology.nets.zoo import build_net
 from dnn_topology.pipeline import measure
+from dnn_topology.runs.study.cell import measured_features
+from dnn_topology.settings import RunMeasureSettings, TrainSettings
 
 
 class Poisoned(FittedImages):
@@ -90,3 +93,13 @@ def test_measuring_and_fitting_detectors_need_no_test_data(data: DataSet) -> Non
     scores = fitted.score(unread.train[[60, 61, 62]][0]).single
     assert all(np.isfinite(values).all() for values in scores.values())
     assert unread.digest == data.digest  # which reads no image as a network would
+
+
+def test_no_feature_of_the_gap_needs_test_data(data: DataSet) -> None:
+    settings, training = RunMeasureSettings(max_dim=1, max_epsilon=0.4, n_inputs=60), TrainSettings(net="mlp")
+    measured = [
+        measured_features(build_net("mlp"), each, training, settings, draws=2)[1] for each in (data, poisoned(data))
+    ]
+    assert measured[0] == measured[1]
+    asked = {name.removesuffix("^2").removeprefix("early_") for columns in FEATURE_SETS.values() for name in columns}
+    assert asked - {"train_loss", "train_accuracy", "net=*", "dataset=*"} <= measured[0].keys()

@@ -18,10 +18,10 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.bootstrap import intervals
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import read_dipha
-from dnn_topology.homology.tables import epoch_table
+from dnn_topology.homology.tables import counting, epoch_table
 from dnn_topology.runs.measurements import RunMeasurement, find_measurement
 from dnn_topology.runs.measuring import measure_epochs
-from dnn_topology.runs.results import counting, interval_table
+from dnn_topology.runs.results import interval_table
 from dnn_topology.runs.run import Run
 from dnn_topology.runs.training import run_training
 from dnn_topology.settings import Resources, RunMeasureSettings, TrainSettings
@@ -185,7 +185,7 @@ def test_what_a_training_varies_reaches_the_network_and_its_data(tmp_path: Path)
     made = Run.named(training, tmp_path)
     data = made.load_data()
     assert len(data.train) == 50
-    state = made.build_net(data).state_dict()
+    state = made.load_net().state_dict()
     assert [len(state[f"fc{place}.0.weight"]) for place in (1, 2, 3, 4)] == [10, 10, 10, 10]
 
 
@@ -289,7 +289,7 @@ def test_what_is_no_folder_of_a_run_is_refused_with_those_that_it_holds(finished
 
 def test_the_table_has_a_row_per_epoch_and_dimension(finished: Run) -> None:
     measurement = measured(finished)
-    table = epoch_table(counting(measurement.load(), measurement))
+    table = epoch_table(counting(measurement.load(), measurement.settings))
     assert table[["epoch", "dim"]].to_numpy().tolist() == [[e, k] for e in (0, 1, 2) for k in (0, 1)]
     assert (table["n_edges"] > 0).all()
     assert (table["min_persistence"] == 0.02).all()

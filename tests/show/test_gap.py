@@ -35,3 +35,19 @@ def test_every_predictor_that_was_compared_has_a_panel_the_best_first() -> None:
 def test_without_a_predictor_there_is_no_picture() -> None:
     with pytest.raises(DnnTopologyError, match="there are no predictions to draw"):
         plot_predictors(pd.DataFrame({"cell": [0], "gap": [1.0]}))
+
+
+def test_a_point_of_rows_left_out_one_by_one_is_said_to_be_a_row() -> None:
+    table = pd.DataFrame({"gap": [1.0, 2.0], "asd": [1.5, 1.5]})
+    assert "without its row" in plot_predictors(table, by_row=True).get_ylabel()
+    assert "without its network" in plot_predictors(table).get_ylabel()
+
+
+def test_of_several_folds_the_networks_left_out_one_by_one_are_drawn() -> None:
+    table = pd.DataFrame(
+        {"fold": ["sample"] * 2 + ["data set"] * 2, "gap": [1.0, 2.0] * 2, "asd": [1.0, 2.0, 9.0, 9.0]}
+    )
+    ax = plot_predictors(table)
+    assert ax.get_title() == "asd: off by 0.0"
+    (points,) = ax.collections
+    assert len(np.asarray(points.get_offsets())) == 2

@@ -310,14 +310,38 @@ def test_wrong_options_are_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"min_persistence": 0.02}, " (cavities living longer than 0.02)"),
-        ({"min_persistence": 0.02, "essential": "drop"}, " (cavities living longer than 0.02, dying before the end)"),
-        ({"min_persistence": 0, "essential": "clip"}, " (cavities ended at max_epsilon)"),
+        ({"min_persistence": 0.02}, "\n(cavities living longer than 0.02)"),
+        ({"min_persistence": 0.02, "essential": "drop"}, "\n(cavities living longer than 0.02,\ndying before the end)"),
+        ({"min_persistence": 0, "essential": "clip"}, "\n(cavities ended at max_epsilon)"),
         ({"min_persistence": 0}, ""),
     ],
 )
 def test_the_axis_says_which_cavities_are_drawn(options: dict[str, Any], words: str) -> None:
     assert plot_betti_curves(SIMPLE.filtered(**options)).get_ylabel() == rf"Betti number $\beta_1${words}"
+
+
+def loops(number: int) -> Diagrams:
+    return Diagrams([np.empty((0, 2)), np.tile([0.1, 0.2], (number, 1))], max_epsilon=0.3)
+
+
+def test_the_axis_of_few_cavities_has_ticks_at_whole_numbers() -> None:
+    ax = plot_betti_curves(loops(1))
+    assert all(float(tick).is_integer() for tick in ax.get_yticks())
+
+
+def test_curves_that_are_drawn_later_are_not_cut_off_by_those_before() -> None:
+    ax = plot_betti_curves(loops(1))
+    plot_betti_curves(loops(9), ax=ax)
+    assert ax.get_ylim()[0] == 0
+    assert ax.get_ylim()[1] > 9
+
+
+def test_the_words_of_the_axis_fit_beside_a_low_picture() -> None:
+    figure = Figure(figsize=(4.5, 3), layout="constrained")
+    ax = plot_betti_curves(SIMPLE.filtered(min_persistence=0.02, essential="drop"), ax=figure.add_subplot())
+    figure.draw_without_rendering()
+    words = ax.yaxis.label.get_window_extent()
+    assert figure.bbox.y0 <= words.y0 < words.y1 <= figure.bbox.y1
 
 
 def test_the_old_keywords_warn_and_draw_the_filtered_curves() -> None:

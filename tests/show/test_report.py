@@ -10,7 +10,7 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import read_dipha
 from dnn_topology.homology.tables import epoch_table
-from dnn_topology.show.report import draw_run, save_figure
+from dnn_topology.show.report import save_figure, save_run_figures
 from dnn_topology.show.window import show_window
 
 MAGIC = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
@@ -32,7 +32,7 @@ def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path: Path)
 def test_a_run_leaves_a_picture_of_every_dimension_and_of_its_course(golden: Path, tmp_path: Path) -> None:
     diagrams = {epoch: read_dipha(golden / f"adj_epc{epoch}_trl0_0.3.bin.out") for epoch in (1, 50)}
     counted = {epoch: one.filtered() for epoch, one in diagrams.items()}
-    paths = draw_run(counted, epoch_table(counted), None, tmp_path)
+    paths = save_run_figures(counted, epoch_table(counted), None, tmp_path)
     assert [path.name for path in paths] == [
         "betti_curves_H0.png",
         "betti_curves_H1.png",
@@ -46,7 +46,7 @@ def test_a_run_leaves_a_picture_of_every_dimension_and_of_its_course(golden: Pat
 
 def test_a_run_of_components_alone_can_be_drawn(tmp_path: Path) -> None:
     diagrams = {0: Diagrams([np.array([[0.0, 0.1], [0.0, np.inf]])], 0.3)}
-    paths = draw_run(diagrams, epoch_table(diagrams), None, tmp_path)
+    paths = save_run_figures(diagrams, epoch_table(diagrams), None, tmp_path)
     assert [path.name for path in paths if "barcode" in path.name] == ["barcode_H0_epoch0.png"]
 
 

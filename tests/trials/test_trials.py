@@ -15,7 +15,7 @@ import torch
 
 from dnn_topology import Diagrams, DnnTopologyError, compare
 from dnn_topology.cli import main
-from dnn_topology.cli.stopping import watch_of
+from dnn_topology.cli.stopping import stopping_of
 from dnn_topology.runs.measuring import measure_epochs
 from dnn_topology.runs.run import Run
 from dnn_topology.runs.training import run_training
@@ -71,10 +71,7 @@ def test_trials_side_by_side_are_the_trainings_with_those_seeds_and_are_not_done
         pd.testing.assert_frame_equal(pd.read_csv(there / "history.csv"), pd.read_csv(one / "history.csv"))
         assert json.loads((there / "settings.json").read_text())["seed"] == number
         for epoch in (0, 1):
-            weights = [
-                run.load_net(run.load_data(), run.checkpoint(epoch)).state_dict()
-                for run in (Run.open(there), Run.open(one))
-            ]
+            weights = [run.load_net(run.checkpoint(epoch)).state_dict() for run in (Run.open(there), Run.open(one))]
             assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
     before = (there / "training.pt").stat().st_mtime_ns
     capsys.readouterr()
@@ -85,7 +82,7 @@ def test_trials_side_by_side_are_the_trainings_with_those_seeds_and_are_not_done
 
 def test_trials_side_by_side_that_stop_early_leave_what_one_after_the_other_leave(tmp_path: Path) -> None:
     watched = partial(
-        watch_of,
+        stopping_of,
         early_stop="midlife",
         asked=StoppingSettings(patience=1, min_delta=0.9),
         settings=SETTINGS,

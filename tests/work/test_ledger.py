@@ -15,7 +15,8 @@ from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.settings import Resources
 from dnn_topology.work.isolate import Failure
-from dnn_topology.work.ledger import Ledger, Manifest, Outcomes, Work
+from dnn_topology.work.ledger import Ledger, Outcomes, Work
+from dnn_topology.work.manifest import Manifest
 from dnn_topology.work.reports import Reports
 
 TASKS = ["a", "b", "c"]

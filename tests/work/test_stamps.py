@@ -9,11 +9,11 @@ import pytest
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.settings import RunMeasureSettings, TrainSettings
-from dnn_topology.work import stamps
+from dnn_topology.work.stamps import Stamp, read_settings
 
 
 def claim(folder: Path, settings: Mapping[str, Any], *, defaults: Mapping[str, Any] | None = None) -> None:
-    stamps.claim(folder, settings, results="*.npz", defaults=defaults or {})
+    Stamp(settings, "*.npz", defaults or {}).claim(folder)
 
 
 def test_settings_may_change_until_they_led_to_results(tmp_path: Path) -> None:
@@ -42,16 +42,14 @@ def test_a_setting_that_an_older_folder_does_not_name_has_its_default_there(tmp_
 
 
 def test_other_settings_have_a_home_of_their_own_named_by_what_differs_and_find_it_again(tmp_path: Path) -> None:
-    def home(**settings: object) -> Path:
-        return stamps.home(tmp_path, "eps0.3", settings, results="*.npz", defaults={})
-
     homes = []
     for settings in ({"n": 1, "m": "a"}, {"n": 2, "m": "a"}, {"n": 2, "m": "b/c"}, {"n": 1, "m": ["x", "y"]}):
-        folder = home(**settings)
-        stamps.claim(folder, settings, results="*.npz", defaults={})
+        stamp = Stamp(settings, "*.npz")
+        folder = stamp.home(tmp_path, "eps0.3")
+        stamp.claim(folder)
         store.write_arrays(folder / "epoch0.npz", {})
         homes.append(folder)
-        assert home(**settings) == folder
+        assert stamp.home(tmp_path, "eps0.3") == folder
     assert [folder.name for folder in homes] == ["eps0.3", "eps0.3_n-2", "eps0.3_n-2_m-b-c", "eps0.3_m-x+y"]
 
 
@@ -70,12 +68,12 @@ def test_settings_that_describe_no_training_are_one_line(
 ) -> None:
     store.write_json(tmp_path / "settings.json", content)
     with pytest.raises(DnnTopologyError, match=message) as caught:
-        stamps.read_settings(tmp_path, TrainSettings)
+        read_settings(tmp_path, TrainSettings)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_what_was_measured_is_read_back_as_it_was(tmp_path: Path) -> None:
     settings = RunMeasureSettings(layers=("a", "b*"), graph_type="partitioned", split=3, max_epsilon=0.2)
-    stamps.claim(tmp_path, settings.results, results="*.npz", defaults={})
-    assert stamps.read_settings(tmp_path, RunMeasureSettings).results == settings.results
+    Stamp(settings.results, "*.npz").claim(tmp_path)
+    assert read_settings(tmp_path, RunMeasureSettings).results == settings.results

@@ -17,7 +17,7 @@ from dnn_topology.settings import MIN_PERSISTENCE
 if TYPE_CHECKING:
     from dnn_topology.homology.diagrams import Diagrams
 
-MAX_EPSILON = 0.4  # up to which scale a network is watched
+MAX_EPSILON = 0.4  # up to which scale loops are looked at
 # quantity → the column of `summarize` that it is, of H1
 OF_LOOPS = {"density": "peak_density", "epsilon": "peak_epsilon", "midlife": "midlife", "life": "life"}
 NEIGHBOURS = "neighbours"
@@ -29,7 +29,7 @@ BAND = (0.05, 0.95)
 
 @checked
 def stopping_quantities(diagrams: Diagrams) -> dict[str, float]:
-    """Return what a rule may watch of the loops in a functional graph, by name.
+    """Return what a rule may look at of the loops in a functional graph, by name.
 
     Loops that live at most 0.02 do not count, and those alive at max_epsilon die there.
 

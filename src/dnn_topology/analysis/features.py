@@ -2,47 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.analysis.feature_sets import EARLY, FEATURE_SETS, SPREAD, TRAINING
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.settings import MIN_PERSISTENCE
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
+    from torch import nn
 
     from dnn_topology.homology.diagrams import Diagrams
     from dnn_topology.settings import Essential
 
+__all__ = ["EARLY", "FEATURE_SETS", "MAX_EPSILON", "SPREAD", "TRAINING", "gap_features", "with_early"]
+
 MAX_EPSILON = 0.4  # the scale up to which the CVPR 2020 paper looks
-SPREAD = ("h0_death_mean", "h0_death_std", "h1_birth_mean", "h1_birth_std", "h1_death_mean", "h1_death_std")
-TRAINING = ("train_loss", "train_accuracy")
-EARLY = "early_"  # of the same network at the first epoch that was measured after training began
-# H0 is born at 0 throughout, so its births say nothing and are in no set.
-FEATURE_SETS: dict[str, tuple[str, ...]] = {
-    "lambda-mu": ("life", "midlife"),
-    "asd": SPREAD,
-    "asdsq": (*SPREAD, *(f"{name}^2" for name in SPREAD)),
-    "asd-early": (*SPREAD, *(f"{EARLY}{name}" for name in SPREAD)),
-    # of no topology: what sets of features of topology at two epochs have to be compared with
-    "training": (*TRAINING, *(f"{EARLY}{name}" for name in TRAINING)),
-}
 
 
 @checked
 def gap_features(
-    diagrams: Diagrams, *, min_persistence: float = MIN_PERSISTENCE, essential: Essential = "drop"
+    diagrams: Diagrams,
+    *,
+    min_persistence: float = MIN_PERSISTENCE,
+    essential: Essential = "drop",
+    model: nn.Module | None = None,
+    inputs: Sequence[torch.Tensor] | None = None,
+    training: Mapping[str, float] | None = None,
+    seed: int = 0,
 ) -> dict[str, float]:
-    """Return what a model of the gap may look at, by name.
+    """Return what a model of the gap may look at, by name; with a model and labelled training inputs, of those too.
 
     Args:
         diagrams: Of H0 and H1 at least, up to ε 0.4 in the paper.
         min_persistence: Only points that live longer than this count, in ε.
         essential: What becomes of classes alive at max_epsilon; the paper's means are over those that die.
+        model: The network, which gives logits or log-probabilities (n_samples, n_classes); left as it was found.
+        inputs: Training inputs (n_samples, …) and their given classes (n_samples,), as many for every network. Never
+            test data.
+        training: How the model was trained: n_train, lr, batch_size, and weight_decay and dropout if there are.
+        seed: Of the noise on the inputs, and of which of them are mixed.
 
     Returns:
         * ``life``, ``midlife``: λ and μ of H1, in ε;
@@ -52,15 +58,20 @@ def gap_features(
           nodes (NaN if that is unknown). They grow with fewer inputs: compare networks measured on as many only;
         * ``h1_peak_epsilon``, ``h1_peak_density``: where the H1 Betti curve has its first maximum.
 
+        With a model and inputs also the sets "perturbation" (accuracy and loss with inputs of a class mixed, with
+        noise, shifted; margins; the Davies–Bouldin index) and "sample-tree" (the minimum spanning tree of the inputs in
+        the spaces of layers, and the share of neighbours there that have one label); with a model and `training` the
+        numbers of "settings".
+
         A mean of nothing is NaN.
 
     Raises:
-        DnnTopologyError: The diagrams have no H1.
+        DnnTopologyError: The diagrams have no H1; of model and inputs, or of model and training, one is missing.
 
     Source:
         Corneanu et al., Computing the testing error without a testing set, CVPR 2020 (life, midlife); Ballester et
         al., Predicting the generalization gap in neural networks using topological data analysis, Neurocomputing
-        2024 (means and standard deviations).
+        2024 (means and standard deviations); Natekar and Sharma, arXiv:2012.02775 (mixup, Davies–Bouldin).
 
     Example:
         >>> from dnn_topology.homology.diagrams import Diagrams
@@ -68,6 +79,8 @@ def gap_features(
         >>> [round(features[name], 3) for name in ("life", "midlife", "h0_death_mean", "h1_points_per_node")]
         [0.1, 0.15, 0.2, 0.5]
     """
+    if (model is None) != (inputs is None and training is None):
+        raise DnnTopologyError("features of a network need model=, and with it inputs=(images, labels) or training=")
     if diagrams.max_dim < 1:
         raise DnnTopologyError("features of the gap need H1, and there is H0 alone: compute with max_dim=1")
     counted = diagrams.filtered(min_persistence=min_persistence, essential=essential)
@@ -81,6 +94,7 @@ def gap_features(
         for name in names:
             values = finite[:, 0 if name == "birth" else 1]
             features |= {f"h{dim}_{name}_mean": _mean(values), f"h{dim}_{name}_std": _std(values)}
+    others = {} if model is None else _of_model(model, inputs, training, seed)
     return {
         **{name: float(value) for name, value in features.items()},
         "h1_points_per_node": loops["count"] / nodes,
@@ -88,6 +102,7 @@ def gap_features(
         "h1_betti_max_per_node": loops["betti_max"] / nodes,
         "h1_peak_epsilon": float(loops["peak_epsilon"]),
         "h1_peak_density": float(loops["peak_density"]),
+        **others,
     }
 
 
@@ -112,6 +127,36 @@ def with_early(table: pd.DataFrame) -> pd.DataFrame:
         EARLY
     )
     return table.join(early, on="cell")
+
+
+def _of_model(
+    model: nn.Module, inputs: Sequence[torch.Tensor] | None, training: Mapping[str, Any] | None, seed: int
+) -> dict[str, float]:
+    """Return the features of a model on labelled inputs, and those of its settings.
+
+    Raises:
+        DnnTopologyError: Inputs are no pair of as many images and labels, or a setting is missing or unknown.
+    """
+    from dnn_topology.analysis.gap.known_settings import settings_features
+    from dnn_topology.analysis.network_features import input_features
+
+    features = dict[str, float]()
+    if inputs is not None:
+        if len(inputs) != 2 or len(inputs[0]) != len(inputs[1]):
+            raise DnnTopologyError(
+                f"inputs must be a pair, images (n_samples, …) and labels (n_samples,), found lengths "
+                f"{[len(part) for part in inputs]}"
+            )
+        features |= input_features(model, inputs[0], inputs[1], seed=seed)
+    if training is not None:
+        try:
+            features |= settings_features(model, **training)
+        except TypeError as error:
+            raise DnnTopologyError(
+                f"training must give n_train, lr and batch_size, and may give weight_decay and dropout, found "
+                f"{sorted(training)}"
+            ) from error
+    return features
 
 
 def _mean(values: NDArray[np.float64]) -> float:

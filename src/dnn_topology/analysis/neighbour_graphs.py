@@ -124,7 +124,7 @@ def _ways_out(
     # A point whose listed neighbours all lie within may have a shorter way out, unless the last of them is as far.
     open_rows = rows[~known & (distances[rows, -1] < shortest[component[rows]])]
     heads, tails = [rows[known]], [places[rows[known], first[known]]]
-    found = [lengths[known]]
+    edge_lengths = [lengths[known]]
     for start in range(0, len(open_rows), BLOCK):
         part = open_rows[start : start + BLOCK]
         squares = norms[part][:, None] + norms - 2 * (points[part] @ points.T)
@@ -132,8 +132,8 @@ def _ways_out(
         nearest = squares.argmin(axis=1)
         heads.append(part)
         tails.append(nearest)
-        found.append(np.linalg.norm(points[part] - points[nearest], axis=1))
-    return np.concatenate(heads), np.concatenate(tails), np.concatenate(found)
+        edge_lengths.append(np.linalg.norm(points[part] - points[nearest], axis=1))
+    return np.concatenate(heads), np.concatenate(tails), np.concatenate(edge_lengths)
 
 
 def _without_circles(component: NDArray[np.int64], edges: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -98,7 +98,6 @@ def _opened(
         training = TrainSettings(net=named.net, dataset=named.dataset, trial=named.trial)
         run = Run.named(training, named.save_path, data_dir=machine.data_dir, device=machine.place)
         weights, where = checkpoint, run.original_folder / f"detection_{digest_of(checkpoint)}"
-    data = run.load_data()
+    net, data = run.load_net(weights), run.load_data()
     about = {**asdict(run.training), "weights": digest_of(weights)}
-    net = run.load_net(data, weights)
     return Detection(net, data, asked, where, about=about, device=run.device), data

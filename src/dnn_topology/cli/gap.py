@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError, check_choice, counted
+from dnn_topology.analysis.feature_sets import BEST_METHOD, BEST_SET, FEATURE_SETS
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, print_table, say
 
@@ -28,18 +29,18 @@ def fit(
     /,
     *,
     out: Annotated[Path, Parameter(alias="-o")] = Path("gap_model.json"),
-    features: str = "lambda-mu",
-    method: Method = "linear",
+    features: str = BEST_SET,
+    method: Method = BEST_METHOD,
 ) -> None:
     """Fit a model of the gap on a table of measured networks.
 
     Args:
         table: One row per network, as `study` leaves it.
         out: Where the model goes.
-        features: lambda-mu, asd, asdsq, asd-early, or, of no topology, training.
+        features: lambda-mu, asd, asdsq, asd-early, or, of no graph of neurons, training, settings, settings+training,
+            perturbation, perturbation+training, purity, purity+training, sample-tree.
         method: What the gap is of the features.
     """
-    from dnn_topology.analysis.features import FEATURE_SETS
     from dnn_topology.analysis.gap import GapModel
 
     check_choice("features", features, FEATURE_SETS)
@@ -198,10 +199,8 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
     import pandas as pd
 
     from dnn_topology.analysis.features import MAX_EPSILON, TRAINING, with_early
-    from dnn_topology.analysis.network_features import network_features
-    from dnn_topology.nets.draws import measured_draws
     from dnn_topology.nets.train import evaluate as accuracy_of
-    from dnn_topology.runs.study.cell import measured_how
+    from dnn_topology.runs.study.cell import measured_features, measured_how
     from dnn_topology.settings import RunMeasureSettings
 
     how = {"n_inputs": 500, "max_epsilon": MAX_EPSILON, "nodes": "unit", **model.measured}
@@ -210,9 +209,10 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
     data = run.load_data()
     rows = []
     for number, path in enumerate([weights] if early is None else [early, weights], 1):
-        net = run.load_net(data, path)
-        drawn = measured_draws(net, data, settings, draws=draws, seed=seed)
-        about = {"epoch": number, **dict(zip(TRAINING, accuracy_of(net, data.train), strict=True))}
-        rows.append({**about, **network_features(net, drawn), **measured_how(settings, draws=draws)})
+        net = run.load_net(path)
+        _, features = measured_features(net, data, run.training, settings, draws=draws, seed=seed)
+        about = {"epoch": number, "net": run.training.net, "dataset": run.training.dataset}
+        about |= dict(zip(TRAINING, accuracy_of(net, data.train), strict=True))
+        rows.append({**about, **features, **measured_how(settings, draws=draws)})
     table = with_early(pd.DataFrame(rows).assign(cell=0)).tail(1).drop(columns=["cell", "epoch", EARLY_EPOCH])
     return table.assign(**{EARLY_EPOCH: model.measured[EARLY_EPOCH]} if early else {}).reset_index(drop=True)

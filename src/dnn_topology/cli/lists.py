@@ -54,8 +54,7 @@ def layers(
 
     training = TrainSettings(net=named.net, dataset=named.dataset, binarize_labels=binarize_labels)
     run = Run.named(training, named.save_path, data_dir=machine.data_dir)
-    data = run.load_data()
-    model = run.load_net(data, checkpoint)
+    model, data = run.load_net(checkpoint), run.load_data()
     wanted = [EVERYTHING] if layers is None else layers
     print_table(described_layers(model, data.train[[0, 1]][0], layers=wanted))
 

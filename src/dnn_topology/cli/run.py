@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.cli import options as opt
-from dnn_topology.cli.stopping import IN_TRAINING, EarlyStop, TrainingRuleFlags, leave, watch_of
+from dnn_topology.cli.stopping import IN_TRAINING, EarlyStop, TrainingRuleFlags, leave, stopping_of
 from dnn_topology.progress import answer, print_table, progress, say
 from dnn_topology.settings import Original, PictureSettings, RunMeasureSettings, TrainSettings, of_trials, usual_epochs
 from dnn_topology.store import digest_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dnn_topology.runs.measurements import RunMeasurement
     from dnn_topology.runs.run import Run
     from dnn_topology.settings import Resources
-    from dnn_topology.work.decisions import TrainingWatch
+    from dnn_topology.work.decisions import EarlyStopping
 
 DEMO_EPOCHS = (0, 1, 2, 5, 10, 20, 30)
 Epochs = Annotated[int, Parameter(alias="--epochs", group=opt.FIRST)]
@@ -102,9 +102,9 @@ def run(
             )
         there = named_run(training, seed, checkpoint, save_path, machine)
         check_measurable(there, measured)
-        watch = watch_of(there, early_stop, opt.plain(rule), measured, used, save_every=save_every)
-        train_with_progress(there, epochs=last, save_epochs=epochs, save_every=save_every, watch=watch)
-        epochs = leave(watch, epochs) if watch else epochs
+        stopping = stopping_of(there, early_stop, opt.plain(rule), measured, used, save_every=save_every)
+        train_with_progress(there, epochs=last, save_epochs=epochs, save_every=save_every, stopping=stopping)
+        epochs = leave(stopping, epochs) if stopping else epochs
     if original.build_graph:
         from dnn_topology.report import write_report
 
@@ -130,7 +130,7 @@ def _several(given: Mapping[str, Any], trials: int) -> None:
         save_epochs=given["epochs_test"] or usual_epochs(given["n_epochs_train"]),
         save_every=every,
         resources=given["machine"].using(given["resources"]),
-        watched=partial(watch_of, **asked, resources=None, save_every=every),
+        watched=partial(stopping_of, **asked, resources=None, save_every=every),
     )
     if described:
         print_table(described[0].report())
@@ -164,10 +164,10 @@ def train(
     """
     del resume
     there = named_run(training, seed, checkpoint, save_path, machine)
-    watch = watch_of(there, early_stop, opt.plain(rule), RunMeasureSettings(), None, save_every=save_every)
-    train_with_progress(there, epochs=n_epochs_train, save_epochs=(), save_every=save_every, watch=watch)
-    if watch:
-        leave(watch, [])
+    stopping = stopping_of(there, early_stop, opt.plain(rule), RunMeasureSettings(), None, save_every=save_every)
+    train_with_progress(there, epochs=n_epochs_train, save_epochs=(), save_every=save_every, stopping=stopping)
+    if stopping:
+        leave(stopping, [])
     answer(there.folder / "history.csv")
 
 
@@ -201,7 +201,7 @@ def topology(
     if checkpoint is not None:
         training = TrainSettings(net=named.net, dataset=named.dataset, trial=named.trial)
         there = named_run(training, None, checkpoint, named.save_path, machine)
-        train_with_progress(there, epochs=0, save_epochs=(), save_every=0, watch=None)
+        train_with_progress(there, epochs=0, save_epochs=(), save_every=0, stopping=None)
     else:
         there = named.open(run, machine)
     wanted = there.trained(epochs)
@@ -230,7 +230,7 @@ def demo(
     Morse().compile(RunMeasureSettings.max_dim)
     there = named_run(TrainSettings(), None, None, save_path, machine)
     last = DEMO_EPOCHS[-1]
-    train_with_progress(there, epochs=last, save_epochs=DEMO_EPOCHS, save_every=0, watch=None)
+    train_with_progress(there, epochs=last, save_epochs=DEMO_EPOCHS, save_every=0, stopping=None)
     measurement = measure_and_write(there, RunMeasureSettings(), DEMO_EPOCHS, PictureSettings(), used)
     topology = pd.read_csv(measurement.folder / "topology.csv")
     answer(write_report([measurement]))
@@ -260,7 +260,7 @@ def check_measurable(run: Run, settings: RunMeasureSettings) -> None:
 
 
 def train_with_progress(
-    run: Run, *, epochs: int, save_epochs: Sequence[int], save_every: int, watch: TrainingWatch | None
+    run: Run, *, epochs: int, save_epochs: Sequence[int], save_every: int, stopping: EarlyStopping | None
 ) -> None:
     """Train and say after each epoch how well it went."""
     from dnn_topology.runs.training import run_training
@@ -276,7 +276,7 @@ def train_with_progress(
             save_epochs=save_epochs,
             save_every=save_every,
             on_epoch=told,
-            should_stop=watch.should_stop if watch else None,
+            should_stop=stopping.should_stop if stopping else None,
             say=say,
         )
 
@@ -297,7 +297,7 @@ def measure_and_write(
     from dnn_topology.runs.measurements import RunMeasurement
     from dnn_topology.runs.measuring import measure_epochs
     from dnn_topology.runs.results import write_results
-    from dnn_topology.work.epoch_tables import EpochsFailedError
+    from dnn_topology.work.epochs import EpochsFailedError
     from dnn_topology.work.reports import reported
 
     failed = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from dnn_topology.analysis.early_stopping import Decision
     from dnn_topology.runs.run import Run
     from dnn_topology.settings import Resources, RunMeasureSettings
-    from dnn_topology.work.decisions import TrainingWatch
+    from dnn_topology.work.decisions import EarlyStopping
     from dnn_topology.work.epoch_tables import EpochTables
 
 _rule, RULE = opt.as_flags(StoppingSettings, opt.STOPPING, rule=Parameter(alias="--quantity"))
@@ -72,7 +71,7 @@ def early_stop(
     from dnn_topology.runs.run import Run
     from dnn_topology.runs.stopping import looked_at, stopping_settings
     from dnn_topology.work.decisions import values_of, write_decision
-    from dnn_topology.work.epoch_tables import EpochsFailedError
+    from dnn_topology.work.epochs import EpochsFailedError
 
     if draws < 0:
         raise DnnTopologyError(f"draws must be at least 0, found {draws}")
@@ -111,7 +110,7 @@ def early_stop(
         raise failed
 
 
-def watch_of(
+def stopping_of(
     run: Run,
     early_stop: str | None,
     asked: StoppingSettings,
@@ -119,7 +118,7 @@ def watch_of(
     resources: Resources | None,
     *,
     save_every: int,
-) -> TrainingWatch | None:
+) -> EarlyStopping | None:
     """Return what the flags of a training ask for, or None."""
     from dnn_topology.analysis.early_stopping import StoppingRule
 
@@ -127,23 +126,23 @@ def watch_of(
     rule = StoppingRule(**{**asked.own, "quantity": named})
     if early_stop is None:
         return None
-    from dnn_topology.runs.stopping import USUAL as WATCHED
+    from dnn_topology.runs.stopping import USUAL as OF_LOOPS
     from dnn_topology.runs.stopping import looked_at
     from dnn_topology.settings import Resources
-    from dnn_topology.work.decisions import TrainingWatch
+    from dnn_topology.work.decisions import EarlyStopping
 
     if not save_every:
         raise DnnTopologyError("--early-stop looks at and chooses among the weights that are kept: raise --save-every")
-    watched = replace(settings, max_dim=1, max_epsilon=WATCHED.max_epsilon, bootstrap=1, by=None)
+    measured = replace(settings, max_dim=1, max_epsilon=OF_LOOPS.max_epsilon, bootstrap=1, by=None)
     used = replace(resources or Resources(), jobs=1, isolated=False, scheduler=None, timeout=None)
-    return TrainingWatch(looked_at(run, rule, asked.of_neighbours(), watched, resources=used), rule)
+    return EarlyStopping(looked_at(run, rule, asked.of_neighbours(), measured, resources=used), rule)
 
 
-def leave(watch: TrainingWatch, wanted: Sequence[int]) -> list[int]:
+def leave(stopping: EarlyStopping, wanted: Sequence[int]) -> list[int]:
     """Write down and say what was decided.
 
     Args:
-        watch: The rule and what it looked at.
+        stopping: The rule and what it looked at.
         wanted: The epochs that were to be measured.
 
     Returns:
@@ -151,9 +150,9 @@ def leave(watch: TrainingWatch, wanted: Sequence[int]) -> list[int]:
     """
     from dnn_topology.work.decisions import write_decision
 
-    decision, tables = watch.decision()
-    _say_which(decision, watch.epochs.run)
-    answer(*write_decision(decision, tables, watch.epochs, watch.epochs.folder))
+    decision, tables = stopping.decision()
+    _say_which(decision, stopping.epochs.run)
+    answer(*write_decision(decision, tables, stopping.epochs, stopping.epochs.folder))
     return [epoch for epoch in tables if epoch in {*wanted, max(tables), decision.chosen_epoch}]
 
 
@@ -165,11 +164,7 @@ def _measured(looked_at: EpochTables, epochs: list[int]) -> dict[int, pd.DataFra
 
     missing = looked_at.unfinished(epochs)
     if missing:
-        looked_at.prepare()
-        started = time.monotonic()
-        replace(looked_at, draws=0).do(missing[-1])
-        each = time.monotonic() - started
-        seconds = each * len(missing) * (looked_at.draws + 1) / looked_at.resources.jobs
+        seconds = looked_at.expected_seconds(missing)
         again = f" and {counted(looked_at.draws, 'draw')} of them" if looked_at.draws else ""
         inputs = f"{looked_at.settings.n_inputs or 'all'} training inputs{again}"
         say(f"measuring {counted(len(missing), 'epoch')} on {inputs}: at most about {duration(seconds)}")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from dnn_topology._checks import check_at_least
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, print_table, say
 from dnn_topology.settings import Essential, RunMeasureSettings
@@ -59,22 +58,20 @@ def visualise(
         config: Take flags from a TOML file (dim = [1, 2]); flags given here win.
     """
     del config
-    from dnn_topology.homology.tables import epoch_lines, epoch_report, epoch_table
+    from dnn_topology.homology.tables import counting, epoch_lines, epoch_report, epoch_table
     from dnn_topology.runs.measurements import find_measurement
     from dnn_topology.runs.measuring import measured_on_the_spot
     from dnn_topology.show.plots import plot_betti_curves
     from dnn_topology.show.report import epoch_labels, save_figure
     from dnn_topology.show.window import show_window
 
-    check_at_least("min_persistence", min_persistence, 0)
+    settings = RunMeasureSettings(min_persistence=min_persistence, essential=essential)
     there = find_measurement(_opened(run, named), max_epsilon=max_epsilon, name=measurement)
     folder = there.folder if out is None else out
     drawable = epochs and measured_on_the_spot(there, epochs, say)
     for graph, k in itertools.product(there.graphs(), dim):
         loaded = there.load(drawable, graph=graph)
-        counted = {
-            epoch: one.filtered(min_persistence=min_persistence, essential=essential) for epoch, one in loaded.items()
-        }
+        counted = counting(loaded, settings)
         drawn: dict[str, Any] = {"dim": k, **asdict(pictures)}
         curves = epoch_labels(loaded if pictures.as_original else counted)
         table = epoch_table(counted)

@@ -151,16 +151,16 @@ def check_scales(epsilon: ArrayLike, max_epsilon: float) -> NDArray[np.float64]:
     return np.clip(scales, 0.0, max_epsilon)
 
 
-def check_count(name: str, found: Any, least: int) -> int:
+def check_count(name: str, count: Any, least: int) -> int:
     """Return a whole number of at least `least` as an int.
 
     Raises:
         DnnTopologyError: It is none.
     """
-    whole = isinstance(found, (int, np.integer)) and not isinstance(found, bool)
-    if not whole or found < least:
-        raise DnnTopologyError(f"{name} must be a whole number of at least {least}, found {found!r}")
-    return int(found)
+    whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
+    if not whole or count < least:
+        raise DnnTopologyError(f"{name} must be a whole number of at least {least}, found {count!r}")
+    return int(count)
 
 
 def _slack(matrix: NDArray[np.float64]) -> float:

@@ -80,10 +80,10 @@ def near_pairs(
     )
     n_blocks = -(-len(columns) // width)
     with showing(f"correlations of {len(columns)} neurons", total=n_blocks * (n_blocks + 1) / 2) as step:
-        for found in blocks:
-            rows.append(found.rows)
-            cols.append(found.cols)
-            distances.append(found.distances)
+        for near in blocks:
+            rows.append(near.rows)
+            cols.append(near.cols)
+            distances.append(near.distances)
             step()
     # One after the other, so that the pieces of one array are freed before the next is put together.
     return Edges(_joined(rows), _joined(cols), _joined(distances))

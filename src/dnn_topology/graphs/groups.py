@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.sparse import coo_array, csr_array
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction
+from dnn_topology._packages import pip_install
 from dnn_topology.graphs.graph import functional_graph
 
 if TYPE_CHECKING:
@@ -180,6 +181,6 @@ def _pymetis() -> Any:
         import pymetis
     except ImportError as error:
         raise DnnTopologyError(
-            "METIS parts need the package pymetis: `pip install 'dnn-topology[metis]'`, or use the partition 'chunks'"
+            f"METIS parts need the package pymetis: {pip_install('pymetis')}, or use the partition 'chunks'"
         ) from error
     return pymetis

@@ -52,14 +52,16 @@ def resolve_metric(metric: Metric) -> Metric:
     if "" not in sys.path:
         sys.path.append("")
     try:
-        found: Any = getattr(importlib.import_module(module), name)
+        function: Any = getattr(importlib.import_module(module), name)
     except Exception as error:  # whatever the user's module does when it is imported
         raise DnnTopologyError(
             f"metric {metric!r} cannot be imported ({error}): check its name and PYTHONPATH"
         ) from error
-    if not callable(found):
-        raise DnnTopologyError(f"metric {metric!r} is a {type(found).__name__}, expected a function of (n_samples, n)")
-    own: Metric = found
+    if not callable(function):
+        raise DnnTopologyError(
+            f"metric {metric!r} is a {type(function).__name__}, expected a function of (n_samples, n)"
+        )
+    own: Metric = function
     return own
 
 

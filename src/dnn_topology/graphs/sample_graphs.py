@@ -116,16 +116,17 @@ def discriminative_neurons(activations: ArrayLike, labels: ArrayLike, *, share: 
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     check_fraction("share", share)
-    values, kinds = real_array("activations", activations).astype(np.float64), np.asarray(labels)
-    if len(np.unique(kinds)) != 2:
+    values, classes = real_array("activations", activations).astype(np.float64), np.asarray(labels)
+    if len(np.unique(classes)) != 2:
         raise DnnTopologyError(
-            f"to select neurons by right and wrong predictions there must be both, found {len(np.unique(kinds))} kind "
-            f"among {len(kinds)} inputs: take more inputs (n_inputs=), test inputs (graph_split=), or an earlier epoch"
+            f"to select neurons by right and wrong predictions there must be both, found {len(np.unique(classes))} "
+            f"kind among {len(classes)} inputs: take more inputs (n_inputs=), test inputs (graph_split=), or an "
+            "earlier epoch"
         )
     spread = values.std(axis=0)
     varying = spread > 1e-12 * np.abs(values).max(axis=0, initial=0.0)
     values = np.where(varying, values - values.mean(axis=0), 0.0) / np.where(varying, spread, 1.0)
-    fitted = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=LDA_SHRINKAGE).fit(values, kinds)
+    fitted = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=LDA_SHRINKAGE).fit(values, classes)
     n_chosen = max(1, int(share * values.shape[1]))
     strongest = np.argsort(-np.abs(fitted.coef_[0]), kind="stable")[:n_chosen]
     return np.sort(strongest)

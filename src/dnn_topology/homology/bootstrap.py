@@ -180,7 +180,7 @@ def resampled(
         >>> from dnn_topology.recording.activations import Activations
         >>> values = np.random.default_rng(0).normal(size=(50, 20)).astype(np.float32)
         >>> everything = Activations(values, pd.DataFrame({"layer": "a", "index": range(20)}))
-        >>> [found.n_nodes for found in resampled(everything, range(3), max_dim=1)]
+        >>> [diagrams.n_nodes for diagrams in resampled(everything, range(3), max_dim=1)]
         [20, 20, 20]
     """
     for number in numbers:

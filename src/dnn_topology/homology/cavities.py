@@ -75,10 +75,10 @@ def cavities(
         >>> from dnn_topology import FunctionalGraph
         >>> apart = np.abs(np.subtract.outer(np.arange(6), np.arange(6)))
         >>> ring = np.minimum(apart, 6 - apart) * 0.2
-        >>> found = cavities(FunctionalGraph.from_distances(ring, max_epsilon=0.3))
-        >>> sorted(found[0].loops[0]), round(found[0].birth, 3), round(found[0].death, 3)
+        >>> ring_cavities = cavities(FunctionalGraph.from_distances(ring, max_epsilon=0.3))
+        >>> sorted(ring_cavities[0].loops[0]), round(ring_cavities[0].birth, 3), round(ring_cavities[0].death, 3)
         ([0, 1, 2, 3, 4, 5], 0.1, 0.2)
-        >>> found.to_frame()[["cavity", "nodes", "where"]].values.tolist()
+        >>> ring_cavities.to_frame()[["cavity", "nodes", "where"]].values.tolist()
         [[0, 6, '?']]
     """
     if dim not in {1, 2}:

@@ -18,7 +18,7 @@ HEADER = np.dtype([("magic", "<i8"), ("type", "<i8"), ("size", "<i8")])
 REMEDY = "compute it again, or take another copy"
 
 
-def read_content(path: Path, kinds: set[int], wanted: str) -> tuple[bytes, int, int]:
+def read_content(path: Path, types: set[int], wanted: str) -> tuple[bytes, int, int]:
     """Return a DIPHA file's content, its type and the size that its header names.
 
     Raises:
@@ -37,7 +37,7 @@ def read_content(path: Path, kinds: set[int], wanted: str) -> tuple[bytes, int, 
                 "`write_dipha` wrote"
             )
         kind = int(header["type"])
-        if kind not in kinds:
+        if kind not in types:
             other = "`read_dipha`" if kind == DIAGRAM else "`read_dipha_graph`"
             advice = f"read it with {other}" if kind in {DIAGRAM, DISTANCES, SPARSE_DISTANCES} else REMEDY
             raise DnnTopologyError(f"{path} is a DIPHA file of type {kind}, not {wanted}: {advice}")

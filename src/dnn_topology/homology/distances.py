@@ -11,6 +11,7 @@ import pandas as pd
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice
+from dnn_topology._packages import pip_install
 from dnn_topology.homology.diagrams import Diagrams, HasDiagrams, diagrams_of
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _between(first: NDArray[np.float64], second: NDArray[np.float64], metric: st
         return between if between >= SMALLEST else 0.0  # GUDHI's 0 is the smallest positive number
     if importlib.util.find_spec("ot") is None:  # what GUDHI computes it with
         raise DnnTopologyError(
-            "metric='wasserstein' needs the package POT: pip install POT, or take metric='bottleneck'"
+            f"metric='wasserstein' needs the package POT: {pip_install('POT')}, or take metric='bottleneck'"
         )
     from gudhi.wasserstein import wasserstein_distance
 

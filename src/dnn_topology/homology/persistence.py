@@ -132,25 +132,25 @@ def _paired(
     _, plan, _ = prepare(graph, max_dim=max_dim, engine="morse", threads=threads)
     check_memory(graph, plan, max_dim=max_dim, limit=limit, census=None)
     forewarn(graph, plan, max_dim=max_dim)
-    found, bars = Morse().pairs(graph, max_dim=max_dim, threads=plan.threads)
+    reduced, bars = Morse().pairs(graph, max_dim=max_dim, threads=plan.threads)
     answer = [of_dim.points for of_dim in bars]
     check_answer(answer, graph, max_dim=max_dim, engine="morse")
     from dnn_topology.homology.engines.morse.lifting import Lifting
 
-    ends = np.stack([graph.rows, graph.cols], axis=1).astype(np.int64)[found.order.edges]
+    ends = np.stack([graph.rows, graph.cols], axis=1).astype(np.int64)[reduced.order.edges]
     ends = np.concatenate([ends, [[-1, -1]]])  # of the edge -1
     return PersistencePairs(
         _diagrams(answer, graph, plan),
         tuple(ends[of_dim.births] for of_dim in bars),
         tuple(ends[of_dim.deaths] for of_dim in bars),
-        Lifting(found),
+        Lifting(reduced),
         tuple(of_dim.rows for of_dim in bars),
     )
 
 
 def _diagrams(answer: list[NDArray[np.float64]], graph: FunctionalGraph, plan: Plan) -> Diagrams:
     """Return diagrams in ε of an engine's answer."""
-    points = [found / 2 for found in answer]
+    points = [bars / 2 for bars in answer]
     points[0] = _one_bar_per_node(points[0], graph.n_nodes)
     return Diagrams(
         points,

@@ -13,8 +13,15 @@ from dnn_topology.homology.summaries import summarize
 
 if TYPE_CHECKING:
     from dnn_topology.homology.diagrams import Diagrams
+    from dnn_topology.settings import MeasureSettings
 
 WHOLE = "(all)"  # what stands in the column of layers or classes for all neurons on all inputs
+
+
+def counting(diagrams: Mapping[int, Diagrams], settings: MeasureSettings) -> dict[int, Diagrams]:
+    """Return diagrams, by epoch or by draw, with only the cavities that count with some settings."""
+    how: Any = {"min_persistence": settings.min_persistence, "essential": settings.essential}
+    return {key: of_key.filtered(**how) for key, of_key in diagrams.items()}
 
 
 def epoch_table(diagrams: Mapping[int, Diagrams], *, graph: str = "") -> pd.DataFrame:

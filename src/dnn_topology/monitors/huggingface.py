@@ -1,4 +1,4 @@
-"""The monitor as a callback of Hugging Face's Trainer; needs `pip install "dnn-topology[transformers]"`."""
+"""The monitor as a callback of Hugging Face's Trainer; needs `pip install accelerate transformers`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The monitor as a callback of Lightning's Trainer; needs `pip install "dnn-topology[lightning]"`."""
+"""The monitor as a callback of Lightning's Trainer; needs `pip install lightning`."""
 
 from __future__ import annotations
 

@@ -43,10 +43,10 @@ def claimed_accuracy(path: Path) -> float | None:
     if path.suffix == ".safetensors" or path.suffix == ".json":
         return None
     content = read_state(path)
-    found = next((content[key] for key in KEYS if isinstance(content.get(key), (int, float, torch.Tensor))), None)
-    if found is None or (isinstance(found, torch.Tensor) and found.numel() != 1):
+    claimed = next((content[key] for key in KEYS if isinstance(content.get(key), (int, float, torch.Tensor))), None)
+    if claimed is None or (isinstance(claimed, torch.Tensor) and claimed.numel() != 1):
         return None
-    share = float(found)
+    share = float(claimed)
     return share / 100 if share > 1 else share
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.nets.data import batches, sample
@@ -10,10 +11,11 @@ from dnn_topology.pipeline import Snapshot, measured_graphs
 from dnn_topology.settings import Compute, RunMeasureSettings
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
     from dnn_topology.homology.diagrams import Diagrams
-    from dnn_topology.nets.data import DataSet
+    from dnn_topology.nets.data import DataSet, Samples
 
 BATCH = 100  # inputs that are recorded at a time
 
@@ -41,10 +43,31 @@ def measured_draws(
     drawn = []
     distinct = draws if settings.n_inputs < len(data.train) else 1
     for draw in range(distinct):
-        inputs = batches(sample(data.train, settings.n_inputs, seed=seed + draw), batch_size=BATCH)
+        inputs = drawn_inputs(data.train, settings.n_inputs, seed=seed + draw)
         (diagrams,) = measured_graphs(Snapshot(net, inputs, settings, seed), compute=Compute(threads=1)).values()
         drawn.append(diagrams)
     return drawn * (draws // distinct)
+
+
+def drawn_inputs(part: Samples, n_inputs: int, *, seed: int) -> Iterable[Any]:
+    """Return batches of some images of one part of a data set and their labels, drawn by a seed."""
+    return batches(sample(part, n_inputs, seed=seed), batch_size=BATCH)
+
+
+def labelled_draws(
+    data: DataSet, settings: RunMeasureSettings, *, draws: int, seed: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield the training inputs of each draw that `measured_draws` takes, with their given labels.
+
+    Args:
+        data: The data; the training part is drawn from.
+        settings: What is measured, of how many inputs.
+        draws: Number of draws; of as many inputs as there are all are the same, and one is yielded.
+        seed: Of the first draw.
+    """
+    for draw in range(draws if settings.n_inputs < len(data.train) else 1):
+        images, labels = sample(data.train, settings.n_inputs, seed=seed + draw).tensors
+        yield images, labels
 
 
 def check_enough(data: DataSet, settings: RunMeasureSettings) -> None:

@@ -147,38 +147,38 @@ def _record(name: str, row: Any) -> EpochRecord:
     return replace(record, **{one: row[one] for one in blind})
 
 
-def _check_like(name: str, found: Any, usual: Any) -> None:
+def _check_like(name: str, value: Any, usual: Any) -> None:
     """Check that nested plain values have the types and lengths of others, keys that only one of them has aside.
 
     Raises:
         DnnTopologyError: They have not; the message names the first place that differs.
     """
     if isinstance(usual, dict):
-        check_type(name, found, dict)
-        for key in usual.keys() & found.keys():
-            _check_like(f"{name}.{key}", found[key], usual[key])
+        check_type(name, value, dict)
+        for key in usual.keys() & value.keys():
+            _check_like(f"{name}.{key}", value[key], usual[key])
     elif isinstance(usual, list):
-        if not isinstance(found, list) or len(found) != len(usual):
-            raise DnnTopologyError(f"{name} must be a list of {len(usual)}, found {shown(found)}")
-        for place, (one, other) in enumerate(zip(found, usual, strict=True)):
+        if not isinstance(value, list) or len(value) != len(usual):
+            raise DnnTopologyError(f"{name} must be a list of {len(usual)}, found {shown(value)}")
+        for place, (one, other) in enumerate(zip(value, usual, strict=True)):
             _check_like(f"{name}[{place}]", one, other)
     elif isinstance(usual, (int, float)) and not isinstance(usual, bool):
-        _check_number(name, found)
-    elif not any(found is one for one in (usual, None, False)) and not (isinstance(usual, str) and found == usual):
+        _check_number(name, value)
+    elif not any(value is one for one in (usual, None, False)) and not (isinstance(usual, str) and value == usual):
         # Another way of computing than is ever taken here.
-        raise DnnTopologyError(f"{name} must be {usual}, found {shown(found)}")
+        raise DnnTopologyError(f"{name} must be {usual}, found {shown(value)}")
 
 
-def _check_number(name: str, found: Any) -> None:
+def _check_number(name: str, value: Any) -> None:
     """Check that a value is a number that weights take; the best loss so far may be infinite.
 
     Raises:
         DnnTopologyError: It is not.
     """
-    if not (isinstance(found, float) and found == math.inf):
-        check_type(name, found, float)
-        if abs(found) > LARGEST:
-            raise DnnTopologyError(f"{name} must be a number that weights take, found {shown(found)}")
+    if not (isinstance(value, float) and value == math.inf):
+        check_type(name, value, float)
+        if abs(value) > LARGEST:
+            raise DnnTopologyError(f"{name} must be a number that weights take, found {shown(value)}")
 
 
 def save_weights(path: Path, state: TrainingState) -> None:

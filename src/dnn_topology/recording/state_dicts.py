@@ -20,6 +20,7 @@ from torch import nn
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology._packages import pip_install
 from dnn_topology.recording.checkpoint_forms import Rename, put_weights
 
 StateDict = dict[str, Any]
@@ -171,7 +172,5 @@ def _safetensors(path: Path) -> Any:
     try:
         from safetensors.torch import load_file
     except ImportError as error:
-        raise DnnTopologyError(
-            f"{path} needs the package safetensors: pip install 'dnn-topology[safetensors]'"
-        ) from error
+        raise DnnTopologyError(f"{path} needs the package safetensors: {pip_install('safetensors')}") from error
     return load_file(path)

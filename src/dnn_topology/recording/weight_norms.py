@@ -92,8 +92,14 @@ def weight_norms(model: nn.Module) -> dict[str, float]:
     with np.errstate(divide="ignore"):  # a layer of zeros has the norm 0 and the logarithm -inf
         return {
             "log_frobenius": float(sum(2 * np.log(np.linalg.norm(weights)) for weights in matrices)),
-            "log_spectral": float(sum(2 * np.log(np.linalg.norm(weights, ord=2)) for weights in matrices)),
+            "log_spectral": float(sum(np.log(_largest_square(weights)) for weights in matrices)),
         }
+
+
+def _largest_square(weights: Matrix) -> float:
+    """Return the square of the largest singular value, from the smaller of the two Gram matrices."""
+    wide = weights.astype(np.float64) if weights.shape[0] <= weights.shape[1] else weights.T.astype(np.float64)
+    return max(0.0, float(np.linalg.eigvalsh(wide @ wide.T)[-1]))
 
 
 def _own_matrices(layer: nn.Module) -> dict[str, list[Matrix]]:

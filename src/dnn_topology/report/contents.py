@@ -13,11 +13,10 @@ import pandas as pd
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.nodes import nodes_are
-from dnn_topology.homology.tables import epoch_table
+from dnn_topology.homology.tables import counting, epoch_table
 from dnn_topology.report import facts
 from dnn_topology.report.network_map import NetworkMap, map_rows, network_map
 from dnn_topology.report.tracing import Thumbnail, Traced, thumbnails, trace
-from dnn_topology.runs.results import counting
 from dnn_topology.runs.run import HISTORY, Run
 from dnn_topology.show.page_figures import curves_figure, diagram_figure, history_figures, together_figures
 
@@ -110,7 +109,7 @@ class Contents:
         graphs = self.measurement.graphs()
         self.graph = graphs[0]
         self.unfiltered: dict[int, Diagrams] = self.measurement.load(graph=self.graph)
-        self.counted = counting(self.unfiltered, self.measurement)
+        self.counted = counting(self.unfiltered, self.measurement.settings)
         self.dim = min(self.trace.dim, *(one.max_dim for one in self.counted.values()))
         self.shown = spread(list(self.counted), MOST_SHOWN)
         self.table = epoch_table(self.counted)

@@ -92,14 +92,14 @@ def trace(measurement: RunMeasurement, epoch: int, name: str, chosen: TraceSetti
 
 
 def exciting_inputs(
-    activations: Activations, graph: FunctionalGraph, found: Sequence[Cavity], *, n: int
+    activations: Activations, graph: FunctionalGraph, of_epoch: Sequence[Cavity], *, n: int
 ) -> dict[int, tuple[int, ...]]:
     """Return the inputs to which the neurons of some cavities answer most strongly.
 
     Args:
         activations: What was recorded.
         graph: The graph that was made of it.
-        found: The cavities.
+        of_epoch: The cavities.
         n: How many inputs of each neuron.
 
     Returns:
@@ -109,7 +109,7 @@ def exciting_inputs(
         return {}
     single = {
         neuron.node: (neuron.layer, neuron.index)
-        for one in found
+        for one in of_epoch
         for neuron in one.neurons
         if neuron.size == 1 and neuron.group is None
     }

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology._packages import pip_install
 from dnn_topology.analysis.adversarial.experiment import Arrays, Experiment
 from dnn_topology.analysis.adversarial.results import Attack, DetectResults
 from dnn_topology.analysis.adversarial.score_files import check_score_arrays
 from dnn_topology.settings import DetectSettings
-from dnn_topology.work import stamps
 from dnn_topology.work.ledger import Ledger, Work
 from dnn_topology.work.reports import Reports
+from dnn_topology.work.stamps import Stamp, read_stamp
 
 if TYPE_CHECKING:
     import torch
@@ -60,12 +61,10 @@ class Detection(Work[Attack, Arrays]):
         fitted_on = sample(data.train, settings.n_fit, seed=settings.seed).tensors[0]
         self.experiment = Experiment(net, fitted_on, data.test, settings, data=data, device=device)
         self.settings = settings
-        self._stamp = {
-            **about,
-            "detectors": self.experiment.names,
-            **{name: getattr(settings, name) for name in TELLING},
-        }
-        self.folder = stamps.home(folder.parent, folder.name, self._stamp, results="*.npz", defaults=self._stamp)
+        asked = {name: getattr(settings, name) for name in TELLING}
+        told = {**about, "detectors": self.experiment.names, **asked}
+        self._stamp = Stamp(told, "*.npz", defaults=told)
+        self.folder = self._stamp.home(folder.parent, folder.name)
 
     @property
     def missing(self) -> list[Attack]:
@@ -96,7 +95,7 @@ class Detection(Work[Attack, Arrays]):
 
         attacks = [CLEAN, *self.settings.all_attacks]
         self.check_possible()
-        stamps.claim(self.folder, self._stamp, results="*.npz", defaults=self._stamp)
+        self._stamp.claim(self.folder)
         ledger: Ledger[Attack, Arrays] = Ledger(self.folder, self)
         ledger.finish(attacks, reports=Reports(take, say=say))
         return DetectResults(everything[CLEAN], {attack: everything[attack] for attack in attacks[1:]})
@@ -108,7 +107,7 @@ class Detection(Work[Attack, Arrays]):
             DnnTopologyError: The package that makes them is missing.
         """
         if self.missing and importlib.util.find_spec("foolbox") is None:
-            raise DnnTopologyError("attacks need the package foolbox: pip install 'dnn-topology[attacks]'")
+            raise DnnTopologyError(f"attacks need the package foolbox: {pip_install('foolbox')}")
 
     def name(self, attack: Attack) -> str:
         """Return an attack's name in the manifest."""
@@ -153,12 +152,16 @@ class Detection(Work[Attack, Arrays]):
 
 def write_detection(results: DetectResults, folder: Path) -> list[Path]:
     """Write the tables and the pictures of a detection, and return their paths."""
-    from dnn_topology.show.detection import draw_detection
+    from dnn_topology.show.detection import save_detection_figures
 
     tables = {"detection": results.table(), "attacks": results.attacks(), "scores": results.by_input()}
     for name, table in tables.items():
         store.write_table(folder / f"{name}.csv", table)
     # through pandas, whose missing strength is null
     rows = {name: json.loads(tables[name].to_json(orient="records")) for name in ("attacks", "detection")}
-    store.write_json(folder / "detection.json", {"settings": stamps.read_stamp(folder), **rows})
-    return [*(folder / f"{name}.csv" for name in tables), folder / "detection.json", *draw_detection(results, folder)]
+    store.write_json(folder / "detection.json", {"settings": read_stamp(folder), **rows})
+    return [
+        *(folder / f"{name}.csv" for name in tables),
+        folder / "detection.json",
+        *save_detection_figures(results, folder),
+    ]

@@ -29,7 +29,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, nearest
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import file_name, read_dipha, written_epochs
@@ -59,14 +58,7 @@ class RunMeasurement:
     @classmethod
     def of(cls, run: Run, settings: RunMeasureSettings) -> RunMeasurement:
         """Return the measurement of a run with some settings, begun or not."""
-        stem, defaults = f"eps{settings.max_epsilon:g}", _unsaid(settings.graph_type)
-        return cls(run, stamps.home(run.folder, stem, settings.results, results=RESULTS, defaults=defaults), settings)
-
-    def claim(self) -> None:
-        """Stamp the folder with the settings."""
-        defaults = _unsaid(self.settings.graph_type)
-        store.sweep(self.run.original_folder, below=False)
-        stamps.claim(self.folder, self.settings.results, results=RESULTS, defaults=defaults)
+        return cls(run, stamp_of(settings).home(run.folder, f"eps{settings.max_epsilon:g}"), settings)
 
     def diagrams_file(self, epoch: int, graph: str = "") -> Path:
         """Return the file of an epoch's diagrams with everything about them."""
@@ -149,9 +141,10 @@ def _read(folder: Path) -> RunMeasureSettings:
     return replace(settings, **unsaid) if settings.graph_type == "per-sample" else settings
 
 
-def _unsaid(graph_type: str) -> dict[str, Any]:
-    """Return the values of settings that a folder of an older version does not name."""
-    return {**RunMeasureSettings().results, **(OLD_SAMPLES if graph_type == "per-sample" else {})}
+def stamp_of(settings: RunMeasureSettings) -> stamps.Stamp:
+    """Return what tells results of these settings from others."""
+    unsaid = {**RunMeasureSettings().results, **(OLD_SAMPLES if settings.graph_type == "per-sample" else {})}
+    return stamps.Stamp(settings.results, RESULTS, unsaid)
 
 
 def find_measurement(run: Run, *, max_epsilon: float | None = None, name: str | None = None) -> RunMeasurement:

@@ -14,12 +14,12 @@ from dnn_topology.homology.cavities import cavities
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import write_dipha
 from dnn_topology.pipeline import Snapshot, fixed_groups, graph_named, measured_graphs, names_of_graphs
-from dnn_topology.runs.measurements import RunMeasurement
-from dnn_topology.runs.run import Run
-from dnn_topology.settings import Resources, RunMeasureSettings, TraceSettings
-from dnn_topology.work.epoch_tables import EpochsFailedError
+from dnn_topology.runs.measurements import RunMeasurement, stamp_of
+from dnn_topology.runs.run import Run, epochs_in
+from dnn_topology.settings import Compute, Resources, RunMeasureSettings, TraceSettings
+from dnn_topology.work.epochs import finish_epochs
 from dnn_topology.work.expectation import named
-from dnn_topology.work.ledger import Ledger, Work
+from dnn_topology.work.ledger import Work
 from dnn_topology.work.reports import Reports
 
 if TYPE_CHECKING:
@@ -28,7 +28,46 @@ if TYPE_CHECKING:
 
     from dnn_topology.homology.cavity import Cavities
 
-BATCH = 100  # inputs that are recorded at a time
+
+@dataclass(frozen=True, eq=False)
+class GroupWork(Work[int, "NDArray[np.intp]"]):
+    """Parting neurons, or choosing neurons or inputs, once for all epochs: what is done before these are measured.
+
+    Attributes:
+        measurement: Of which run, with which settings.
+    """
+
+    measurement: RunMeasurement
+
+    def name(self, epoch: int) -> str:
+        """Return the name in the manifest of the groups that are made at an epoch."""
+        return f"epoch{epoch}_groups"
+
+    def files(self, epoch: int) -> Sequence[Path]:
+        """Return the file of the groups."""
+        return [self.measurement.folder / f"epoch{epoch}_groups.npz"]
+
+    def do(self, epoch: int) -> NDArray[np.intp]:
+        """Make the groups from the network of an epoch."""
+        groups = fixed_groups(snapshot_of(self.measurement.run, self.measurement.settings, epoch))
+        assert groups is not None
+        return groups
+
+    def keep(self, epoch: int, result: NDArray[np.intp]) -> None:
+        """Write the groups."""
+        store.write_arrays(self.files(epoch)[0], {"groups": result})
+
+    def load(self, epoch: int) -> NDArray[np.intp]:
+        """Read the groups.
+
+        Raises:
+            DnnTopologyError: The file is damaged.
+        """
+        (path,) = self.files(epoch)
+        groups = store.read_arrays(path).get("groups")
+        if groups is None or groups.ndim != 1 or groups.dtype.kind not in "iu":
+            raise DnnTopologyError(f"{path} is damaged: it has no groups of neurons; {store.AGAIN}")
+        return groups
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,14 +76,12 @@ class EpochWork(Work[int, Mapping[str, Diagrams]]):
 
     Attributes:
         measurement: Of which run, with which settings.
-        resources: What each job may use.
-        graphs: The names of the graphs of each epoch.
-        groups: The groups of neurons that are the same at every epoch, or None.
+        compute: What each job may use.
+        groups: The groups that are the same at every epoch, or None.
     """
 
     measurement: RunMeasurement
-    resources: Resources
-    graphs: Sequence[str]
+    compute: Compute
     groups: NDArray[np.intp] | None = None
 
     def name(self, epoch: int) -> str:
@@ -59,7 +96,7 @@ class EpochWork(Work[int, Mapping[str, Diagrams]]):
     def do(self, epoch: int) -> Mapping[str, Diagrams]:
         """Measure the graphs of an epoch."""
         snapshot = snapshot_of(self.measurement.run, self.measurement.settings, epoch)
-        return measured_graphs(snapshot, groups=self.groups, compute=self.resources)
+        return measured_graphs(snapshot, groups=self.groups, compute=self.compute)
 
     def keep(self, epoch: int, result: Mapping[str, Diagrams]) -> None:
         """Write the diagrams of an epoch's graphs, ours and as DIPHA files."""
@@ -70,6 +107,11 @@ class EpochWork(Work[int, Mapping[str, Diagrams]]):
     def load(self, epoch: int) -> Mapping[str, Diagrams]:
         """Read the diagrams of an epoch's graphs."""
         return {graph: Diagrams.load(self.measurement.diagrams_file(epoch, graph)) for graph in self.graphs}
+
+    @property
+    def graphs(self) -> Sequence[str]:
+        """The names of the graphs of each epoch."""
+        return names_of_graphs(self.measurement.settings, self.groups)
 
 
 def measure_epochs(
@@ -100,15 +142,27 @@ def measure_epochs(
     resolve_metric(settings.metric)
     epochs = run.trained(epochs)
     measurement = RunMeasurement.of(run, settings)
-    measurement.claim()
-    groups = groups_of(measurement, epochs)
-    names = names_of_graphs(settings, groups)
-    work = EpochWork(measurement, resources.of_each_job(len(epochs)), names, groups)
-    ledger: Ledger[int, Mapping[str, Diagrams]] = Ledger(measurement.folder, work)
-    outcomes = ledger.finish(epochs, resources, reports=reports)
-    if outcomes.failed:
-        raise EpochsFailedError(outcomes.failed)
+    stamp_of(settings).claim(measurement.folder)
+    groups = groups_of(measurement, epochs, resources)
+    work = EpochWork(measurement, resources.of_each_job(len(epochs)), groups)
+    finish_epochs(measurement.folder, work, epochs, resources, reports=reports)
     return measurement
+
+
+def groups_of(
+    measurement: RunMeasurement, epochs: Sequence[int], resources: Resources | None = None
+) -> NDArray[np.intp] | None:
+    """Return the groups that are the same at every epoch, or None for graphs that have none.
+
+    They are made once, at the last of the epochs that are asked for first, and stay as they are when epochs follow.
+    """
+    if not measurement.settings.fixed_groups:
+        return None
+    made_at = epochs_in(measurement.folder, r"epoch(\d+)_groups\.npz")
+    epoch = min(made_at, default=max(epochs))
+    work = GroupWork(measurement)
+    finish_epochs(measurement.folder, work, [epoch], resources or Resources())
+    return work.load(epoch)
 
 
 def measured_on_the_spot(there: RunMeasurement, epochs: Sequence[int], say: Callable[[str], None]) -> Sequence[int]:
@@ -135,12 +189,11 @@ def snapshot_of(run: Run, settings: RunMeasureSettings, epoch: int) -> Snapshot:
 
 def snapshot_with(run: Run, settings: RunMeasureSettings, weights: Path | None) -> Snapshot:
     """Return the network of a run with the weights of a file, or untrained, and the inputs that it is measured on."""
-    from dnn_topology.nets.data import batches, sample
+    from dnn_topology.nets.draws import drawn_inputs
 
-    data = run.load_data()
-    net = (run.load_net(data, weights)).to(run.device)
-    inputs = sample(getattr(data, settings.graph_split), settings.n_inputs, seed=run.training.seed)
-    return Snapshot(net, batches(inputs, batch_size=BATCH), settings, run.training.seed, run.device)
+    seed, part = run.training.seed, getattr(run.load_data(), settings.graph_split)
+    inputs = drawn_inputs(part, settings.n_inputs, seed=seed)
+    return Snapshot(run.load_net(weights), inputs, settings, seed, run.device)
 
 
 def traced(
@@ -148,28 +201,6 @@ def traced(
 ) -> Cavities:
     """Trace the cavities of a graph, made again from an epoch's checkpoint, None being the last that there is."""
     (epoch,) = measurement.run.trained(None if epoch is None else [epoch])[-1:]
-    snapshot = snapshot_of(measurement.run, measurement.settings, epoch)
-    made = graph_named(snapshot, graph, groups=groups_of(measurement, [epoch]))
+    groups = groups_of(measurement, [epoch])
+    made = graph_named(snapshot_of(measurement.run, measurement.settings, epoch), graph, groups=groups)
     return cavities(made, **trace.keywords, threads=threads)
-
-
-def groups_of(measurement: RunMeasurement, epochs: Sequence[int]) -> NDArray[np.intp] | None:
-    """Return the groups of neurons that are the same at every epoch, or None for graphs that have none.
-
-    They are made once, at the last of the epochs that are asked for first, and stay as they are when epochs follow.
-
-    Raises:
-        DnnTopologyError: The file of the groups is damaged.
-    """
-    if not measurement.settings.fixed_groups:
-        return None
-    files = sorted(measurement.folder.glob("epoch*_groups.npz"))
-    if files:
-        groups = store.read_arrays(files[0]).get("groups")
-        if groups is None or groups.ndim != 1 or groups.dtype.kind not in "iu":
-            raise DnnTopologyError(f"{files[0]} is damaged: it has no groups of neurons; {store.AGAIN}")
-        return groups
-    groups = fixed_groups(snapshot_of(measurement.run, measurement.settings, max(epochs)))
-    assert groups is not None
-    store.write_arrays(measurement.folder / f"epoch{max(epochs)}_groups.npz", {"groups": groups})
-    return groups

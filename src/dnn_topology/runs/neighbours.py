@@ -47,8 +47,7 @@ class NeighbourEpochs(EpochTables):
         from dnn_topology.nets.data import batches
         from dnn_topology.recording.classes import predicted_classes
 
-        data = self.run.load_data()
-        net = self.run.load_net(data, self.run.checkpoint(epoch)).to(self.run.device)
+        net = self.run.load_net(self.run.checkpoint(epoch))
         classes = predicted_classes(net, batches(self._inputs(), batch_size=500))
         graph, seed = self.neighbours(), self.run.training.seed
         values = [graph.disagreement(classes), *graph.drawn(classes, self.draws, seed=seed)]

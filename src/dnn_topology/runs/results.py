@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +12,10 @@ import pandas as pd
 
 from dnn_topology import store
 from dnn_topology.homology.bootstrap import intervals
-from dnn_topology.homology.tables import WHOLE, epoch_table, threshold_table
+from dnn_topology.homology.tables import WHOLE, counting, epoch_table, threshold_table
 from dnn_topology.runs.run import HISTORY, epochs_in
 
 if TYPE_CHECKING:
-    from dnn_topology.homology.diagrams import Diagrams
     from dnn_topology.runs.measurements import RunMeasurement
     from dnn_topology.settings import PictureSettings
 
@@ -39,22 +38,22 @@ def write_results(
     Returns:
         The paths of the tables and the pictures.
     """
-    from dnn_topology.show.report import draw_layers, draw_run
+    from dnn_topology.show.report import save_layer_figures, save_run_figures
 
     folder, settings = measurement.folder, measurement.settings
     run = measurement.run
     history = run.history() if (run.folder / HISTORY).exists() else None
     everything = {graph: measurement.load(graph=graph) for graph in measurement.graphs()}
-    tables, drawings, paths = [], [], [folder / "topology.csv"]
+    tables, figures, paths = [], [], [folder / "topology.csv"]
     for graph, of_epochs in everything.items():
-        counted = counting(of_epochs, measurement)
+        counted = counting(of_epochs, settings)
         tables.append(epoch_table(counted, graph=graph))
         if settings.by is not None and not graph:
             tables[-1].insert(1, settings.by, WHOLE)
         shown = of_epochs if pictures.as_original else counted
-        drawn = {epoch: diagrams for epoch, diagrams in shown.items() if epochs is None or epoch in epochs}
+        pictured = {epoch: diagrams for epoch, diagrams in shown.items() if epochs is None or epoch in epochs}
         if settings.by is None or not graph:  # each layer's or class's own pictures would be a hundred
-            drawings.append((drawn, tables[-1], folder / graph))
+            figures.append((pictured, tables[-1], folder / graph))
     topology = pd.concat(tables, ignore_index=True)
     store.write_table(paths[0], topology)
     if thresholds:
@@ -65,19 +64,10 @@ def write_results(
         paths.append(folder / "bootstrap.csv")
         store.write_table(paths[-1], spread)
     if settings.by is not None:
-        paths += draw_layers(topology, folder, settings.max_dim)
-    for drawn, table, where in drawings:
-        paths += draw_run(drawn, table, history, where, **asdict(pictures))
+        paths += save_layer_figures(topology, folder, settings.max_dim)
+    for pictured, table, where in figures:
+        paths += save_run_figures(pictured, table, history, where, **asdict(pictures))
     return paths
-
-
-def counting(diagrams: Mapping[int, Diagrams], measurement: RunMeasurement) -> dict[int, Diagrams]:
-    """Return diagrams with only the cavities that count in a measurement."""
-    settings = measurement.settings
-    return {
-        epoch: found.filtered(min_persistence=settings.min_persistence, essential=settings.essential)
-        for epoch, found in diagrams.items()
-    }
 
 
 def interval_table(measurement: RunMeasurement) -> pd.DataFrame | None:
@@ -97,7 +87,7 @@ def interval_table(measurement: RunMeasurement) -> pd.DataFrame | None:
         files = itertools.takewhile(Path.exists, (measurement.diagrams_file(epoch, name) for name in names))
         drawn = dict(enumerate(Diagrams.load(file) for file in files))
         if len(drawn) > 1:
-            table = intervals(counting(drawn, measurement).values())
+            table = intervals(counting(drawn, measurement.settings).values())
             table.insert(0, "epoch", epoch)
             tables.append(table)
     return pd.concat(tables, ignore_index=True) if tables else None

@@ -12,7 +12,6 @@ Layout of the folder of a run, by default `<save_path>/<net>_<dataset>/trial0/`:
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.settings import TrainSettings
 from dnn_topology.work.expectation import listed as listed
 from dnn_topology.work.expectation import named as named
-from dnn_topology.work.ledger import Manifest
+from dnn_topology.work.manifest import Manifest
 from dnn_topology.work.stamps import SETTINGS, near_runs, read_settings
 
 if TYPE_CHECKING:
@@ -118,30 +117,21 @@ class Run:
         """
         from dnn_topology.nets.from_settings import data_of
 
-        data, digest = data_of(self.training, self.data_dir), self.training.data_digest
-        if digest is not None and digest != digest_of_data(data):
-            raise DnnTopologyError(
-                f"the data in {data.source} are not those that {self.folder} was trained on: put them back, or train "
-                "again with another trial= or save_path="
-            )
-        return data
+        return data_of(self.training, self.data_dir)
 
-    def build_net(self, data: DataSet) -> nn.Module:
-        """Return the network with its seeded weights."""
-        return self.load_net(data, None)
-
-    def load_net(self, data: DataSet, weights: Path | None) -> nn.Module:
+    def load_net(self, weights: Path | None = None) -> nn.Module:
         """Return the network with the weights of a file, ours or those of the original's network of its name.
 
-        Weights from elsewhere that do far worse on these data than their file says are warned of.
+        Args:
+            weights: The file; None for the seeded weights that a training starts from.
+
+        Raises:
+            DnnTopologyError: The weights do not fit, or as for `load_data`.
         """
-        from dnn_topology.nets.claims import warn_if_worse
         from dnn_topology.nets.from_settings import net_of
 
-        net = net_of(self.training, data, weights)
-        if weights is not None and weights.parent != self.folder / "checkpoints":
-            warn_if_worse(net, data, weights, device=self.device)
-        return net
+        own = weights is None or weights.parent == self.folder / "checkpoints"
+        return net_of(self.training, self.load_data(), weights, own=own, device=self.device)
 
     def history(self) -> pd.DataFrame:
         """Return how the training went, epoch by epoch, as in history.csv.
@@ -185,11 +175,6 @@ class Run:
                     "`train` with the settings of this run trains it again"
                 )
         return wanted
-
-
-def digest_of_data(data: DataSet) -> str:
-    """Return what tells what a network is trained on from other data, in few letters."""
-    return hashlib.sha256(data.train_digest.encode()).hexdigest()[:16]
 
 
 def epochs_in(folder: Path, pattern: str) -> set[int]:

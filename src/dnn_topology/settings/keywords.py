@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def takes_settings(*kinds: type) -> Callable[[Function], Function]:
+def takes_settings(*settings: type) -> Callable[[Function], Function]:
     """Return a decorator that writes the fields of settings into a function's signature and docstring.
 
     Args:
-        *kinds: The dataclasses whose fields the function takes as `**options`.
+        *settings: The dataclasses whose fields the function takes as `**options`.
 
     Returns:
         The decorator. In the docstring, the line that documents `**options` gives way to the fields' own.
@@ -24,16 +24,16 @@ def takes_settings(*kinds: type) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         signature = inspect.signature(function)
         kept = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-        of_kinds = [option for kind in kinds for option in fields(kind)]
+        all_options = [option for one in settings for option in fields(one)]
         made = [
             inspect.Parameter(
                 option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.type
             )
-            for option in of_kinds
+            for option in all_options
             if option.name not in signature.parameters
         ]
         function.__signature__ = signature.replace(parameters=[*kept, *made])  # type: ignore[attr-defined]
-        about = {name: text for kind in kinds for name, text in _attributes(kind).items()}
+        about = {name: text for one in settings for name, text in _attributes(one).items()}
         lines = (function.__doc__ or "").splitlines()
         places = [place for place, line in enumerate(lines) if line.strip().startswith("**options:")]
         if places:

@@ -43,8 +43,8 @@ def plot_roc(scores: Mapping[str, tuple[ArrayLike, ArrayLike]], *, ax: Axes | No
         negative, positive = (np.ravel(each) for each in pair)
         truth = np.repeat([0, 1], [len(negative), len(positive)])
         values = np.concatenate([negative, positive])
-        alarms, found, _ = roc_curve(truth, values)
-        ax.plot(alarms, found, label=f"{label} ({roc_auc_score(truth, values):.2f})", **style)
+        alarms, detected, _ = roc_curve(truth, values)
+        ax.plot(alarms, detected, label=f"{label} ({roc_auc_score(truth, values):.2f})", **style)
     ax.plot([0, 1], [0, 1], color="0.6", linewidth=0.8)
     ax.set(xlabel="share of false alarms", ylabel="share found", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     # beside the axes: a detector worse than chance fills the lower half
@@ -74,8 +74,8 @@ def plot_batch_curves(
         raise DnnTopologyError("there is no curve to draw")
     ax = axes_or_new(ax)
     x = np.asarray(scales)
-    for (label, found), style in zip(curves.items(), line_styles(len(curves), ax), strict=True):
-        rows = np.asarray(found)
+    for (label, of_batches), style in zip(curves.items(), line_styles(len(curves), ax), strict=True):
+        rows = np.asarray(of_batches)
         ax.plot(x, rows.mean(axis=0), label=label, **style)
         low, high = np.quantile(rows, [0.05, 0.95], axis=0)
         ax.fill_between(x, low, high, color=style["color"], alpha=0.2, linewidth=0)
@@ -87,7 +87,7 @@ def plot_batch_curves(
     return tidy(ax)
 
 
-def draw_detection(results: DetectResults, folder: Path) -> list[Path]:
+def save_detection_figures(results: DetectResults, folder: Path) -> list[Path]:
     """Draw the ROC curves, and the Betti curves of the largest batches, of every attack at its strongest.
 
     Args:

@@ -33,7 +33,7 @@ def plot_early_stopping(
     values: pd.DataFrame | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw what a rule watched and the epochs that it chose and stopped at, beside train and test accuracy.
+    """Draw what a rule looked at and the epochs that it chose and stopped at, beside train and test accuracy.
 
     Args:
         decision: What the rule made of the epochs.
@@ -43,7 +43,7 @@ def plot_early_stopping(
         ax: Axes to draw on; new ones by default. Accuracy gets an axis of its own at the right.
 
     Returns:
-        The axes of what the rule watched.
+        The axes of what the rule looked at.
 
     Raises:
         DnnTopologyError: No epoch has a value.

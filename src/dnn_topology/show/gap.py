@@ -23,7 +23,8 @@ def plot_predictors(predictions: pd.DataFrame, *, by_row: bool = False) -> Axes:
     """Draw the gap that every predictor foretold over the true one: a panel each, the best first.
 
     Args:
-        predictions: As for `plot_gap`; every other column is a predictor's.
+        predictions: As for `plot_gap`; every other column is a predictor's. With a column `fold`, as in
+            `Evaluation.predictions`, those of the fold "sample" are drawn.
         by_row: As for `plot_gap`.
 
     Returns:
@@ -33,6 +34,8 @@ def plot_predictors(predictions: pd.DataFrame, *, by_row: bool = False) -> Axes:
     Raises:
         DnnTopologyError: There is no predictor, or no row.
     """
+    if "fold" in predictions:
+        predictions = predictions[predictions["fold"] == "sample"].drop(columns="fold")
     known = predictions.drop(columns=[name for name in BESIDE if name in predictions]).select_dtypes("number")
     errors = known.sub(predictions["gap"], axis=0).abs().mean().dropna().sort_values()
     if errors.empty:
@@ -73,10 +76,10 @@ def plot_gap(
     if predictor not in predictions or predictions.empty:
         raise DnnTopologyError(f"there are no predictions of {predictor!r} to draw")
     ax = axes_or_new(ax, square=True, beside="dataset" in predictions)
-    kinds = predictions["dataset"].astype(str) if "dataset" in predictions else predictions["gap"] * 0
-    names = list(dict.fromkeys(kinds))
+    datasets = predictions["dataset"].astype(str) if "dataset" in predictions else predictions["gap"] * 0
+    names = list(dict.fromkeys(datasets))
     for place, (name, style) in enumerate(zip(names, line_styles(len(names), ax), strict=True)):
-        rows = predictions[kinds == name]
+        rows = predictions[datasets == name]
         marker, label = MARKERS[place % len(MARKERS)], name if len(names) > 1 else None
         ax.scatter(rows["gap"], rows[predictor], s=18, marker=marker, color=style["color"], alpha=0.8, label=label)
     both = predictions[["gap", predictor]].to_numpy(dtype=np.float64)

@@ -201,8 +201,12 @@ def _panels(ax: Axes | None, n_panels: int) -> list[Axes]:
     if ax is None:
         figure = Figure(figsize=(6.4, 1.7 * n_panels), layout="constrained")
         return list(figure.subplots(n_panels, sharex=True, subplot_kw={"axes_class": NotebookAxes}))
+    if (place := ax.get_subplotspec()) is not None and (parent := ax.get_figure()) is not None:
+        cells = place.subgridspec(n_panels, 1)  # which a constrained layout knows of
+        ax.set_subplotspec(cells[0])
+        return [ax, *(parent.add_subplot(cells[k], sharex=ax) for k in range(1, n_panels))]
     from mpl_toolkits.axes_grid1 import make_axes_locatable  # type: ignore[import-untyped]  # it has no annotations
 
     divider = make_axes_locatable(ax)
-    others = [divider.append_axes("bottom", size="100%", pad=0.25, sharex=ax) for _ in range(n_panels - 1)]
+    others = [divider.append_axes("bottom", size="100%", pad=0.35, sharex=ax) for _ in range(n_panels - 1)]
     return [ax, *others]

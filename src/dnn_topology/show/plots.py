@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from dnn_topology._calls import check_argument, checked
 from dnn_topology._checks import DnnTopologyError, check_choice
@@ -119,7 +120,7 @@ def plot_betti_curves(
     _curve_axes(ax, members, dim=dim, filtration=filtration, as_original=as_original)
     if yscale == "log" or (yscale == "auto" and _spans_decades(heights)):
         ax.set_yscale("symlog", linthresh=1, linscale=0.4)
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(bottom=0, auto=True)  # what else is drawn here, or on axes that share this one, still makes room
     if epochs is not None and len(sources) >= MANY:
         epoch_bar(epochs, ax)
     elif len(sources) > 1 or next(iter(sources)):
@@ -149,6 +150,7 @@ def _curve_axes(ax: Axes, members: Sequence[Diagrams], *, dim: int, filtration: 
         else rf"Betti number $\beta_{dim}${filter_words(members)}"
     )
     ax.set_xlim(0, max(one.max_epsilon for one in members) if filtration == "nominal" else None)
+    ax.yaxis.set_major_locator(MaxNLocator("auto", integer=True))  # what is counted is whole
 
 
 def _spans_decades(heights: Sequence[float]) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FORMATS = ("png", "svg", "pdf")
 
 
-def draw_run(
+def save_run_figures(
     diagrams: Mapping[int, Diagrams],
     topology: pd.DataFrame,
     history: pd.DataFrame | None,
@@ -62,7 +62,7 @@ def draw_run(
     return [path for name, ax in pictures.items() for path in save_figure(ax, folder / name, formats=formats)]
 
 
-def draw_layers(topology: pd.DataFrame, folder: Path, max_dim: int) -> list[Path]:
+def save_layer_figures(topology: pd.DataFrame, folder: Path, max_dim: int) -> list[Path]:
     """Draw the largest Betti number of every layer or class at every epoch, and return the paths of the pictures.
 
     Args:

@@ -98,11 +98,12 @@ def epochs_of(labels: Iterable[str]) -> list[int] | None:
 
 
 def filter_words(sources: Iterable[Diagrams]) -> str:
-    """Return which cavities are drawn, in brackets; "" where all are, or not the same everywhere."""
+    """Return which cavities are drawn, in brackets on lines of their own; "" for all, or not the same everywhere."""
     filters = {(source.min_persistence, source.essential) for source in sources}
     if len(filters) != 1:
         return ""
     ((least, essential),) = filters
     longer = [f"living longer than {least:g}"] if least else []
     alive = {"count": [], "drop": ["dying before the end"], "clip": ["ended at max_epsilon"]}[essential]
-    return f" ({', '.join(['cavities ' + (longer + alive)[0], *(longer + alive)[1:]])})" if longer + alive else ""
+    words = ",\n".join(longer + alive)  # on one line they would not fit beside the axis of a low picture
+    return f"\n(cavities {words})" if words else ""

@@ -21,10 +21,10 @@ from dnn_topology.work.stamps import SETTINGS
 
 if TYPE_CHECKING:
     from dnn_topology.settings import Resources
-    from dnn_topology.work.decisions import TrainingWatch
+    from dnn_topology.work.decisions import EarlyStopping
 
 Files = Mapping[str, bytes]  # name within the folder of a run → what is in it
-Watched = Callable[[Run], "TrainingWatch | None"]
+Watched = Callable[[Run], "EarlyStopping | None"]
 STATE = "training.pt"
 
 

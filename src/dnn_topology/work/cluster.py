@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology._packages import pip_install
 from dnn_topology.work.isolate import Failure, attempt
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _connected(scheduler: str) -> Client:
         from distributed import Client
     except ImportError as error:
         raise DnnTopologyError(
-            "a Dask scheduler needs the package distributed: pip install 'dnn-topology[dask]'"
+            f"a Dask scheduler needs the package distributed: {pip_install('distributed')}"
         ) from error
     try:
         return Client(scheduler, timeout=CONNECT, set_as_default=False)

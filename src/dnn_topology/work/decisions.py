@@ -21,7 +21,7 @@ def values_of(tables: Mapping[int, pd.DataFrame], quantity: str, *, draw: int = 
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingWatch:
+class EarlyStopping:
     """A rule at work on a training.
 
     Attributes:

@@ -1,8 +1,9 @@
-"""Tables of a training's epochs, each kept in a file of its own, and what is said of epochs that failed."""
+"""Tables of a training's epochs, each kept in a file of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,37 +11,13 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError
 from dnn_topology.settings import Resources
-from dnn_topology.work import stamps
-from dnn_topology.work.expectation import named
-from dnn_topology.work.isolate import Failure
+from dnn_topology.work.epochs import finish_epochs
 from dnn_topology.work.ledger import Ledger, Work
 from dnn_topology.work.reports import Reports
+from dnn_topology.work.stamps import Stamp
 
 RESULTS = "epoch*.csv"
-
-
-class EpochsFailedError(DnnTopologyError):
-    """Some epochs could not be worked on; what the others gave is kept.
-
-    Args:
-        failures: Epoch → why.
-
-    Attributes:
-        failures: Epoch → why.
-    """
-
-    def __init__(self, failures: Mapping[int, Failure]) -> None:
-        self.failures = dict(failures)
-        reasons = dict.fromkeys(failure.last_line for failure in failures.values())
-        advice = "" if self.mendable else "; what is finished is kept: lower max_epsilon or max_dim and run again"
-        super().__init__(f"not measured: {named(sorted(failures))}: {'; '.join(reasons)}{advice}")
-
-    @property
-    def mendable(self) -> bool:
-        """Whether every failure is a mistake that the user can mend, and says how."""
-        return all(failure.kind == "refused" for failure in self.failures.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +47,7 @@ class EpochTables(Work[int, pd.DataFrame]):
     @property
     def folder(self) -> Path:
         """Where the quantities lie."""
-        return stamps.home(
-            self.place or self.run.folder,
-            self.stem,
-            self.settings.results,
-            results=RESULTS,
-            defaults=self.usual.results,
-        )
+        return self._stamp.home(self.place or self.run.folder, self.stem)
 
     def quantities(
         self,
@@ -98,14 +69,12 @@ class EpochTables(Work[int, pd.DataFrame]):
             EpochsFailedError: Epochs failed in processes of their own; the others are finished.
         """
         epochs = self.run.trained(epochs)
-        stamps.claim(self.folder, self.settings.results, results=RESULTS, defaults=self.usual.results)
+        self._stamp.claim(self.folder)
         self.prepare()
         tables: dict[int, pd.DataFrame] = {}
         work = replace(self, resources=self.resources.of_each_job(len(epochs)))
-        ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, work)
-        outcomes = ledger.finish(epochs, self.resources, reports=(reports or Reports()).after(tables.__setitem__))
-        if outcomes.failed:
-            raise EpochsFailedError(outcomes.failed)
+        told = (reports or Reports()).after(tables.__setitem__)
+        finish_epochs(self.folder, work, epochs, self.resources, reports=told)
         return {epoch: tables[epoch].head(self.draws + 1) for epoch in epochs}
 
     def prepare(self) -> None:  # of loops there is nothing to make beforehand
@@ -115,6 +84,13 @@ class EpochTables(Work[int, pd.DataFrame]):
         """Return the epochs whose quantities, of so many draws, are still to be measured."""
         ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, replace(self, draws=draws))
         return [*ledger.outcomes(epochs).left]
+
+    def expected_seconds(self, epochs: Sequence[int]) -> float:
+        """Return roughly how many seconds it will take to measure some epochs, from the last of them."""
+        self.prepare()
+        started = time.monotonic()
+        replace(self, draws=0).do(epochs[-1])
+        return (time.monotonic() - started) * len(epochs) * (self.draws + 1) / self.resources.jobs
 
     def name(self, epoch: int) -> str:
         """Return an epoch's name in the manifest."""
@@ -140,3 +116,8 @@ class EpochTables(Work[int, pd.DataFrame]):
     def is_enough(self, epoch: int) -> bool:
         """Return whether an epoch has all the draws that are asked for."""
         return len(self.load(epoch)) > self.draws
+
+    @property
+    def _stamp(self) -> Stamp:
+        """What tells these quantities from those of other settings."""
+        return Stamp(self.settings.results, RESULTS, self.usual.results)

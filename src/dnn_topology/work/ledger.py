@@ -7,24 +7,23 @@ seen and its task done again; `<TASK>.failed.json` says why a task has no result
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.settings import Resources
 from dnn_topology.work.isolate import Failure
+from dnn_topology.work.manifest import Manifest
 from dnn_topology.work.reports import Reports
 from dnn_topology.work.workers import work_through
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-MANIFEST = "manifest.json"
 
 
 class Work(ABC, Generic[Task, Result]):
@@ -58,61 +57,6 @@ class Work(ABC, Generic[Task, Result]):
         """Return whether the whole files of a task hold all that is asked for."""
         del task
         return True
-
-
-class Manifest:
-    """The files of finished tasks, as they were when they were written.
-
-    Args:
-        folder: Where the manifest lies; files are named relative to it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._path = folder / MANIFEST
-        self._entries = self._read()
-
-    def knows(self, name: str) -> bool:
-        """Return whether a task was finished."""
-        return name in self._entries
-
-    def is_whole(self, name: str, files: Sequence[Path]) -> bool:
-        """Return whether the files of a finished task are as they were written."""
-        known = self._entries.get(name, {})
-        return all(self._is_same(path, known.get(self._key(path))) for path in files)
-
-    def record(self, name: str, files: Sequence[Path]) -> None:
-        """Note that a task is finished and left these files."""
-        about = {self._key(path): _about(path) for path in files}
-        self._entries = {**self._read(), name: about}  # another process may have finished others meanwhile
-        store.write_json(self._path, {"format": store.FORMAT, "finished": self._entries})
-
-    def _read(self) -> dict[str, dict[str, Any]]:
-        """Return what the file says; nothing where it is missing or damaged.
-
-        It only repeats what the files of the tasks say, which are then looked at one by one.
-        """
-        if not self._path.exists():
-            return {}
-        try:
-            entries = dict(store.read_json(self._path)["finished"])
-        except (DnnTopologyError, KeyError, TypeError, ValueError):
-            return {}
-        return {str(name): files for name, files in entries.items() if isinstance(files, dict)}
-
-    def _key(self, path: Path) -> str:
-        """Return a file's name as the manifest has it."""
-        return Path(os.path.relpath(path, self.folder)).as_posix()  # DIPHA's files lie further up
-
-    def _is_same(self, path: Path, known: Any) -> bool:
-        """Return whether a file is as it was; its content is read only if its time has changed."""
-        try:
-            status = path.stat()
-            if not isinstance(known, dict) or status.st_size != known["size"]:
-                return False
-            return bool(status.st_mtime_ns == known["time"] or store.digest_of(path) == known["digest"])
-        except (OSError, KeyError, DnnTopologyError):
-            return False
 
 
 @dataclass(frozen=True)
@@ -245,9 +189,3 @@ class Ledger(Generic[Task, Result]):
         with suppress(DnnTopologyError):  # a folder that is for reading only
             manifest.record(name, files)
         return self.work.is_enough(task)
-
-
-def _about(path: Path) -> dict[str, Any]:
-    """Return what tells whether a file is still the same."""
-    status = path.stat()
-    return {"size": status.st_size, "time": status.st_mtime_ns, "digest": store.digest_of(path)}

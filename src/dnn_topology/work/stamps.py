@@ -6,6 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,90 +63,87 @@ def read_stamp(folder: Path) -> dict[str, Any]:
     return stamp
 
 
-def claim(
-    folder: Path, settings: Mapping[str, Any], *, results: str, defaults: Mapping[str, Any], free: str = ""
-) -> None:
-    """Stamp a folder as the home of results made with these settings, or check that it already is.
+@dataclass(frozen=True)
+class Stamp:
+    """What tells the results of a folder from those that were made with other settings.
 
-    Also removes what a process that was killed while writing left there.
-
-    Args:
-        folder: The folder; it is made if it is missing.
-        settings: What distinguishes these results from others, as JSON values.
+    Attributes:
+        settings: As JSON values.
         results: Pattern of the files that are results: settings that led to none bind nobody.
         defaults: The values of settings that an older version's folder does not name.
-        free: The name of a setting that may differ.
-
-    Raises:
-        DnnTopologyError: The folder holds results of other settings. Nothing is changed.
     """
-    store.sweep(folder)
-    differing = _differing(folder, settings, results, defaults)
-    if differing:
+
+    settings: Mapping[str, Any]
+    results: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def home(self, base: Path, stem: str) -> Path:
+        """Return the folder for these results, beside those of others: the one that has them, or a new name.
+
+        The first settings have the folder `stem`; that of others adds what differs from them.
+
+        Args:
+            base: Where the folders lie.
+            stem: The first folder's name.
+
+        Raises:
+            DnnTopologyError: The settings of a folder that would serve are damaged.
+        """
+        differing = self._differing(base / stem)
+        if not differing:
+            return base / stem
+        for other in sorted(base.glob(f"{stem}_*")):
+            if (other / SETTINGS).exists() and self._differing(other) == {}:
+                return other
+        named = "_".join(f"{name}-{_file_text(now)}" for name, (_, now) in differing.items())
+        return base / f"{stem}_{named}"[:LONGEST]
+
+    def claim(self, folder: Path, *, free: str = "") -> None:
+        """Stamp a folder as the home of these results, or check that it already is.
+
+        Args:
+            folder: The folder; it is made if it is missing.
+            free: The name of a setting that may differ.
+
+        Raises:
+            DnnTopologyError: The folder holds results of other settings. Nothing is changed.
+        """
+        differing = self._differing(folder)
+        if differing is None:
+            store.write_json(folder / SETTINGS, {"format": store.FORMAT, **self.settings})
+            return
         differing.pop(free, None)
-    if differing is None:
-        stamp = {"format": store.FORMAT, **_plain(settings)}
-        if not _says(folder / SETTINGS, stamp):
-            store.write_json(folder / SETTINGS, stamp)
-    elif differing:
-        changes = ", ".join(
-            f"{name} was {shown(was)} and is now {shown(now)}" for name, (was, now) in differing.items()
-        )
-        raise DnnTopologyError(
-            f"{folder} was made with other settings ({changes}): ask for the same, take another trial= or save_path=, "
-            "or delete that folder"
-        )
+        if differing:
+            changes = ", ".join(
+                f"{name} was {shown(was)} and is now {shown(now)}" for name, (was, now) in differing.items()
+            )
+            raise DnnTopologyError(
+                f"{folder} was made with other settings ({changes}): ask for the same, take another trial= or "
+                "save_path=, or delete that folder"
+            )
 
+    def _differing(self, folder: Path) -> dict[str, tuple[Any, Any]] | None:
+        """Return what differs, as (what the folder has, what is wanted); None for a folder that holds nothing yet.
 
-def home(base: Path, stem: str, settings: Mapping[str, Any], *, results: str, defaults: Mapping[str, Any]) -> Path:
-    """Return the folder for results of some settings, beside those of others: the one that has them, or a new name.
-
-    The first settings have the folder `stem`; that of others adds what differs from them.
-
-    Args:
-        base: Where the folders lie.
-        stem: The first folder's name.
-        settings: As for `claim`.
-        results: As for `claim`.
-        defaults: As for `claim`.
-
-    Raises:
-        DnnTopologyError: The settings of a folder that would serve are damaged.
-    """
-    first = base / stem
-    differing = _differing(first, settings, results, defaults)
-    if not differing:
-        return first
-    for other in sorted(base.glob(f"{stem}_*")):
-        if (other / SETTINGS).exists() and _differing(other, settings, results, defaults) == {}:
-            return other
-    named = "_".join(f"{name}-{_file_text(now)}" for name, (_, now) in differing.items())
-    return base / f"{stem}_{named}"[:LONGEST]
-
-
-def _says(path: Path, stamp: Mapping[str, Any]) -> bool:
-    """Return whether a file says just this; one that is missing or damaged binds nobody where there are no results."""
-    try:
-        return store.read_json(path) == stamp
-    except DnnTopologyError:
-        return False
+        Raises:
+            DnnTopologyError: There are results, and the settings that they were made with are damaged.
+        """
+        holds = any(folder.glob(self.results))
+        try:
+            there = {**_plain(self.defaults), **read_stamp(folder)}
+        except DnnTopologyError:
+            if holds:
+                raise
+            return None
+        wanted = _plain(self.settings)
+        differing = {name: (there.get(name), wanted.get(name)) for name in dict.fromkeys([*there, *wanted])}
+        differing = {name: (was, now) for name, (was, now) in differing.items() if was != now}
+        return differing if holds or not differing else None
 
 
 def _remedy(folder: Path) -> str:
     """Return what to do about a folder whose settings are lost; nothing but its owner knows what they were."""
     return f"put back a whole copy of it, or delete {folder} with all that is in it and run again"
-
-
-def _differing(
-    folder: Path, settings: Mapping[str, Any], results: str, defaults: Mapping[str, Any]
-) -> dict[str, tuple[Any, Any]] | None:
-    """Return what differs, as (what the folder has, what is wanted); None for a folder that holds nothing yet."""
-    if not any(folder.glob(results)):
-        return None
-    there = {**_plain(defaults), **read_stamp(folder)}
-    wanted = _plain(settings)
-    names = dict.fromkeys([*there, *wanted])
-    return {name: (there.get(name), wanted.get(name)) for name in names if there.get(name) != wanted.get(name)}
 
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from dnn_topology.analysis.adversarial.attacks import (
     equal_noise,
     noisy_inputs,
 )
+from dnn_topology.analysis.adversarial.noise import shuffled_change
 from dnn_topology.nets.data import DataSet, load_data
 from dnn_topology.nets.train import train
 from dnn_topology.nets.zoo import build_net
@@ -219,3 +220,35 @@ def test_a_data_set_says_what_mean_and_std_say(net: nn.Module, data: DataSet) ->
     assert torch.equal(said.adversarial, given.adversarial)
     noisy = [noisy_inputs(images, data=data), noisy_inputs(images, mean=mean, std=std)]
     assert torch.equal(*noisy)
+
+
+def test_a_shuffled_change_has_the_same_values_on_every_level_of_brightness() -> None:
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 4, (3, 2, 6, 6), generator=generator) / 4 + 0.1
+    change = 0.05 * (torch.rand(pixels.shape, generator=generator) - 0.5)
+    torch.manual_seed(0)
+    shuffled = shuffled_change(pixels, change)
+    assert not torch.equal(shuffled, change)
+    for image, channel in ((image, channel) for image in range(3) for channel in range(2)):
+        for level in (0.1, 0.35, 0.6, 0.85):
+            there = (pixels[image, channel] - level).abs() < 0.01
+            dealt, own = (each[image, channel][there].sort().values for each in (shuffled, change))
+            assert torch.allclose(dealt, own, atol=1e-6)
+
+
+def test_a_shuffled_change_stays_in_the_box_and_no_change_stays_none() -> None:
+    pixels = torch.rand(4, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    change = 0.3 * torch.sign(torch.randn(pixels.shape, generator=torch.Generator().manual_seed(1)))
+    shuffled = pixels + shuffled_change(pixels, change)
+    assert 0 <= float(shuffled.min()) < float(shuffled.max()) <= 1
+    assert torch.equal(shuffled_change(pixels, torch.zeros_like(pixels)), torch.zeros_like(pixels))
+
+
+def test_beside_an_attack_stand_noise_of_its_length_and_its_own_change_shuffled(net: nn.Module, data: DataSet) -> None:
+    found = attacked(net, data, method="pgd", strength=0.1)
+    sizes = found.sizes
+    assert sizes["l2noise_l2"].to_numpy() == pytest.approx(sizes["adversarial_l2"].to_numpy(), rel=1e-3)
+    assert sizes["shuffled_l2"].to_numpy() == pytest.approx(sizes["adversarial_l2"].to_numpy(), rel=0.05)
+    assert (found.predicted_shuffled == found.predicted).mean() > (
+        found.predicted_adversarial == found.predicted
+    ).mean()

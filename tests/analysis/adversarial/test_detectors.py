@@ -33,10 +33,11 @@ def observation(n: int, *, seed: int, shift: float = 0.0) -> Observation:
         for name, k in (("h1", 7), ("out", 5))
     }
     inputs = (rng.normal(size=(n, 9)) + classes[:, None] + shift).astype(np.float32)
-    return Observation(inputs, outputs, Activations(values, neurons), trees)
+    squeezed = {name: np.roll(outputs, int(shift), axis=1) for name in ("bit", "median")}
+    return Observation(inputs, outputs, Activations(values, neurons), trees, trees, trees, squeezed)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in {"softmax", "entropy"}])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in {"softmax", "entropy"} and "sque" not in name])
 def test_every_fitted_detector_finds_inputs_from_far_away_suspicious(name: str) -> None:
     found = detector(name).fit(observation(150, seed=0))
     usual, strange = (found.score(observation(60, seed=1, shift=shift)) for shift in (0.0, 20.0))
@@ -111,9 +112,11 @@ def test_a_detector_complains_in_one_line() -> None:
         detector("profile").score(observation(5, seed=0))
     with pytest.raises(DnnTopologyError, match="at least 20"):
         fitted("profile", observation(5, seed=0))
-    bare = replace(observation(30, seed=0), trees={})
+    bare = replace(observation(30, seed=0), trees={}, heaviest={})
     with pytest.raises(DnnTopologyError, match="trees=True"):
         detector("uncertainty").fit(bare)
+    with pytest.raises(DnnTopologyError, match="edges=True"):
+        detector("layer-inputs").fit(bare)
 
 
 scores = st.lists(st.integers(0, 6).map(float), min_size=1, max_size=30)

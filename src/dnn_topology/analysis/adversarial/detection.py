@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,14 @@ from dnn_topology.analysis.adversarial import (
     compare_scores,
     disjoint_batches,
     fitted,
+    needs_edges,
+    needs_squeezed,
     needs_trees,
 )
 from dnn_topology.analysis.adversarial.noise import noisy_inputs
 from dnn_topology.analysis.adversarial.observation import Observation, joined, observe
-from dnn_topology.analysis.adversarial.pixels import Normalised, Numbers
+from dnn_topology.analysis.adversarial.pixels import Normalised, Numbers, scaling
+from dnn_topology.analysis.adversarial.squeezing import squeezed_inputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +33,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 DEFAULT = ("softmax", "entropy", "inputs", "activations+noise", "uncertainty", "profile", "profile+noise")
-KINDS = ("clean", "noise", "adversarial")
-PAIRS = (("clean", "adversarial"), ("noise", "adversarial"), ("clean", "noise"))
+KINDS = ("clean", "noise", "l2noise", "shuffled", "adversarial")
+NEEDED = ("clean", "noise", "adversarial")
+NEGATIVES = ("clean", "noise", "l2noise", "shuffled")  # what is to be told from the adversarial inputs
+PAIRS = (*((negative, "adversarial") for negative in NEGATIVES), ("clean", "noise"), ("clean", "shuffled"))
 BATCH = "batch of "  # start of the name of a detector of batches, before its size
 
 
@@ -86,6 +91,9 @@ class FittedDetectors:
         layers: Of the nodes; see `record`.
         device: Where to run.
         input_shape: Of one input that they were fitted on: inputs of another are refused. Empty: any.
+        scaled: What was subtracted from the pixels, and by what they were divided, (1, channels, 1, 1) each; None where
+            no detector squeezes them.
+        signal_layers: The layers whose signals are looked at, in their order, the output last.
 
     Example:
         >>> import torch
@@ -103,6 +111,8 @@ class FittedDetectors:
     layers: Sequence[str] | None = None
     device: str | None = None
     input_shape: tuple[int, ...] = ()
+    scaled: tuple[torch.Tensor, torch.Tensor] | None = None
+    signal_layers: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Return the names of the detectors and the inputs that they take."""
@@ -121,8 +131,7 @@ class FittedDetectors:
                 f"the detectors were fitted on inputs of shape {self.input_shape}, found {tuple(inputs.shape[1:])}: "
                 "bring them into the form of the training inputs"
             )
-        trees = needs_trees(self.detectors)
-        return observe(self.model, inputs, layers=self.layers, trees=trees, device=self.device)
+        return _observed(self.model, inputs, self.detectors, self.scaled, layers=self.layers, device=self.device)
 
     def score(self, inputs: torch.Tensor) -> Scores:
         """Return how suspicious inputs (n, channels, height, width) are.
@@ -167,7 +176,8 @@ def fit_detectors(
             together with noisy ones, so that noise counts as usual.
         batch_sizes: A detector of batches is fitted for each of these sizes.
         noise: How strong that noise is at most; see `noisy_inputs`.
-        data: The data set that the inputs come from, which knows how they were normalised; needed where noise is.
+        data: The data set that the inputs come from, which knows how they were normalised; needed where noise is, and
+            by squeezing.
         mean: Instead of `data`, what was subtracted from the pixels; 0.
         std: By what they were divided; 1.
         layers: Of the nodes; see `record`.
@@ -190,15 +200,32 @@ def fit_detectors(
     """
     if not detectors and not batch_sizes:
         raise DnnTopologyError("no detector: name at least one, or a batch size")
-    trees = needs_trees(detectors)
-    usual = observe(model, clean, layers=layers, trees=trees, device=device)
+    scaled = scaling(clean, data, mean, std) if needs_squeezed(detectors) else None
+    usual = _observed(model, clean, detectors, scaled, layers=layers, device=device)
     shaken = usual
     if any(name.endswith(NOISE) for name in detectors):
         noisy = noisy_inputs(clean, strength=noise, data=data, mean=mean, std=std, seed=seed)
-        shaken = joined([usual, observe(model, noisy, layers=layers, trees=trees, device=device)])
+        shaken = joined([usual, _observed(model, noisy, detectors, scaled, layers=layers, device=device)])
     single = {name: fitted(name, shaken if name.endswith(NOISE) else usual) for name in detectors}
     batches = {size: BatchDetector(batch_size=size, seed=seed).fit(usual.activations.values) for size in batch_sizes}
-    return FittedDetectors(model, single, batches, layers, device, tuple(clean.shape[1:]))
+    heard = tuple(usual.activations.neurons["layer"].cat.categories)
+    return FittedDetectors(model, single, batches, layers, device, tuple(clean.shape[1:]), scaled, heard)
+
+
+def _observed(
+    model: nn.Module,
+    inputs: torch.Tensor,
+    names: Iterable[str],
+    scaled: tuple[torch.Tensor, torch.Tensor] | None,
+    *,
+    layers: Sequence[str] | None,
+    device: str | None,
+) -> Observation:
+    """Return what a network does with inputs, as far as detectors of some names look at it."""
+    names = [*names]
+    squeezed = None if scaled is None else squeezed_inputs(inputs, scaled)
+    looking: dict[str, Any] = {"trees": needs_trees(names), "edges": needs_edges(names), "squeezed": squeezed}
+    return observe(model, inputs, layers=layers, device=device, **looking)
 
 
 @checked
@@ -208,7 +235,8 @@ def compare_detectors(
     """Return how well each detector tells clean, noisy and adversarial inputs apart.
 
     Args:
-        scores: "clean", "noise" and "adversarial" → the scores of the same inputs, in the same order.
+        scores: "clean", "noise" and "adversarial", and where there are any "l2noise" and "shuffled" → the scores of the
+            same inputs, in the same order.
         fooled: (n,): on which of them the attack had success; they get rows of their own.
         resamples: Bootstrap samples that the intervals come from.
         seed: Of the bootstrap.
@@ -229,18 +257,19 @@ def compare_detectors(
     """
     import pandas as pd
 
-    missing = set(KINDS) - set(scores)
+    missing = set(NEEDED) - set(scores)
     if missing:
         raise DnnTopologyError(
-            f"scores of {', '.join(KINDS)} inputs are compared; missing: {', '.join(sorted(missing))}"
+            f"scores of {', '.join(NEEDED)} inputs are compared; missing: {', '.join(sorted(missing))}"
         )
     n_inputs = {len(values) for one in scores.values() for values in one.single.values()}
     if fooled is not None and (np.asarray(fooled).dtype != bool or {np.shape(fooled)} != {(n,) for n in n_inputs}):
         raise DnnTopologyError(f"fooled must be one truth value for each of the inputs, found {shown(fooled)}")
+    kinds = [kind for kind in KINDS if kind in scores]
     rows: list[dict[str, Any]] = []
 
     def compare(detector: str, kind: str, of_kinds: Mapping[str, NDArray[np.float64]]) -> None:
-        for negative, positive in PAIRS:
+        for negative, positive in (pair for pair in PAIRS if {*pair} <= {*of_kinds}):
             both = of_kinds[negative], of_kinds[positive]
             one = compare_scores(*both, paired=len(both[0]) == len(both[1]), resamples=resamples, seed=seed)
             rows.append(
@@ -248,10 +277,10 @@ def compare_detectors(
             )
 
     for name in scores["clean"].single:
-        by_kind = {kind: scores[kind].single[name] for kind in KINDS}
+        by_kind = {kind: scores[kind].single[name] for kind in kinds}
         compare(name, "all", by_kind)
         if fooled is not None and np.any(fooled):
             compare(name, "fooled", {kind: values[np.asarray(fooled)] for kind, values in by_kind.items()})
     for size in scores["clean"].batches:
-        compare(f"{BATCH}{size}", "all", {kind: scores[kind].batches[size] for kind in KINDS})
+        compare(f"{BATCH}{size}", "all", {kind: scores[kind].batches[size] for kind in kinds})
     return pd.DataFrame(rows)

@@ -9,8 +9,18 @@ import numpy as np
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_choice
+from dnn_topology.analysis.adversarial.features import (
+    heaviest_profile,
+    hidden,
+    layer_inputs_profile,
+    penultimate,
+    pixels,
+    tree_profile,
+    trees_of,
+)
 from dnn_topology.analysis.adversarial.mahalanobis import ClassDistance
-from dnn_topology.analysis.adversarial.uncertainty import barycentres, profile, topological_uncertainty
+from dnn_topology.analysis.adversarial.squeezing import Squeezing
+from dnn_topology.analysis.adversarial.uncertainty import barycentres, topological_uncertainty
 from dnn_topology.graphs.sample_graphs import sample_graph
 from dnn_topology.homology.persistence import persistence
 
@@ -79,9 +89,14 @@ class Distance:
         """Return what it looks at, and whether it is fitted."""
         return f"Distance({self._features.__name__.strip('_')}, {_fittedness(self._fitted)})"
 
+    @property
+    def learned(self) -> ClassDistance:
+        """The fitted distance."""
+        return _ready(self._fitted)
+
     def score(self, seen: Observation, /) -> NDArray[np.float64]:
         """Return the squared distances, (n,)."""
-        return _ready(self._fitted).squared(self._features(seen), seen.predicted)
+        return self.learned.squared(self._features(seen), seen.predicted)
 
 
 class Uncertainty:
@@ -92,7 +107,7 @@ class Uncertainty:
 
     def fit(self, clean: Observation, /) -> Self:
         """Learn the mean diagram of every class and layer."""
-        self._means = barycentres(_trees(clean), clean.predicted, n_classes=clean.outputs.shape[1])
+        self._means = barycentres(trees_of(clean), clean.predicted, n_classes=clean.outputs.shape[1])
         return self
 
     def __repr__(self) -> str:
@@ -101,7 +116,7 @@ class Uncertainty:
 
     def score(self, seen: Observation, /) -> NDArray[np.float64]:
         """Return the topological uncertainties, (n,)."""
-        return topological_uncertainty(_trees(seen), seen.predicted, _ready(self._means))
+        return topological_uncertainty(trees_of(seen), seen.predicted, _ready(self._means))
 
 
 class SampleGraph:
@@ -146,7 +161,6 @@ class SampleGraph:
         return np.array(areas)
 
 
-# name → what makes one, and one line about it
 def _fittedness(learned: object) -> str:
     """Return in words whether something was learned."""
     return "not fitted" if learned is None else "fitted"
@@ -164,16 +178,7 @@ def _entropy(outputs: NDArray[np.float64]) -> NDArray[np.float64]:
     return entropy
 
 
-def _pixels(seen: Observation) -> NDArray[np.float64]:
-    """Return the inputs themselves, (n, n_pixels)."""
-    return seen.inputs.astype(np.float64)
-
-
-def _profile(seen: Observation) -> NDArray[np.float64]:
-    """Return the profile of the activation graphs of each input."""
-    return profile(_trees(seen))
-
-
+# name → what makes one, and one line about it
 DETECTORS: dict[str, tuple[Callable[[], Detector], str]] = {
     "softmax": (
         lambda: Confidence(_rest),
@@ -184,24 +189,41 @@ DETECTORS: dict[str, tuple[Callable[[], Detector], str]] = {
         "baseline: entropy of the probabilities",
     ),
     "inputs": (
-        lambda: Distance(_pixels),
+        lambda: Distance(pixels),
         "control without the network: Mahalanobis distance of the pixels to the predicted class",
     ),
     "penultimate": (
-        lambda: Distance(_penultimate),
+        lambda: Distance(penultimate),
         "control without topology: the same of the last layer before the output",
     ),
-    "activations": (lambda: Distance(_hidden), "control without topology: the same of all nodes but the output's"),
+    "activations": (lambda: Distance(hidden), "control without topology: the same of all nodes but the output's"),
     "sample-graph": (SampleGraph, "the original's: area under the Betti curves of the input's own graph"),
     "uncertainty": (Uncertainty, "topological uncertainty (Lacombe et al. 2021)"),
     "profile": (
-        lambda: Distance(_profile),
+        lambda: Distance(tree_profile),
         "Mahalanobis distance of the quantiles of every layer's tree weights to the predicted class",
     ),
+    "heaviest": (
+        lambda: Distance(heaviest_profile),
+        "control without a tree: the same of the quantiles of every unit's heaviest edge",
+    ),
+    "layer-inputs": (
+        lambda: Distance(layer_inputs_profile),
+        "control without a graph: the same of the quantiles of |x| into every layer with weights",
+    ),
+    "squeezing": (
+        Squeezing,
+        "baseline: how far the probabilities move with one-bit pixels or a 2 × 2 median (Xu et al. 2018)",
+    ),
+    "squeeze-bit": (lambda: Squeezing(["bit"]), "the same with one-bit pixels alone"),
+    "squeeze-median": (lambda: Squeezing(["median"]), "the same with the median alone"),
 }
-FITTED = ("inputs", "penultimate", "activations", "uncertainty", "profile")  # those that may have seen noise
+# those that may have seen noise
+FITTED = ("inputs", "penultimate", "activations", "uncertainty", "profile", "heaviest", "layer-inputs")
 NAMES = (*DETECTORS, *(f"{name}{NOISE}" for name in FITTED))
 WITH_TREES = ("uncertainty", "profile")
+WITH_EDGES = ("heaviest", "layer-inputs")
+WITH_SQUEEZED = ("squeezing", "squeeze-bit", "squeeze-median")
 
 
 @checked
@@ -249,33 +271,14 @@ def needs_trees(names: Any) -> bool:
     return any(name.removesuffix(NOISE) in WITH_TREES for name in names)
 
 
-def _trees(seen: Observation) -> Any:
-    """Return the trees.
-
-    Raises:
-        DnnTopologyError: Nobody computed them.
-    """
-    if not seen.trees:
-        raise DnnTopologyError("this detector looks at trees of activation graphs: observe with trees=True")
-    return seen.trees
+def needs_edges(names: Any) -> bool:
+    """Tell whether one of some detectors looks at the edges of activation graphs, or at what enters the layers."""
+    return any(name.removesuffix(NOISE) in WITH_EDGES for name in names)
 
 
-def _hidden(seen: Observation) -> NDArray[np.float64]:
-    """Return the signals of all layers but the last."""
-    layers = seen.activations.neurons["layer"]
-    return _of_layers(seen, layers != layers.cat.categories[-1])
-
-
-def _penultimate(seen: Observation) -> NDArray[np.float64]:
-    """Return the signals of the last layer but one."""
-    layers = seen.activations.neurons["layer"]
-    return _of_layers(seen, layers == layers.cat.categories[max(len(layers.cat.categories) - 2, 0)])
-
-
-def _of_layers(seen: Observation, kept: Any) -> NDArray[np.float64]:
-    """Return the signals of some neurons; of all, if that would be none."""
-    mask = kept.to_numpy()
-    return seen.activations.values[:, mask if mask.any() else slice(None)].astype(np.float64)
+def needs_squeezed(names: Any) -> bool:
+    """Tell whether one of some detectors looks at squeezed inputs."""
+    return any(name in WITH_SQUEEZED for name in names)
 
 
 def _ready(learned: T | None) -> T:

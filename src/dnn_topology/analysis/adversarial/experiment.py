@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from dnn_topology.analysis.adversarial.adaptive import ADAPTIVE, adaptive_attack
+from dnn_topology.analysis.adversarial.attacked import CHANGES
 from dnn_topology.analysis.adversarial.attacks import attack as attacked
 from dnn_topology.analysis.adversarial.detection import DEFAULT, FittedDetectors, fit_detectors
 from dnn_topology.analysis.adversarial.judging import check_names, expected_seconds, rightly_judged
@@ -58,12 +60,16 @@ class Experiment:
     @cached_property
     def detectors(self) -> FittedDetectors:
         """The fitted detectors."""
+        return self._fitted(self.names, self.batch_sizes)
+
+    def _fitted(self, names: Sequence[str], batch_sizes: Sequence[int] = ()) -> FittedDetectors:
+        """Return detectors of some names, fitted on the clean training images."""
         settings = self.settings
         return fit_detectors(
             self.net,
             self.fitted_on,
-            detectors=self.names,
-            batch_sizes=self.batch_sizes,
+            detectors=names,
+            batch_sizes=batch_sizes,
             noise=settings.noise,
             data=self.data,
             layers=settings.layers,
@@ -105,8 +111,13 @@ class Experiment:
         _, images, labels = self.judged
         method, strength = attack
         options: dict[str, Any] = {"data": self.data, "seed": self.settings.seed, "device": self.device}
-        made = attacked(self.net, images, labels, method=method, strength=strength, **options)
-        scores = {"noise": self.detectors.score(made.noise), "adversarial": self.detectors.score(made.adversarial)}
+        if method in ADAPTIVE:
+            made = adaptive_attack(
+                self._with(ADAPTIVE[method]), images, labels, evade=ADAPTIVE[method], strength=strength or 0, **options
+            )
+        else:
+            made = attacked(self.net, images, labels, method=method, strength=strength, **options)
+        scores = {kind: self.detectors.score(getattr(made, kind)) for kind in CHANGES}
         return {
             **{
                 f"{kind}/{name}": values
@@ -114,10 +125,13 @@ class Experiment:
                 for name, values in of_kind.arrays().items()
             },
             "fooled": made.fooled,
-            "predicted_adversarial": made.predicted_adversarial,
-            "predicted_noise": made.predicted_noise,
+            **{f"predicted_{kind}": getattr(made, f"predicted_{kind}") for kind in CHANGES},
             **{f"size/{name}": made.sizes[name].to_numpy() for name in made.sizes},
         }
+
+    def _with(self, name: str) -> FittedDetectors:
+        """Return fitted detectors with that of a name among them."""
+        return self.detectors if name in self.names else self._fitted([name])
 
     def scores(self, images: torch.Tensor) -> pd.DataFrame:
         """Return how suspicious some images are: their place, what the network takes them for, one column a detector.

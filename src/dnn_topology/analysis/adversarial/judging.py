@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from dnn_topology._checks import DnnTopologyError, check_choice
-from dnn_topology.analysis.adversarial import NAMES, NOISE, needs_trees
+from dnn_topology.analysis.adversarial import NAMES, NOISE, needs_edges, needs_trees
+from dnn_topology.analysis.adversarial.adaptive import ADAPTIVE
 from dnn_topology.analysis.adversarial.attacks import ATTACKS
 from dnn_topology.analysis.adversarial.detectors import SampleGraph
 from dnn_topology.analysis.adversarial.observation import observe
@@ -34,7 +35,7 @@ def check_names(attacks: Sequence[str], detectors: Sequence[str]) -> None:
     for name in detectors:
         check_choice("detector", name, NAMES)
     for name in attacks:
-        check_choice("attack", name, ATTACKS)
+        check_choice("attack", name, (*ATTACKS, *ADAPTIVE))
 
 
 def rightly_judged(
@@ -82,7 +83,7 @@ def expected_seconds(
         n_judged: Inputs that they judge.
         **options: Layers and device of `observe`.
     """
-    options["trees"] = needs_trees(detectors)
+    options |= {"trees": needs_trees(detectors), "edges": needs_edges(detectors)}
     observe(net, few, **options)
     started = time.perf_counter()
     seen = observe(net, few, **options)

@@ -7,6 +7,7 @@ import torch
 from dnn_topology._checks import check_at_least
 from dnn_topology.analysis.adversarial.pixels import Normalised, Numbers, pixels_of, scaling
 
+LEVELS = 16  # of brightness, within which pixels count as equally bright
 HALVINGS = 40  # of the interval that holds the scale of the noise: beyond float32's precision
 
 
@@ -44,6 +45,36 @@ def equal_noise(pixels: torch.Tensor, change: torch.Tensor, *, norm: str) -> tor
         low, high = torch.where(small, middle, low), torch.where(small, high, middle)
     noise = clipped(low)
     return torch.where((wanted > 0).view(-1, *[1] * (pixels.ndim - 1)), noise, torch.zeros_like(noise))
+
+
+def shuffled_change(pixels: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+    """Return an attack's own change, dealt out anew among pixels of a channel that are equally bright.
+
+    It has the same values on the same levels of brightness, so that background and strokes are changed as much as the
+    attack changes them, but no longer where it harms.
+
+    Args:
+        pixels: (n, channels, …), in [0, 1].
+        change: The same shape: what an attack adds.
+
+    Returns:
+        The same shape: what to add to the pixels, which stay in [0, 1]. The order is drawn from torch's random state;
+        brightness has 16 levels.
+
+    Example:
+        >>> pixels = torch.tensor([[[0.0, 0.0, 1.0, 1.0]]])
+        >>> shuffled = shuffled_change(pixels, torch.tensor([[[0.1, 0.2, -0.3, -0.4]]]))
+        >>> [sorted(half) for half in shuffled.flatten().round(decimals=2).view(2, 2).tolist()]
+        [[0.1..., 0.2...], [-0.4..., -0.3...]]
+    """
+    channels = torch.arange(pixels.shape[1]).view(1, -1, *[1] * (pixels.ndim - 2))
+    level = ((pixels * LEVELS).floor().clamp(0, LEVELS - 1) + LEVELS * channels).flatten(1).double()
+    # Both orders list the pixels level by level, the one as they lie, the other at random.
+    lying = level.argsort(dim=1, stable=True)
+    dealt = (level + torch.rand(level.shape, dtype=torch.float64)).argsort(dim=1)
+    flat = change.flatten(1)
+    shuffled = torch.zeros_like(flat).scatter(1, dealt, flat.gather(1, lying)).view_as(change)
+    return (pixels + shuffled).clamp(0, 1) - pixels
 
 
 def noisy_inputs(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, counted
+from dnn_topology.analysis.adversarial.squeezing import parts_of
+from dnn_topology.analysis.adversarial.tree_free import heaviest_edges
 from dnn_topology.homology.spanning_trees import tree_weights
 from dnn_topology.recording.activations import Activations, record
 from dnn_topology.recording.layer_inputs import weighted_layers
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 BATCH = 100
+BY_NAME = ("trees", "heaviest", "entering", "squeezed")  # what is observed by layer or squeezer
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,6 +36,10 @@ class Observation:
         activations: The signals of the network's nodes; see `record`.
         trees: Layer with weights → (n, n_in + n_out - 1), float32: the 0-dimensional persistence of its activation
             graph on each input, falling; see `tree_weights`. Empty where nobody asked for them.
+        heaviest: Layer with weights → (n, n_out + n_in), float32: the heaviest edge of every unit; see
+            `heaviest_edges`. Empty where nobody asked for them.
+        entering: Layer with weights → (n, n_in), float32: |x|, what enters it. Empty with `heaviest`.
+        squeezed: Squeezer → (n, n_classes), float64: log-probabilities of squeezed inputs. Empty where none were given.
 
     Example:
         >>> import torch
@@ -47,6 +54,9 @@ class Observation:
     outputs: NDArray[np.float64]
     activations: Activations
     trees: Mapping[str, NDArray[np.float32]]
+    heaviest: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    entering: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    squeezed: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Return how many inputs, classes and neurons there are."""
@@ -72,7 +82,7 @@ class Observation:
             inputs=self.inputs[places],
             outputs=self.outputs[places],
             activations=Activations(self.activations.values[places], self.activations.neurons),
-            trees={name: found[places] for name, found in self.trees.items()},
+            **{kind: {name: rows[places] for name, rows in getattr(self, kind).items()} for kind in BY_NAME},
         )
 
 
@@ -83,6 +93,8 @@ def observe(
     *,
     layers: Sequence[str] | None = None,
     trees: bool = True,
+    edges: bool = False,
+    squeezed: Mapping[str, torch.Tensor] | None = None,
     device: torch.device | str | None = None,
 ) -> Observation:
     """Run a network on inputs and keep what a detector of adversarial inputs may look at.
@@ -93,6 +105,8 @@ def observe(
         layers: Of the nodes; as for `record`.
         trees: Whether to compute the trees of the activation graphs, which take a few milliseconds per input of a
             perceptron and some tens of a small convolutional network. Convolutions are unrolled: one node per unit.
+        edges: Whether to keep every unit's heaviest edge, and what enters the layers: the trees' controls.
+        squeezed: Squeezer → the same inputs, squeezed; see `squeezed_inputs`. What the network says of them is kept.
         device: Where to run; by default where the model is.
 
     Returns:
@@ -106,11 +120,15 @@ def observe(
         >>> from torch import nn
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
         >>> seen = observe(model, torch.rand(5, 1, 2, 2))
-        >>> seen.outputs.shape, {name: found.shape for name, found in seen.trees.items()}
+        >>> seen.outputs.shape, {name: edges.shape for name, edges in seen.trees.items()}
         ((5, 2), {'1': (5, 6), '3': (5, 4)})
     """
-    starts = range(0, len(inputs), BATCH)
-    parts = [_observe(model, inputs[start : start + BATCH], layers, trees, device) for start in starts]
+    places = [slice(start, start + BATCH) for start in range(0, len(inputs), BATCH)]
+    given = squeezed or {}
+    parts = [
+        _observe(model, inputs[part], parts_of(given, part), layers=layers, trees=trees, edges=edges, device=device)
+        for part in places
+    ]
     if not parts:
         raise DnnTopologyError("there is no input to observe")
     return joined(parts)
@@ -120,44 +138,59 @@ def joined(parts: Sequence[Observation]) -> Observation:
     """Return observations of one network below one another.
 
     Raises:
-        DnnTopologyError: Some have trees and some have none.
+        DnnTopologyError: Some have trees and some have none, or the like.
     """
-    if len({tuple(part.trees) for part in parts}) > 1:
+    if len({tuple(tuple(getattr(part, kind)) for kind in BY_NAME) for part in parts}) > 1:
         raise DnnTopologyError("observations of different layers cannot be joined: observe all with the same `trees`")
     first = parts[0]
     return Observation(
         np.concatenate([part.inputs for part in parts]),
         np.concatenate([part.outputs for part in parts]),
         Activations(np.concatenate([part.activations.values for part in parts]), first.activations.neurons),
-        {name: np.concatenate([part.trees[name] for part in parts]) for name in first.trees},
+        **{
+            kind: {name: np.concatenate([getattr(part, kind)[name] for part in parts]) for name in getattr(first, kind)}
+            for kind in BY_NAME
+        },
     )
 
 
 def _observe(
     model: nn.Module,
     inputs: torch.Tensor,
+    squeezed: Mapping[str, torch.Tensor],
+    *,
     layers: Sequence[str] | None,
     trees: bool,
+    edges: bool,
     device: torch.device | str | None,
 ) -> Observation:
-    """Observe one batch.
+    """Observe one batch."""
+    activations = record(model, [inputs], layers=layers, max_samples=None, device=device)
+    outputs = _answers(model, inputs, device)
+    by_layer: dict[str, dict[str, NDArray[np.float32]]] = {kind: {} for kind in BY_NAME[:-1]}
+    for layer in weighted_layers(model, [inputs], device=device) if trees or edges else ():
+        if trees:
+            by_layer["trees"][layer.name] = tree_weights(layer.strengths, layer.inputs).astype(np.float32)
+        if edges:
+            by_layer["heaviest"][layer.name] = heaviest_edges(layer.strengths, layer.inputs).astype(np.float32)
+            by_layer["entering"][layer.name] = np.abs(layer.inputs)
+    of_squeezed = {name: _answers(model, each, device) for name, each in squeezed.items()}
+    flat = inputs.detach().flatten(1).cpu().float().numpy()
+    return Observation(flat, outputs, activations, **by_layer, squeezed=of_squeezed)
+
+
+def _answers(model: nn.Module, inputs: torch.Tensor, device: torch.device | str | None) -> NDArray[np.float64]:
+    """Return the log-probabilities (n, n_classes) that a model gives inputs.
 
     Raises:
         DnnTopologyError: The model gives no row of classes.
     """
-    activations = record(model, [inputs], layers=layers, max_samples=None, device=device)
     answers = record(model, [inputs], layers=(output_name(unwrapped(model)),), max_samples=None, device=device)
     if answers.values.shape[1] < 2:
         raise DnnTopologyError(
             f"the model gives {answers.values.shape[1]} output per input, expected at least 2 classes"
         )
-    grown = {}
-    if trees:
-        for layer in weighted_layers(model, [inputs], device=device):
-            grown[layer.name] = tree_weights(layer.strengths, layer.inputs).astype(np.float32)
-    return Observation(
-        inputs.detach().flatten(1).cpu().float().numpy(), _log_probabilities(answers.values), activations, grown
-    )
+    return _log_probabilities(answers.values)
 
 
 def _log_probabilities(outputs: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -33,8 +33,13 @@ def scaling(
         std: The divisor; None for 1.
 
     Raises:
-        DnnTopologyError: Both say so, the data do not know, or the numbers fit no such inputs.
+        DnnTopologyError: Both say so, the data do not know, the numbers fit no such inputs, or these are no images.
     """
+    if inputs.ndim != 4 or not inputs.is_floating_point():
+        raise DnnTopologyError(
+            f"images (n, channels, height, width) of floating-point numbers are needed, found {inputs.dtype} of shape "
+            f"{tuple(inputs.shape)}: noise, attacks and squeezing change pixels; take detectors without them"
+        )
     if data is not None:
         if mean is not None or std is not None:
             raise DnnTopologyError("data= says how the images were normalised, and so do mean= and std=: give one")

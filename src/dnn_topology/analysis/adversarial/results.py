@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
-from dnn_topology.analysis.adversarial.detection import KINDS, Scores, compare_detectors
+from dnn_topology.analysis.adversarial.detection import KINDS, NEGATIVES, Scores, compare_detectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,11 +31,15 @@ class DetectResults:
 
     def scores(self, attack: Attack) -> dict[str, Scores]:
         """Return the scores of clean, noisy and adversarial inputs."""
-        parts = {
-            kind: {name.removeprefix(f"{kind}/"): values for name, values in self.made[attack].items()}
-            for kind in KINDS[1:]
+        parts: dict[str, dict[str, NDArray[Any]]] = {}
+        for name, values in self.made[attack].items():
+            kind, _, rest = name.partition("/")
+            if kind in KINDS:
+                parts.setdefault(kind, {})[rest] = values
+        # an older file has fewer controls
+        return {
+            kind: Scores.of_arrays({"clean": self.clean, **parts}[kind]) for kind in KINDS if kind in {"clean", *parts}
         }
-        return {kind: Scores.of_arrays(parts.get(kind, self.clean)) for kind in KINDS}
 
     def table(self, *, resamples: int = 500, detectors: Sequence[str] | None = None) -> pd.DataFrame:
         """Return one row per attack, strength, detector, pair of kinds and choice of inputs; see `compare_detectors`.
@@ -98,8 +102,7 @@ class DetectResults:
         columns = {
             "AUROC clean/adversarial": ("clean", "adversarial", "auroc"),
             "FPR at 95 %": ("clean", "adversarial", "fpr95"),
-            "AUROC noise/adversarial": ("noise", "adversarial", "auroc"),
-            "AUROC clean/noise": ("clean", "noise", "auroc"),
+            **{f"AUROC {control}/adversarial": (control, "adversarial", "auroc") for control in NEGATIVES[1:]},
         }
         table = self.table()
         everyone = table[table["inputs"] == "all"].set_index(["attack", "detector", "negative", "positive"])
@@ -114,6 +117,7 @@ class DetectResults:
                 numbers = {
                     name: _interval(of_attack.loc[cast(Any, (detector, negative, positive))], score)
                     for name, (negative, positive, score) in columns.items()
+                    if (detector, negative, positive) in of_attack.index
                 }
                 rows.append({**about, "detector": detector, **numbers})
         return pd.DataFrame(rows)

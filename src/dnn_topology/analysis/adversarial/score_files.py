@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KINDS_MADE = ("noise", "adversarial")
+CONTROLS = ("l2noise", "shuffled")  # which files of earlier versions lack
 
 
 def check_score_arrays(
@@ -36,7 +37,8 @@ def check_score_arrays(
     for name in arrays:
         if name.startswith("size/"):
             _of(arrays, name, "f", 1, n)
-    for prefix in ("",) if clean else tuple(f"{kind}/" for kind in KINDS_MADE):
+    there = [kind for kind in CONTROLS if any(name.startswith(f"{kind}/") for name in arrays)]
+    for prefix in ("",) if clean else tuple(f"{kind}/" for kind in (*KINDS_MADE, *there)):
         for detector in detectors:
             _of(arrays, f"{prefix}single/{detector}", "f", 1, n)
         for size in batch_sizes:

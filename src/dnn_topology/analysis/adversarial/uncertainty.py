@@ -28,8 +28,8 @@ def barycentres(trees: Trees, classes: NDArray[np.intp], *, n_classes: int) -> d
         n_classes: How many there are.
     """
     return {
-        name: class_means(np.asarray(found, dtype=np.float64), classes, n_classes=n_classes)
-        for name, found in trees.items()
+        name: class_means(np.asarray(weights, dtype=np.float64), classes, n_classes=n_classes)
+        for name, weights in trees.items()
     }
 
 
@@ -64,8 +64,8 @@ def topological_uncertainty(
     if set(trees) != set(means):
         raise DnnTopologyError(f"the detector knows the layers {sorted(means)}, and the trees are of {sorted(trees)}")
     apart = [
-        np.linalg.norm(np.asarray(found, dtype=np.float64) - means[name][classes], axis=1) / found.shape[1]
-        for name, found in trees.items()
+        np.linalg.norm(np.asarray(weights, dtype=np.float64) - means[name][classes], axis=1) / weights.shape[1]
+        for name, weights in trees.items()
     ]
     mean: NDArray[np.float64] = np.mean(apart, axis=0)
     return mean
@@ -82,4 +82,4 @@ def profile(trees: Trees, *, points: int = 33) -> NDArray[np.float64]:
         (n, layers · points), float64.
     """
     levels = np.linspace(0, 1, points)
-    return np.hstack([np.quantile(found, levels, axis=1).T for found in trees.values()]).astype(np.float64)
+    return np.hstack([np.quantile(weights, levels, axis=1).T for weights in trees.values()]).astype(np.float64)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dnn_topology._checks import check_choice
-from dnn_topology.analysis.features import FEATURE_SETS
+from dnn_topology.analysis.feature_sets import FEATURE_SETS, OTHERS, TOPOLOGICAL
 from dnn_topology.analysis.gap.folds import FOLDS, fold_labels, left_out
 from dnn_topology.analysis.gap.methods import METHODS
 from dnn_topology.analysis.gap.scores import (
@@ -22,7 +22,7 @@ from dnn_topology.analysis.gap.scores import (
     r2_by_halves,
     shuffled_networks,
 )
-from dnn_topology.analysis.gap.table import check_table, is_copied, networks, usable
+from dnn_topology.analysis.gap.table import check_table, expanded, is_copied, networks, source_column, usable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,7 @@ BASELINES: dict[str, tuple[str, ...]] = {
     "Frobenius norm": ("log_frobenius",),
     "spectral norm": ("log_spectral",),
     "neural persistence": ("neural_persistence",),
-    "training, now and early": FEATURE_SETS["training"],
+    **OTHERS,
 }
 SHUFFLED = " (gaps shuffled)"
 HYPERPARAMETERS = (
@@ -67,16 +67,17 @@ class Evaluation:
         scores: One row per `fold` and `predictor`: `mae` in points with its 95 % interval (`mae_lower`, `mae_upper`),
             bootstrapped over networks, or, where an architecture or a data set is left out, Student's over the `units`
             that were; for the fold "sample" also `r2` and `r2_std` of 5×2 cross-validation, Kendall's `tau` of the
-            left-out predictions and `tau_chance`, what it is with gaps shuffled, for it is below 0 by chance, and the
-            conditional mutual information `cmi`. Rows of shuffled gaps have means over shuffles, and for an interval
-            what all but a twentieth of the shuffles lie between.
+            left-out predictions and `tau_chance`, what it is with gaps shuffled, for it is below 0 by chance (of a
+            Gaussian process for predictors alone, since it takes long), and the conditional mutual information `cmi`.
+            Rows of shuffled gaps have means over shuffles, and for an interval what all but a twentieth of the shuffles
+            lie between.
         differences: One row per fold, predictor and baseline: `difference` of their `mae` (negative: the predictor is
             better) with its paired interval (`lower`, `upper`).
         added: One row per fold and predictor: what it adds to the `strongest` baseline of that fold. `difference` of
             the error of both together and of that baseline alone (negative: it adds something) with its paired interval
             (`lower`, `upper`), and `partial_r2`, the share of the baseline's squared error that it takes away.
-        predictions: One row per row judged: `cell`, `gap`, and the left-out prediction of each predictor (fold
-            "sample").
+        predictions: One row per `fold` and row judged: `cell`, `gap`, and the left-out prediction of each predictor and
+            baseline.
         n_rows: Rows judged.
         n_networks: Networks that they are of.
     """
@@ -150,16 +151,20 @@ def evaluate_gap(
     check_choice("method", method, METHODS)
     predictors = _default_predictors(table) if predictors is None else predictors
     if baselines is None:
-        baselines = {name: columns for name, columns in BASELINES.items() if _there(table, columns)}
+        baselines = _default_baselines(table)
+    predictors, baselines = (
+        {name: expanded(table, columns) for name, columns in sets.items()} for sets in (predictors, baselines)
+    )
     everything = {**baselines, **predictors}
-    rows = usable(table, list(dict.fromkeys(name for columns in everything.values() for name in columns)))
-    rows = rows.reset_index(drop=True)
+    needed = list(dict.fromkeys(name for columns in everything.values() for name in columns))
+    rows = usable(table, needed, n_fitted=max(map(len, everything.values()))).reset_index(drop=True)
     gaps, groups = rows["gap"].to_numpy(dtype=np.float64), networks(rows)
-    predictions: dict[str, object] = {"cell": rows.get("cell", pd.Series(range(len(rows)))), "gap": gaps}
+    cells, predictions = rows.get("cell", pd.Series(range(len(rows)))), list[pd.DataFrame]()
     scores, differences, added = list[dict[str, object]](), list[dict[str, object]](), list[dict[str, object]]()
     for fold in _possible(rows):
         labels = fold_labels(rows, fold, by_row=by_row)
         foretold = {name: left_out(rows, columns, labels, method=method) for name, columns in everything.items()}
+        predictions.append(pd.DataFrame({"fold": fold, "cell": cells, "gap": gaps, **foretold}))
         errors = pd.DataFrame({name: np.abs(one - gaps) for name, one in foretold.items()})
         sure = _Sureness(groups if fold == "sample" else labels, seed, few=fold != "sample")
         about = {"fold": fold, "units": sure.n_units}
@@ -175,7 +180,6 @@ def evaluate_gap(
                 about_both = {**about, "predictor": name, "strongest": strongest}
                 added.append({**about_both, **_added(together, foretold[strongest] - gaps, sure)})
         if fold == "sample":
-            predictions |= foretold
             orders = [
                 _order(rows, columns, foretold[name], by_row=by_row, seed=seed, method=method)
                 for name, columns in everything.items()
@@ -183,7 +187,7 @@ def evaluate_gap(
             scores = [{**score, **order} for score, order in zip(scores, orders, strict=True)]
     controls = {
         name: _control(rows, columns, by_row=by_row, seed=seed, method=method)
-        for name, columns in everything.items()
+        for name, columns in (everything if method == "linear" else predictors).items()
         if columns
     }
     for score in scores:
@@ -195,7 +199,7 @@ def evaluate_gap(
         pd.DataFrame(scores).reindex(columns=SCORES),
         pd.DataFrame(differences),
         pd.DataFrame(added, columns=ADDED),
-        pd.DataFrame(predictions),
+        pd.concat(predictions, ignore_index=True),
         len(rows),
         len(np.unique(groups)),
     )
@@ -207,14 +211,23 @@ def _default_predictors(table: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     Raises:
         DnnTopologyError: There is none.
     """
-    topological = {name: columns for name, columns in FEATURE_SETS.items() if name != "training"}
-    known = {**topological, "asd + train": (*FEATURE_SETS["asd"], "train_loss", "train_accuracy")}
+    known = {**TOPOLOGICAL, "asd + train": (*FEATURE_SETS["asd"], "train_loss", "train_accuracy")}
     there = {name: columns for name, columns in known.items() if _there(table, columns)}
     if "asd-early" in there and is_copied(table, there["asd-early"]):
         del there["asd-early"]
     if not there:
         check_table(table, FEATURE_SETS["lambda-mu"])  # says what is missing
     return there
+
+
+def _default_baselines(table: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """Return what a table has of what topology has to beat; none of it a copy of what it is beside."""
+    there = {name: columns for name, columns in BASELINES.items() if _there(table, columns)}
+    return {
+        name: columns
+        for name, columns in there.items()
+        if not columns or (expanded(table, columns) and not is_copied(table, columns))
+    }
 
 
 def _possible(rows: pd.DataFrame) -> list[str]:
@@ -314,4 +327,4 @@ def _order(
 
 def _there(table: pd.DataFrame, columns: Sequence[str]) -> bool:
     """Return whether a table has these columns."""
-    return {name.removesuffix("^2") for name in columns} <= set(table.columns)
+    return {source_column(name) for name in columns} <= set(table.columns)

@@ -15,10 +15,18 @@ from dnn_topology import store
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_choice, shown
 from dnn_topology._records import record_of
-from dnn_topology.analysis.features import FEATURE_SETS
+from dnn_topology.analysis.feature_sets import CATEGORY, EVERY, FEATURE_SETS, SETTINGS
 from dnn_topology.analysis.gap.folds import fold_labels, left_out
 from dnn_topology.analysis.gap.methods import METHODS, Learned
-from dnn_topology.analysis.gap.table import check_table, check_varying, design, measured_columns, usable
+from dnn_topology.analysis.gap.table import (
+    check_table,
+    check_varying,
+    design,
+    expanded,
+    measured_columns,
+    source_column,
+    usable,
+)
 
 KIND = "dnn-topology gap model"
 MAKE_ONE = "make one with `dnn-topology gap fit`"
@@ -80,6 +88,10 @@ class GapModel:
     def fit(cls, table: pd.DataFrame, *, features: str = "lambda-mu", method: str = "linear") -> GapModel:
         """Fit on standardised features.
 
+        The default is the paper's. What foretold best in our study, and the default of the command `gap fit`, is
+        "purity+training" by "gaussian-process": the share of neighbouring inputs that have one label in the spaces of
+        layers, and loss and accuracy of training now and early.
+
         Args:
             table: One row per network, or per network (`cell`) and epoch: the columns of the features, and `gap`.
             features: The set of features.
@@ -103,7 +115,7 @@ class GapModel:
             >>> round(model.learned.intercept), round(model.learned.coefficients["life"])
             (10, 20)
         """
-        columns = FEATURE_SETS[check_choice("feature set", features, FEATURE_SETS)]
+        columns = expanded(table, FEATURE_SETS[check_choice("feature set", features, FEATURE_SETS)])
         rows = usable(table, columns)
         check_varying(rows, columns)
         values, gaps = design(rows, columns), rows["gap"].to_numpy(dtype=np.float64)
@@ -154,7 +166,7 @@ class GapModel:
             row, place = np.argwhere(~np.isfinite(values))[0]
             raise DnnTopologyError(
                 f"feature {columns[place]!r} of row {row} is not known: the network has no such cavities, or its "
-                "graph has no edge; take other --layers, or a larger max_epsilon for fit and prediction"
+                "graph has no edge; take other layers=, or a larger max_epsilon for fit and prediction"
             )
         gaps = self.learned.gaps_of(values)
         margin = self._margin(confidence)
@@ -162,7 +174,7 @@ class GapModel:
         if "train_accuracy" in table:
             for name, gap in (("", "gap"), ("_lower", "upper"), ("_upper", "lower")):
                 foretold[f"test_accuracy{name}"] = (table["train_accuracy"] - foretold[gap] / 100).clip(0, 1)
-        foretold["outside"] = self._outside(values)
+        foretold["outside"] = np.maximum(self._outside(values), self._unknown_categories(values))
         if (foretold["outside"] > FAR).any():
             farthest = foretold["outside"].to_numpy().argmax()
             warnings.warn(
@@ -239,7 +251,11 @@ class GapModel:
             DnnTopologyError: They do not.
         """
         columns = FEATURE_SETS[check_choice("feature set", self.features, FEATURE_SETS)]
-        if not self.learned.columns == columns == tuple(self.ranges):
+        own = tuple(
+            dict.fromkeys(source_column(name) + EVERY if CATEGORY in name else name for name in self.learned.columns)
+        )
+        varying = [name for name in columns if name in own or name not in SETTINGS]
+        if self.learned.columns != tuple(self.ranges) or list(own) != varying:
             raise DnnTopologyError(f"its parts are not of the features {', '.join(columns)}")
         if not all(low < high for low, high in self.ranges.values()):
             raise DnnTopologyError("ranges must be (lowest, highest) of each feature")
@@ -258,6 +274,14 @@ class GapModel:
         low, high = np.array([*self.ranges.values()]).T
         beyond: np.ndarray[Any, np.dtype[np.float64]] = np.maximum(np.maximum(low - values, values - high), 0)
         return np.asarray((beyond / (high - low)).max(axis=1))
+
+    def _unknown_categories(self, values: np.ndarray[Any, np.dtype[np.float64]]) -> Any:
+        """Return (n_rows,) 1 where a network or a data set is none of the fit's, where the model looks at them."""
+        columns = self.learned.columns
+        sources = dict.fromkeys(source_column(name) for name in columns if CATEGORY in name)
+        members = [[name.startswith(source + CATEGORY) for name in columns] for source in sources]
+        unknown = [~values[:, of_source].any(axis=1) for of_source in members]
+        return np.any(unknown, axis=0).astype(np.float64) if unknown else 0.0
 
     def _check_measured(self, table: pd.DataFrame) -> None:
         """Check that networks were measured as those of the fit.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnn_topology._checks import DnnTopologyError, nearest
-from dnn_topology.analysis.features import EARLY
+from dnn_topology.analysis.feature_sets import CATEGORY, EARLY, EVERY, SETTINGS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,8 @@ def check_table(table: pd.DataFrame, columns: Sequence[str]) -> None:
 
     Args:
         table: One row per network, or per network and epoch.
-        columns: Names of features; one that ends in "^2" is made from its column.
+        columns: Names of features; one that ends in "^2" is made from its column, and "net=lenet" from the column
+            "net".
 
     Raises:
         DnnTopologyError: It has not; the message says what to do.
@@ -37,14 +38,15 @@ def check_table(table: pd.DataFrame, columns: Sequence[str]) -> None:
             "the table has a row per dimension (column 'dim'), as `summarize` makes it, and not per network: give the "
             "numbers of `gap_features(diagrams)` as a row"
         )
-    plain = dict.fromkeys(name.removesuffix("^2") for name in columns)
+    plain = dict.fromkeys(source_column(name) for name in columns)
     missing = [name for name in plain if name not in table.columns]
     if missing:
         raise DnnTopologyError(
             f"the table has no column {missing[0]!r} ({len(missing)} of {len(plain)} are missing): "
             f"{nearest(missing[0], map(str, table.columns))} `dnn-topology study` makes such tables"
         )
-    words = [name for name in plain if not pd.api.types.is_numeric_dtype(table[name])]
+    numbers = {source_column(name) for name in columns if CATEGORY not in name}
+    words = [name for name in plain if name in numbers and not pd.api.types.is_numeric_dtype(table[name])]
     if words:
         raise DnnTopologyError(f"column {words[0]!r} must hold numbers, found {table[words[0]].iloc[0]!r}")
     if "graph_split" in table and set(table["graph_split"]) != {"train"}:
@@ -65,17 +67,50 @@ def measured_columns(columns: Sequence[str]) -> tuple[str, ...]:
     return (*MEASURED, EARLY_EPOCH) if any(name.startswith(EARLY) for name in columns) else MEASURED
 
 
+def source_column(name: str) -> str:
+    """Return the column of a table that a feature is made from."""
+    return name.removesuffix("^2").split(CATEGORY)[0]
+
+
+def expanded(table: pd.DataFrame, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return columns with "net=*" replaced by one for every network of the table, and settings that vary alone.
+
+    Args:
+        table: What a model is fitted on.
+        columns: Those of a set of features; all of them where the table does not have them.
+    """
+    names = list[str]()
+    for name in columns:
+        source = source_column(name)
+        varies = source not in table or table[source].nunique(dropna=False) > 1
+        if name.endswith(EVERY) and source in table:
+            names += [f"{source}{CATEGORY}{value}" for value in sorted(table[source].astype(str).unique()) if varies]
+        elif name not in SETTINGS or varies:
+            names.append(name)
+    return tuple(names)
+
+
 def design(table: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.float64]:
-    """Return the features (n_rows, n_columns), float64, squares included."""
-    values = [
-        table[name.removesuffix("^2")].to_numpy(dtype=np.float64) ** (2 if name.endswith("^2") else 1)
-        for name in columns
-    ]
-    return np.column_stack(values) if columns else np.zeros((len(table), 0))
+    """Return the features (n_rows, n_columns), float64, squares and categories included."""
+    return np.column_stack([_values(table, name) for name in columns]) if columns else np.zeros((len(table), 0))
 
 
-def usable(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+def _values(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Return one feature (n_rows,): a column, its square, or whether it is of a category."""
+    column, category, value = name.partition(CATEGORY)
+    if category:
+        return np.asarray(table[column].astype(str) == value, dtype=np.float64)
+    values: NDArray[np.float64] = table[name.removesuffix("^2")].to_numpy(dtype=np.float64)
+    return values**2 if name.endswith("^2") else values
+
+
+def usable(table: pd.DataFrame, columns: Sequence[str], *, n_fitted: int | None = None) -> pd.DataFrame:
     """Return the rows in which the gap and every feature are known, if they are enough to fit on.
+
+    Args:
+        table: One row per network, or per network and epoch.
+        columns: Names of features.
+        n_fitted: Number of features that are fitted at once; None for all of them.
 
     Raises:
         DnnTopologyError: There are too few.
@@ -83,10 +118,11 @@ def usable(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     check_table(table, [*columns, "gap"])
     check_early(table, columns)
     known = table.iloc[np.flatnonzero(np.isfinite(design(table, [*columns, "gap"])).all(axis=1))]
-    if len(known) < len(columns) + SPARE:
+    n_fitted = len(columns) if n_fitted is None else n_fitted
+    if len(known) < n_fitted + SPARE:
         raise DnnTopologyError(
-            f"{len(known)} rows are too few to fit {len(columns)} features ({len(table) - len(known)} more have a gap "
-            f"or feature that is not known): give at least {len(columns) + SPARE}"
+            f"{len(known)} rows are too few to fit {n_fitted} features ({len(table) - len(known)} more have a gap "
+            f"or feature that is not known): give at least {n_fitted + SPARE}"
         )
     return known
 
@@ -100,8 +136,8 @@ def check_early(table: pd.DataFrame, columns: Sequence[str]) -> None:
     if is_copied(table, columns):
         raise DnnTopologyError(
             "features early in training are a copy of those at the end in every row: no early epoch was measured, so "
-            "'asd-early' says nothing of its own; measure one, such as [topology] epochs = [5, 20] of a study, or "
-            "take 'asd'"
+            "they say nothing of their own; measure one, such as [topology] epochs = [5, 20] of a study, or take a set "
+            "without them, such as 'purity' or 'asd'"
         )
 
 

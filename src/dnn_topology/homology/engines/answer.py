@@ -64,10 +64,10 @@ def _n_components(graph: FunctionalGraph) -> int:
     return int(n)
 
 
-def _refuse(engine: str, found: str) -> NoReturn:
+def _refuse(engine: str, answer: str) -> NoReturn:
     """Refuse an answer that cannot be right.
 
     Raises:
         DnnTopologyError: Always.
     """
-    raise DnnTopologyError(f"engine {engine!r} returned {found}: take another engine, and report this graph")
+    raise DnnTopologyError(f"engine {engine!r} returned {answer}: take another engine, and report this graph")

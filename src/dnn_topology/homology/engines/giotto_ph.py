@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dnn_topology._packages import pip_install
 from dnn_topology.homology.engines import distribution_version
 from dnn_topology.homology.engines.capacity import check_simplex_index
 from dnn_topology.homology.engines.ranks import Ranks
@@ -24,7 +25,11 @@ class GiottoPH:
     """giotto-ph; see `Engine`."""
 
     about = "several cores; a peer to compare with (AGPL: never chosen unless named)"
-    install = "pip install 'dnn-topology[giotto-ph]'"
+
+    @property
+    def install(self) -> str:
+        """How it is had."""
+        return pip_install("giotto-ph")
 
     def version(self) -> str | None:
         """Return giotto-ph's version."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dnn_topology._packages import pip_install
 from dnn_topology.homology.engines import distribution_version
 from dnn_topology.homology.engines.capacity import check_simplex_index
 
@@ -21,7 +22,11 @@ class Holos:
     """Holos; see `Engine`."""
 
     about = "H2 and H3 on several cores (MIT or Apache-2.0)"
-    install = "pip install 'dnn-topology[fast]'"
+
+    @property
+    def install(self) -> str:
+        """How it is had."""
+        return pip_install("holos-tda")
 
     def version(self) -> str | None:
         """Return holos' version."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dnn_topology._packages import pip_install
 from dnn_topology.homology.engines import distribution_version
 from dnn_topology.homology.engines.ranks import Ranks
 
@@ -25,7 +26,11 @@ class Redzed:
     """RedZeD; see `Engine`."""
 
     about = "H0 and H1, and H2 of small dense graphs; memory grows with the square of the nodes (MIT)"
-    install = "pip install 'dnn-topology[fast]'"
+
+    @property
+    def install(self) -> str:
+        """How it is had."""
+        return pip_install("redzed-tda")
 
     def version(self) -> str | None:
         """Return RedZeD's version."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dnn_topology._packages import pip_install
 from dnn_topology.homology.engines import distribution_version
 from dnn_topology.homology.engines.capacity import check_simplex_index
 from dnn_topology.homology.engines.ranks import Ranks
@@ -24,7 +25,11 @@ class Ripser:
     """ripser.py; see `Engine`."""
 
     about = "widely used; a peer to compare with (MIT)"
-    install = "pip install 'dnn-topology[engines]'"
+
+    @property
+    def install(self) -> str:
+        """How it is had."""
+        return pip_install("ripser")
 
     def version(self) -> str | None:
         """Return ripser.py's version."""

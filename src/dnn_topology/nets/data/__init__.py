@@ -185,15 +185,15 @@ def load_data(
     )
 
 
-def _check_number(name: str, found: Any, *, whole: bool) -> None:
+def _check_number(name: str, value: Any, *, whole: bool) -> None:
     """Check that an argument is a number.
 
     Raises:
         DnnTopologyError: It is not, or not a whole one.
     """
     numbers = (int, np.integer) if whole else (int, float, np.integer, np.floating)
-    if not isinstance(found, numbers) or isinstance(found, bool):
-        raise DnnTopologyError(f"{name} must be a {'whole ' if whole else ''}number, found {found!r}"[:300])
+    if not isinstance(value, numbers) or isinstance(value, bool):
+        raise DnnTopologyError(f"{name} must be a {'whole ' if whole else ''}number, found {value!r}"[:300])
 
 
 def _folder(data_dir: Any) -> Path:

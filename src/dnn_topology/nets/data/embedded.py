@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology._packages import pip_install
 from dnn_topology.nets.data.labels import Split
 from dnn_topology.nets.data.pixels import Stack
 from dnn_topology.nets.data.source import Raw
@@ -58,9 +59,7 @@ def mnist1d_of(n_samples: int) -> Raw:
     try:
         from mnist1d.data import get_dataset_args, make_dataset
     except ImportError as error:
-        raise DnnTopologyError(
-            "--dataset mnist1d needs the package mnist1d: pip install 'dnn-topology[mnist1d]'"
-        ) from error
+        raise DnnTopologyError(f"the data set mnist1d needs the package mnist1d: {pip_install('mnist1d')}") from error
     settings = get_dataset_args()
     settings.num_samples = n_samples
     states = random.getstate(), np.random.get_state()  # noqa: NPY002  # mnist1d seeds the global generators

@@ -84,7 +84,7 @@ def build_net(
     options = check_options(name, width=width, depth=depth, dropout=dropout)
     if network.n_classes not in {None, n_classes}:
         raise DnnTopologyError(
-            f"{name} tells {network.n_classes} classes apart and the data set has {n_classes}: add --binarize-labels C"
+            f"{name} tells {network.n_classes} classes apart and the data set has {n_classes}: add binarize_labels=C"
         )
     if shape is None:
         if not network.shapes:

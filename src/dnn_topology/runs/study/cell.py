@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from dnn_topology.homology.diagrams import Diagrams
+    from dnn_topology.nets.data import DataSet
     from dnn_topology.nets.train import TrainingState
 
 Value = str | float | int | None
@@ -139,28 +140,47 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
     Raises:
         DnnTopologyError: Its settings cannot be trained or measured; there are fewer training images than `n_inputs`.
     """
-    from dnn_topology.nets.draws import check_enough, measured_draws
-    from dnn_topology.nets.train import train
+    from dnn_topology.nets.draws import check_enough
+    from dnn_topology.nets.train import evaluate, train
 
     start = time.monotonic()
     run = Run(Path(), cell.training, data_dir)
     data = run.load_data()
     check_enough(data, cell.settings)
-    net = run.build_net(data)
+    net = run.load_net()
     states: dict[int, TrainingState] = {}
 
     def keep(state: TrainingState) -> None:
         if state.epoch in cell.measured:
             states[state.epoch] = state
 
-    train(net, data, epochs=cell.epochs, on_epoch=keep, **cell.training.optimisation)
+    report: Literal["report"] | None = "report" if cell.keep_weights else None  # of all epochs, for who opens the run
+    train(net, data, epochs=cell.epochs, on_epoch=keep, test=report, **cell.training.optimisation)
     rows, diagrams = list[Row](), dict[tuple[int, int], "Diagrams"]()
     for epoch, state in states.items():
         net.load_state_dict(state.model)
-        drawn = measured_draws(net, data, cell.settings, draws=cell.draws, seed=cell.training.seed)
+        drawn, features = measured_features(net, data, cell.training, cell.settings, draws=cell.draws)
         diagrams |= {(epoch, number): of_draw for number, of_draw in enumerate(drawn)}
-        rows.append(_row(cell, state, net, drawn))
+        rows.append(_row(cell, state, evaluate(net, data.test), features))
     return CellResult(rows, diagrams, time.monotonic() - start, states if cell.keep_weights else {})
+
+
+def measured_features(
+    net: nn.Module,
+    data: DataSet,
+    training: TrainSettings,
+    settings: RunMeasureSettings,
+    *,
+    draws: int,
+    seed: int | None = None,
+) -> tuple[list[Diagrams], dict[str, float]]:
+    """Return the diagrams of each draw of training inputs, and all features of a network; test data are not read."""
+    from dnn_topology.nets.draws import labelled_draws, measured_draws
+
+    drawn_with = {"draws": draws, "seed": training.seed if seed is None else seed}
+    drawn = measured_draws(net, data, settings, **drawn_with)
+    inputs = labelled_draws(data, settings, **drawn_with)
+    return drawn, network_features(net, drawn, inputs=inputs, training=training, n_train=len(data.train))
 
 
 def measured_how(settings: RunMeasureSettings, *, draws: int) -> Row:
@@ -176,16 +196,17 @@ def measured_how(settings: RunMeasureSettings, *, draws: int) -> Row:
     }
 
 
-def _row(cell: Cell, state: TrainingState, net: nn.Module, drawn: Sequence[Diagrams]) -> Row:
-    """Return one row of the table: settings, how well the network did, and what its topology and weights say."""
+def _row(cell: Cell, state: TrainingState, test: tuple[float, float], features: Mapping[str, float]) -> Row:
+    """Return one row of the table: settings, how well the network did, and its features."""
     last = state.history[-1]
-    losses = {name: getattr(last, name) for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy")}
+    losses = {"train_loss": last.train_loss, "train_accuracy": last.train_accuracy}
+    losses |= dict(zip(("test_loss", "test_accuracy"), test, strict=True))
     return {
         **cell.columns,
         "epoch": state.epoch,
         **{name: _value(value) for name, value in losses.items()},
-        "gap": 100 * (last.train_accuracy - last.test_accuracy),
-        **{name: _value(value) for name, value in network_features(net, drawn).items()},
+        "gap": 100 * (last.train_accuracy - test[1]),
+        **{name: _value(value) for name, value in features.items()},
         **cell.measured_how,
     }
 

@@ -26,11 +26,11 @@ class Annotation:
     """The classes of loops of one graph, as bits on its edges, which are named by their ranks.
 
     Args:
-        found: The reduced columns of the graph, of dimension 1 at least.
+        reduced: The reduced columns of the graph, of dimension 1 at least.
     """
 
-    def __init__(self, found: Reduced) -> None:
-        self._links, self._lengths, self._level = found.order.links, found.order.lengths, found.levels[0]
+    def __init__(self, reduced: Reduced) -> None:
+        self._links, self._lengths, self._level = reduced.order.links, reduced.order.lengths, reduced.levels[0]
 
     def n_edges(self, edge: int) -> int:
         """Return how many edges are as short as one: those of its length included."""

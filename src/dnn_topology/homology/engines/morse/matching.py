@@ -20,9 +20,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from dnn_topology.homology.engines.morse.bits import ONE, ZERO, Int32s, Int64s, Whole, Words, vertex_at
+from dnn_topology.homology.engines.morse.bits import ONE, ZERO, Int32s, Int64s, Whole, Words, lowest, vertex_at
+from dnn_topology.homology.engines.morse.blocks import EIGHT, filled, get_block
 from dnn_topology.homology.engines.morse.compiled import kernel
-from dnn_topology.homology.engines.morse.sets import find_apex, first_of, lower_link, move, split, take_piece
+from dnn_topology.homology.engines.morse.sets import (
+    NOBODY,
+    find_apex,
+    first_of,
+    lower_link,
+    move,
+    split,
+    take_lower_piece,
+    take_piece,
+)
 
 NONE = np.int32(-1)  # no apex: the link is empty; no parent: a further root
 # Where the next row goes in each table; a count may pass the table's end, whose rows then are not written.
@@ -100,27 +110,28 @@ def match_vertices(  # noqa: C901  # one loop until nothing is left; three ways 
     split(adjacent, sets, base, reached, rest, apex, n)
     while left:
         progress, some, several = False, False, ZERO
-        for k in range(n):
-            word = sets[rest, k]
-            while word:
-                u = vertex_at(np.uint64(k), word)
-                word &= word - ONE
-                if not lower_link(adjacent, sets, reached, lower, u, n):
-                    continue
-                parent, more = take_piece(adjacent, sets, lower, piece, n)
-                if more:
-                    some, several = True, u
-                    continue
-                move(sets, reached, rest, u)
-                put_rest(rests, used, RESTS if is_link else LOWERS, u, parent)
-                left -= 1
-                progress = True
+        for begin in range(ZERO, n, EIGHT):
+            words = filled(get_block(sets, rest, begin))
+            while words:
+                k = begin + lowest(words)
+                words &= words - ONE
+                word = sets[rest, k]
+                while word:
+                    u = vertex_at(k, word)
+                    word &= word - ONE
+                    parent, more = take_lower_piece(adjacent, sets, reached, u, lower, piece, n)
+                    if more:
+                        some, several = True, u
+                    elif parent != NOBODY:
+                        move(sets, reached, rest, u)
+                        put_rest(rests, used, RESTS if is_link else LOWERS, u, parent)
+                        left -= 1
+                        progress = True
         if progress or left == 0:
             continue
         if some:
             u = several
-            lower_link(adjacent, sets, reached, lower, u, n)
-            parent, more = take_piece(adjacent, sets, lower, piece, n)
+            parent, more = take_lower_piece(adjacent, sets, reached, u, lower, piece, n)
             put_rest(rests, used, RESTS if is_link else LOWERS, u, parent)
             while more:
                 other, more = take_piece(adjacent, sets, lower, piece, n)
@@ -173,17 +184,15 @@ def match_lower_links(
             while word:
                 u = vertex_at(np.uint64(k), word)
                 word &= word - ONE
-                if not lower_link(adjacent, sets, reached, lower, u, n):
-                    continue
-                for q in range(n):
-                    sets[DEEP, q] = sets[lower, q]
-                if take_piece(adjacent, sets, lower, piece, n)[1]:
+                parent, more = take_lower_piece(adjacent, sets, reached, u, lower, piece, n)
+                if more:
                     some, several = True, u
-                    continue
-                move(sets, reached, rest, u)
-                _join(adjacent, sets, n, e, u, rests, lowers, tetrahedra, four_simplices, used)
-                left -= 1
-                progress = True
+                elif parent != NOBODY:
+                    lower_link(adjacent, sets, reached, DEEP, u, n)
+                    move(sets, reached, rest, u)
+                    _join(adjacent, sets, n, e, u, rests, lowers, tetrahedra, four_simplices, used)
+                    left -= 1
+                    progress = True
         if progress or left == 0:
             continue
         if some:

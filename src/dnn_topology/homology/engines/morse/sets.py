@@ -1,16 +1,45 @@
 """Sets of vertices as rows of words: an apex, a lower link, connected pieces.
 
-`adjacent` (n_vertices, n_words), uint64, holds the neighbours of each vertex at the present moment, `sets` (11,
-n_words), uint64, the sets that are worked on, by the number of their row. Only the first `n` words, a multiple of four,
-are looked at; all of a link's vertices lie there.
+`adjacent` (n_vertices, n_words), uint64, holds each vertex and its neighbours at the present moment, `sets` (11,
+n_words), uint64, the sets that are worked on, by the number of their row. Only the first `n` words, a multiple of
+eight, are looked at, block by block; all of a link's vertices lie there.
+
+What takes the time is waiting: for the one row that says which row is asked for next, and after a branch that was not
+foreseen. So places in sets are looked for in whole blocks, and several rows are asked for at once.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from dnn_topology.homology.engines.morse.bits import ONE, SIX, ZERO, Whole, Words, bit, highest, popcount, vertex_at
+from dnn_topology.homology.engines.morse.bits import ONE, SIX, ZERO, Whole, Words, bit, highest, lowest, vertex_at
+from dnn_topology.homology.engines.morse.blocks import EIGHT, but, filled, get_block, put_block, size
 from dnn_topology.homology.engines.morse.compiled import kernel
+
+SEVEN = np.uint64(7)  # a word masked by this is its place in its block
+NOBODY = np.uint64(1 << 40)  # no vertex
+
+
+@kernel
+def first_of(sets: Words, given: Whole) -> Whole:
+    """Return the lowest vertex of a set that is not empty."""
+    k, words = ZERO, filled(get_block(sets, given, ZERO))
+    while words == ZERO:
+        k += EIGHT
+        words = filled(get_block(sets, given, k))
+    k += lowest(words)
+    return vertex_at(k, sets[given, k])
+
+
+@kernel
+def first_near(adjacent: Words, sets: Words, given: Whole, u: Whole, n: Whole) -> Whole:
+    """Return the lowest vertex of a set that is u or a neighbour of it, or `NOBODY`."""
+    for k in range(ZERO, n, EIGHT):
+        words = filled(get_block(sets, given, k) & get_block(adjacent, u, k))
+        if words:
+            place = k + lowest(words)
+            return vertex_at(place, sets[given, place] & adjacent[u, place])
+    return NOBODY
 
 
 @kernel
@@ -32,57 +61,34 @@ def find_apex(adjacent: Words, sets: Words, given: Whole, rivals: Whole, n: Whol
         The vertex, and the number of those that it misses.
     """
     w = first_of(sets, given)
-    best, apex, first = np.int64(1 << 40), w, w >> SIX
-    is_whole = True
-    while True:
-        missed = np.int64(-1)  # w is no neighbour of itself
-        for k in range(n):
-            missed += popcount(sets[given, k] & ~adjacent[w, k])
-        if missed < best:
-            best, apex = missed, w
-        if missed == 0:
+    best, apex, among = np.int64(1 << 40), w, given
+    while w != NOBODY:
+        n_missed, top, words = np.int64(0), ZERO, ZERO
+        for k in range(ZERO, n, EIGHT):
+            missed = but(get_block(sets, given, k), get_block(adjacent, w, k))
+            n_missed += size(missed)
+            if filled(missed):
+                top, words = k, filled(missed)
+        if n_missed < best:
+            best, apex = n_missed, w
+        if n_missed == 0:
             return apex, best
-        u = _last_missed(adjacent, sets, given, w, n)
-        if is_whole:
-            for k in range(n):
-                sets[rivals, k] = sets[given, k] & adjacent[u, k]
-            sets[rivals, u >> SIX] |= bit(u)
-            is_whole = False
-        else:
-            stays = sets[rivals, u >> SIX] & bit(u)
-            for k in range(first, n):
-                sets[rivals, k] &= adjacent[u, k]
-            sets[rivals, u >> SIX] |= stays
-        sets[rivals, w >> SIX] &= ~bit(w)
-        while first < n and sets[rivals, first] == ZERO:
-            first += ONE
-        if first == n:
-            return apex, best
-        w = vertex_at(first, sets[rivals, first])
-
-
-@kernel
-def _last_missed(adjacent: Words, sets: Words, given: Whole, w: Whole, n: Whole) -> Whole:
-    """Return the highest vertex of a set that is neither w nor its neighbour; there is one."""
-    k = n - ONE
-    while True:
-        missed = sets[given, k] & ~adjacent[w, k]
-        if k == w >> SIX:
-            missed &= ~bit(w)
-        if missed:
-            return (k << SIX) + highest(missed)
-        k -= ONE
+        top += highest(words)
+        u = (top << SIX) + highest(sets[given, top] & ~adjacent[w, top])
+        for k in range(ZERO, n, EIGHT):
+            put_block(sets, rivals, k, get_block(sets, among, k) & get_block(adjacent, u, k))  # w is not near u
+        among = rivals
+        w = first_near(adjacent, sets, rivals, u, n)
+    return apex, best
 
 
 @kernel
 def split(adjacent: Words, sets: Words, given: Whole, reached: Whole, rest: Whole, w: Whole, n: Whole) -> None:
     """Divide a set into w with its neighbours (row `reached`) and the others (row `rest`)."""
-    for k in range(n):
-        near = sets[given, k] & adjacent[w, k]
-        if k == w >> SIX:
-            near |= bit(w)
-        sets[reached, k] = near
-        sets[rest, k] = sets[given, k] & ~near
+    for k in range(ZERO, n, EIGHT):
+        everybody, near = get_block(sets, given, k), get_block(adjacent, w, k)
+        put_block(sets, reached, k, everybody & near)
+        put_block(sets, rest, k, but(everybody, near))
 
 
 @kernel
@@ -93,32 +99,15 @@ def move(sets: Words, reached: Whole, rest: Whole, u: Whole) -> None:
 
 
 @kernel
-def first_of(sets: Words, given: Whole) -> Whole:
-    """Return the lowest vertex of a set that is not empty."""
-    k = ZERO
-    while sets[given, k] == ZERO:
-        k += ONE
-    return vertex_at(k, sets[given, k])
-
-
-@kernel
-def lower_link(adjacent: Words, sets: Words, reached: Whole, lower: Whole, u: Whole, n: Whole) -> bool:
-    """Put the neighbours of u among those reached into the row `lower`; return whether there are any."""
-    some = ZERO
-    for k in range(n):
-        near = adjacent[u, k] & sets[reached, k]
-        sets[lower, k] = near
-        some |= near
-    return bool(some != ZERO)
+def lower_link(adjacent: Words, sets: Words, reached: Whole, lower: Whole, u: Whole, n: Whole) -> None:
+    """Put the neighbours of u among those reached into the row `lower`."""
+    for k in range(ZERO, n, EIGHT):
+        put_block(sets, lower, k, get_block(adjacent, u, k) & get_block(sets, reached, k))
 
 
 @kernel
 def take_piece(adjacent: Words, sets: Words, given: Whole, piece: Whole, n: Whole) -> tuple[Whole, bool]:
     """Take the connected piece of its lowest vertex out of a set.
-
-    Whoever is left is reached through a *hub*: of the highest vertex that is left, the lowest neighbour in the piece,
-    which takes all of its own neighbours along; two or three hubs reach all, mostly. Where the highest has no neighbour
-    in the piece, each of the others is asked.
 
     Args:
         adjacent: Neighbours.
@@ -131,31 +120,90 @@ def take_piece(adjacent: Words, sets: Words, given: Whole, piece: Whole, n: Whol
         The lowest vertex, and whether anything is left.
     """
     v = first_of(sets, given)
-    sets[given, v >> SIX] &= ~bit(v)
-    left = ZERO
-    for k in range(n):
-        word, near = sets[given, k], adjacent[v, k]
-        sets[piece, k] = word & near
-        sets[given, k] = word & ~near
-        left |= word & ~near
-    top = n - ONE
-    while left:
-        while sets[given, top] == ZERO:
-            top -= ONE
-        u, at, common = (top << SIX) + highest(sets[given, top]), ZERO, ZERO
-        while at < n and common == ZERO:
-            common = sets[piece, at] & adjacent[u, at]
-            at += ONE
-        if common == ZERO:
-            return v, _ask_all(adjacent, sets, given, piece, n)
-        hub = vertex_at(at - ONE, common)
-        left = ZERO
-        for k in range((top + np.uint64(4)) & ~np.uint64(3)):
-            word, near = sets[given, k], adjacent[hub, k]
-            sets[piece, k] |= word & near
-            sets[given, k] = word & ~near
-            left |= word & ~near
-    return v, False
+    for k in range(ZERO, n, EIGHT):
+        put_block(sets, piece, k, get_block(sets, given, k) & get_block(adjacent, v, k))
+    return v, _spread(adjacent, sets, given, piece, v, n)
+
+
+@kernel
+def take_lower_piece(
+    adjacent: Words, sets: Words, reached: Whole, u: Whole, lower: Whole, piece: Whole, n: Whole
+) -> tuple[Whole, bool]:
+    """Put the neighbours of u among those reached into the row `lower`, and do as `take_piece`; `NOBODY` if none."""
+    v = first_near(adjacent, sets, reached, u, n)
+    if v == NOBODY:
+        return v, False
+    for k in range(ZERO, n, EIGHT):
+        near = get_block(sets, reached, k) & get_block(adjacent, u, k)
+        put_block(sets, lower, k, near)
+        put_block(sets, piece, k, near & get_block(adjacent, v, k))
+    return v, _spread(adjacent, sets, lower, piece, v, n)
+
+
+@kernel
+def _spread(adjacent: Words, sets: Words, given: Whole, piece: Whole, v: Whole, n: Whole) -> bool:
+    """Move a vertex with its neighbours, which are in the piece, and theirs out of a set; see `_grow` for the answer.
+
+    The neighbours of four neighbours come at once: mostly that is all.
+    """
+    if sets[piece, v >> SIX] != bit(v):
+        sets[piece, v >> SIX] ^= bit(v)
+    begin = (v >> SIX) & ~SEVEN
+    words = filled(get_block(sets, piece, begin))
+    one, words = _next_hub(sets, piece, begin, words)
+    two, words = _next_hub(sets, piece, begin, words)
+    three, words = _next_hub(sets, piece, begin, words)
+    four, words = _next_hub(sets, piece, begin, words)
+    top, left = ZERO, ZERO
+    for k in range(ZERO, n, EIGHT):
+        near = get_block(adjacent, v, k) | get_block(adjacent, one, k) | get_block(adjacent, two, k)
+        near = near | get_block(adjacent, three, k) | get_block(adjacent, four, k)
+        everybody = get_block(sets, given, k)
+        put_block(sets, piece, k, everybody & near)
+        put_block(sets, given, k, but(everybody, near))
+        if filled(but(everybody, near)):
+            top, left = k, filled(but(everybody, near))
+    return _grow(adjacent, sets, given, piece, n, top, left)
+
+
+@kernel
+def _next_hub(sets: Words, piece: Whole, begin: Whole, words: Whole) -> tuple[Whole, Whole]:
+    """Return the lowest vertex of the lowest of some words of a block, and the other words, if there are any."""
+    k = begin + lowest(words)
+    others = words & (words - ONE)
+    return vertex_at(k, sets[piece, k]), others if others else words
+
+
+@kernel
+def _grow(adjacent: Words, sets: Words, given: Whole, piece: Whole, n: Whole, top: Whole, words: Whole) -> bool:
+    """Move whoever is connected with a piece out of a set into it; return whether anybody is left.
+
+    Whoever is left is reached through a *hub*: of the highest vertex that is left, the lowest neighbour in the piece,
+    which takes all of its own neighbours along; two or three hubs reach all, mostly. Where the highest has no neighbour
+    in the piece, each of the others is asked.
+
+    Args:
+        adjacent: Neighbours.
+        sets: Sets.
+        given: Row of the set.
+        piece: Row of the piece.
+        n: Number of words.
+        top: Where the last block of the set begins that is not empty.
+        words: Which of its words are not empty; none where the set is.
+    """
+    while words:
+        k = top + highest(words)
+        hub = first_near(adjacent, sets, piece, (k << SIX) + highest(sets[given, k]), n)
+        if hub == NOBODY:
+            return _ask_all(adjacent, sets, given, piece, n)
+        end, words = top + EIGHT, ZERO
+        for k in range(ZERO, end, EIGHT):
+            everybody, near = get_block(sets, given, k), get_block(adjacent, hub, k)
+            put_block(sets, piece, k, get_block(sets, piece, k) | (everybody & near))
+            put_block(sets, given, k, but(everybody, near))
+            if filled(but(everybody, near)):
+                top, words = k, filled(but(everybody, near))
+    return False
 
 
 @kernel
@@ -169,18 +217,9 @@ def _ask_all(adjacent: Words, sets: Words, given: Whole, piece: Whole, n: Whole)
             while word:
                 u = vertex_at(np.uint64(k), word)
                 word &= word - ONE
-                if _meets(adjacent, sets, piece, u, n):
+                if first_near(adjacent, sets, piece, u, n) != NOBODY:
                     sets[piece, k] |= bit(u)
                     sets[given, k] &= ~bit(u)
                     progress = True
             left |= sets[given, k]
     return bool(left != ZERO)
-
-
-@kernel
-def _meets(adjacent: Words, sets: Words, given: Whole, u: Whole, n: Whole) -> bool:
-    """Return whether a vertex has a neighbour in a set."""
-    for k in range(n):  # noqa: SIM110  # Numba compiles no generator
-        if adjacent[u, k] & sets[given, k]:
-            return True
-    return False

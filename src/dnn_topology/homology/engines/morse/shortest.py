@@ -25,11 +25,15 @@ class ShortestLoops:
     """Finds shortest loops in the classes of one graph.
 
     Args:
-        found: The reduced columns of the graph, of dimension 1 at least.
+        reduced: The reduced columns of the graph, of dimension 1 at least.
     """
 
-    def __init__(self, found: Reduced) -> None:
-        self._links, self._annotation, self._n_nodes = found.order.links, Annotation(found), len(found.order.nodes)
+    def __init__(self, reduced: Reduced) -> None:
+        self._links, self._annotation, self._n_nodes = (
+            reduced.order.links,
+            Annotation(reduced),
+            len(reduced.order.nodes),
+        )
 
     def of_class(self, birth: int, edges: Iterable[int]) -> list[int] | None:
         """Return the shortest loop through an edge that is in the class of a given cycle when that edge comes.

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dnn_topology.homology.engines.morse.bits import ONE, SIX, ZERO, Int32s, Int64s, Whole, Words, bit
+from dnn_topology.homology.engines.morse.blocks import EIGHT, filled, get_block, put_block
 from dnn_topology.homology.engines.morse.compiled import entry, kernel
 from dnn_topology.homology.engines.morse.matching import (
     FOUR_SIMPLICES,
@@ -58,16 +59,18 @@ def aligned(n_rows: int, n_columns: int) -> Words:
 
 
 class Room:
-    """What one thread works in: the neighbours at some edge, and sets.
+    """What one thread works in: the neighbours at some edge, each vertex one of its own, and sets.
 
     Args:
         order: The edges.
     """
 
     def __init__(self, order: Order) -> None:
-        words = -(-n_words(order.n_vertices) // 4) * 4
+        words = -(-n_words(order.n_vertices) // 8) * 8
         self.links, self.edge = order.links, 0
         self.adjacent = aligned(order.n_vertices, words)
+        everybody = np.arange(order.n_vertices)
+        self.adjacent[everybody, everybody // 64] = ONE << (everybody % 64).astype(np.uint64)
         self.sets = aligned(11, words)
 
     def go_to(self, edge: int) -> None:
@@ -115,13 +118,14 @@ def _sweep(room: Room, stretch: tuple[int, int], tables: Tables, used: Int64s, m
 
 @kernel
 def link(adjacent: Words, sets: Words, a: Whole, b: Whole) -> Whole:
-    """Put the common neighbours of a and b into row 0; return up to which word there are any."""
-    n = np.uint64(adjacent.shape[1])
-    for k in range(n):
-        sets[0, k] = adjacent[a, k] & adjacent[b, k]
-    while n and sets[0, n - ONE] == ZERO:
-        n -= ONE
-    return (n + np.uint64(3)) & ~np.uint64(3)
+    """Put the common neighbours of a and b into row 0; return up to which word, a multiple of eight, there are any."""
+    end = ZERO
+    for k in range(ZERO, np.uint64(adjacent.shape[1]), EIGHT):
+        common = get_block(adjacent, a, k) & get_block(adjacent, b, k)
+        put_block(sets, ZERO, k, common)
+        if filled(common):
+            end = k + EIGHT
+    return end
 
 
 @kernel

@@ -1,0 +1,69 @@
+"""Which networks benchmarks/gap.py trains: drawn once, written to gap.toml and gap_judged.toml, never changed since.
+
+    python benchmarks/gap_design.py
+
+Of the first file everything was chosen; the second was trained afterwards, with other seeds, and holds a data set
+(CIFAR-10) and an architecture (`residual`) of which the first has none.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent
+IMAGES = ("npz:gap_data/mnist.npz", "npz:gap_data/fashion.npz", "npz:gap_data/usps.npz", "digits")
+NEW_DATA, NEW_NET = "npz:gap_data/cifar10.npz", "gap_nets:residual"
+SEQUENCES = ("mlp", "lenet_300_100", "conv_1d", "gap_nets:tanh_mlp")  # nets for any shape
+NETS = (*SEQUENCES, "lenet", "lenetext", "conv_2", "gap_nets:bn_cnn")
+WITH_DROPOUT = ("mlp", "lenet_300_100", "conv_1d", "lenet", "lenetext")
+SIZES, PERMUTED, RATES, DECAYS = (300, 600, 1200), (0.0, 0.2, 0.5), (0.02, 0.05), (5e-4, 1e-2)
+MEASURED = """
+[topology]
+max_epsilon = 0.4
+max_dim = 1
+nodes = "channel"
+n_inputs = 250
+draws = 2
+"""
+
+
+def main() -> None:
+    """Draw the networks and write both files."""
+    rng = np.random.default_rng(0)
+    pairs = [(data, net) for data in IMAGES for net in NETS]
+    sequences = [("mnist1d", net) for net in SEQUENCES]
+    chosen = [*pairs * 2, *sequences * 5]
+    known = [(pairs + sequences)[place] for place in rng.permutation(len(pairs) + len(sequences))[:14]]
+    unseen = [*[(NEW_DATA, net) for net in (*NETS, NEW_NET)] * 2, *[(data, NEW_NET) for data in IMAGES] * 3]
+    for name, networks, seed in (("gap", chosen, 0), ("gap_judged", [*known, *unseen], 1000)):
+        lines = [_line(*network, rng, seed + number) for number, network in enumerate(networks)]
+        lines = [lines[place] for place in rng.permutation(len(lines))]
+        head = f"# {len(lines)} networks of benchmarks/gap.py, made by gap_design.py; in random order\n"
+        (HERE / f"{name}.toml").write_text(f"{head}grid = [\n{''.join(lines)}]\n{MEASURED}")
+
+
+def _line(data: str, net: str, rng: np.random.Generator, seed: int) -> str:
+    """Return a network with settings at random, as a line of TOML."""
+    settings: dict[str, Any] = {"net": net, "dataset": data, "train_size": _one(rng, SIZES)}
+    settings |= {"permute_labels": _one(rng, PERMUTED), "lr": _one(rng, RATES), "weight_decay": _one(rng, DECAYS)}
+    if net in WITH_DROPOUT:
+        settings["dropout"] = _one(rng, (0.0, 0.5))
+    if net == "mlp":
+        settings |= {"depth": _one(rng, (1, 4)), "width": _one(rng, (0.5, 2.0))}
+    if net == "conv_2":
+        settings["width"] = 0.125
+    settings |= {"batch_size": 32, "epochs": 20, "seed": seed}
+    words = [f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}" for key, value in settings.items()]
+    return f"  {{ {', '.join(words)} }},\n"
+
+
+def _one(rng: np.random.Generator, values: tuple[Any, ...]) -> Any:
+    """Return one of several values."""
+    return values[int(rng.integers(len(values)))]
+
+
+if __name__ == "__main__":
+    main()

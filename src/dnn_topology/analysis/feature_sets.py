@@ -1,0 +1,48 @@
+"""Which numbers of a network a model of its gap may look at, set by set; all of training inputs and settings alone."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SPREAD = ("h0_death_mean", "h0_death_std", "h1_birth_mean", "h1_birth_std", "h1_death_mean", "h1_death_std")
+TRAINING = ("train_loss", "train_accuracy")
+EARLY = "early_"  # of the same network at the first epoch that was measured after training began
+# A column "net=*" stands for one column per network of the table: 1 where a row is of it, else 0.
+CATEGORY = "="
+EVERY = "=*"
+# What a user knows of a network without running it. Not how many labels are wrong: who trains does not know that.
+SETTINGS = (
+    *("log_n_train", "log_n_parameters", "log_lr", "log_batch_size", "log_weight_decay", "dropout_share"),
+    *("net=*", "dataset=*"),
+)
+PERTURBATION = (
+    *("mixup_accuracy", "mixup_log_loss", "noise_accuracy", "noise_log_loss", "shift_accuracy", "shift_log_loss"),
+    *("margin_median", "margin_low", "log_davies_bouldin_first", "log_davies_bouldin_last"),
+)
+PLACES = ("input", "first", "last", "output")  # the inputs, the first and the last hidden layer, and the output
+PURITY = tuple(f"purity_{place}" for place in PLACES)
+SAMPLE_TREE = (*PURITY, *(f"tree_{what}_{place}" for place in PLACES for what in ("length", "spread")))
+
+_TRAINING = (*TRAINING, *(f"{EARLY}{name}" for name in TRAINING))
+# Of the graph of neurons. H0 is born at 0 throughout, so its births say nothing and are in no set.
+TOPOLOGICAL: dict[str, tuple[str, ...]] = {
+    "lambda-mu": ("life", "midlife"),
+    "asd": SPREAD,
+    "asdsq": (*SPREAD, *(f"{name}^2" for name in SPREAD)),
+    "asd-early": (*SPREAD, *(f"{EARLY}{name}" for name in SPREAD)),
+}
+# Of no graph of neurons: what those have to add something to.
+OTHERS: dict[str, tuple[str, ...]] = {
+    "training": _TRAINING,
+    "settings": SETTINGS,
+    "settings+training": (*SETTINGS, *_TRAINING),
+    "perturbation": PERTURBATION,
+    "perturbation+training": (*PERTURBATION, *_TRAINING),
+    "purity": PURITY,
+    "purity+training": (*PURITY, *_TRAINING),
+    "sample-tree": SAMPLE_TREE,
+}
+# What foretold best the gaps of other architectures and data sets among 84 networks; docs/reproduction.md has how well.
+BEST_SET: Final = "purity+training"
+BEST_METHOD: Final = "gaussian-process"
+FEATURE_SETS: dict[str, tuple[str, ...]] = {**TOPOLOGICAL, **OTHERS}

@@ -1,0 +1,93 @@
+"""Sets of features beside the topological ones: settings as columns, and what they are in a model and an evaluation."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dnn_topology as dt
+from dnn_topology.analysis.feature_sets import FEATURE_SETS, OTHERS, SETTINGS, TOPOLOGICAL
+from dnn_topology.analysis.gap import GapModel, OutsideRangeWarning, evaluate_gap, evaluating
+from dnn_topology.analysis.gap.folds import left_out
+from dnn_topology.analysis.gap.table import expanded
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    """Networks whose gap is that of their architecture, and falls with the number of training inputs."""
+    rng = np.random.default_rng(0)
+    net = np.tile(["mlp", "lenet", "cnn"], 16)
+    size = rng.uniform(5, 8, 48)
+    offset = pd.Series(net).map({"mlp": 40, "lenet": 20, "cnn": 0}).to_numpy()
+    columns = {"net": net, "dataset": np.tile(["a", "b"], 24), "log_n_train": size, "log_lr": -3.0}
+    rest = dict.fromkeys(("log_n_parameters", "log_batch_size", "log_weight_decay", "dropout_share"), 1.0)
+    return pd.DataFrame({**columns, **rest, "gap": offset - 5 * size + rng.normal(0, 0.1, 48)})
+
+
+def test_no_set_that_topology_has_to_beat_looks_at_the_graph_of_neurons() -> None:
+    seen = {name for columns in TOPOLOGICAL.values() for name in columns}
+    assert not seen & {name for columns in OTHERS.values() for name in columns}
+    assert FEATURE_SETS.keys() == TOPOLOGICAL.keys() | OTHERS.keys()
+
+
+def test_no_set_knows_test_data_or_how_many_labels_are_wrong() -> None:
+    names = {name for columns in FEATURE_SETS.values() for name in columns}
+    assert not [name for name in names if "test" in name or "permute" in name or "gap" in name]
+
+
+def test_settings_that_do_not_vary_are_left_out_and_names_become_columns(table: pd.DataFrame) -> None:
+    columns = ("log_n_train", "net=cnn", "net=lenet", "net=mlp", "dataset=a", "dataset=b")
+    assert expanded(table, SETTINGS) == columns
+    assert GapModel.fit(table, features="settings").learned.columns == columns
+
+
+def test_a_model_of_settings_learns_what_an_architecture_is_worth(table: pd.DataFrame, tmp_path: Path) -> None:
+    model = GapModel.fit(table, features="settings")
+    assert max(model.errors) < 1
+    model.save(tmp_path / "model.json")
+    again = GapModel.load(tmp_path / "model.json")
+    pd.testing.assert_frame_equal(again.predict(table), model.predict(table))
+
+
+@pytest.mark.parametrize("method", ["linear", "gaussian-process"])
+def test_an_architecture_that_the_fit_does_not_know_is_warned_of(table: pd.DataFrame, method: str) -> None:
+    model = GapModel.fit(table, features="settings", method=method)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict(table)
+    with pytest.warns(OutsideRangeWarning, match="1 of 1 networks"):
+        model.predict(table.head(1).assign(net="transformer"))
+
+
+def test_a_file_whose_columns_are_not_those_of_its_set_is_refused(table: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    GapModel.fit(table, features="settings").save(path)
+    path.write_text(path.read_text().replace("log_n_train", "log_n_test"))
+    with pytest.raises(dt.DnnTopologyError, match="not of the features"):
+        GapModel.load(path)
+
+
+def test_settings_say_little_of_an_architecture_that_was_left_out(
+    table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(evaluating.SHUFFLES, "linear", 2)
+    table = table.assign(life=np.random.default_rng(1).normal(size=48))
+    judged = evaluate_gap(table, predictors={"life": ("life",)})
+    scores = judged.scores[judged.scores["predictor"] == "settings"].set_index("fold")["mae"]
+    assert scores["sample"] < 1 < scores["architecture"]
+    assert set(judged.added[judged.added["fold"] == "sample"]["strongest"]) == {"settings"}
+    errors = judged.predictions["settings"].sub(judged.predictions["gap"]).abs().groupby(judged.predictions["fold"])
+    assert errors.mean().to_dict() == pytest.approx(scores.to_dict())
+
+
+def test_a_gaussian_process_is_fitted_twenty_times_and_never_on_the_network_that_it_foretells() -> None:
+    """A network that is there twice would be foretold to the point if one of the two were in the fit."""
+    rng = np.random.default_rng(0)
+    cells = np.repeat(np.arange(30), 2)
+    table = pd.DataFrame({"cell": cells, "x": rng.normal(size=30)[cells], "gap": 10 * rng.normal(size=30)[cells]})
+    errors = np.abs(left_out(table, ("x",), cells, method="gaussian-process") - table["gap"])
+    assert errors.mean() > 5

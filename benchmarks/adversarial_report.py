@@ -124,7 +124,8 @@ def _markdown(
 
 def _evading(rows: pd.DataFrame) -> list[str]:
     """Return the table of the attacks that evade a detector, judged networks only."""
-    rows = rows[(rows["negative"] == "clean") & ~rows["choosing"]]
+    evaded = rows.loc[rows["attack"].str.startswith("adaptive"), "network"]
+    rows = rows[(rows["negative"] == "clean") & ~rows["choosing"] & rows["network"].isin(evaded)]
     attacks = [
         f"{name} {size:g}" for size in (0.1, 0.3) for name in ("pgd", "adaptive-squeezing", "adaptive-penultimate")
     ]
@@ -150,7 +151,7 @@ def _twins(measured: Mapping[str, Mapping[str, Any]], judged: Sequence[str]) -> 
         "Cells are judged networks × attacks × the four kinds of harmless inputs; intervals 95 %, inputs resampled, "
         "not corrected for their number.",
         "",
-        "| detector | twin | mean | smallest | largest | cells | interval above 0 | below 0 | and by .05: above / below |",
+        "| detector | twin | mean | smallest | largest | cells | interval above 0 | below 0 | and by .05 |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for (name, twin), part in cells.groupby(["detector", "twin"], sort=False):
@@ -201,7 +202,7 @@ def _network(name: str, rows: pd.DataFrame, one: Mapping[str, Any], topological:
         "|---" * (len(attacks) + 1) + "|",
         "| *share fooled* | " + " | ".join(f"{fooled[attack]:.2f}" for attack in attacks) + " |",
     ]
-    table = rows.set_index(["detector", "attack", "negative"])
+    table = rows.set_index(["detector", "attack", "negative"]).sort_index()
     for detector in dict.fromkeys(rows["detector"]):
         cells = []
         for attack in attacks:
@@ -244,7 +245,7 @@ def _picture(rows: pd.DataFrame, topological: Sequence[str], path: Path) -> None
             )
     for ax, attack in zip(axes, attacks, strict=True):
         ax.axvline(0.5, color="0.6", linewidth=0.8)
-        ax.set(xlim=(-0.03, 1.03), ylim=(-0.6, len(order) - 0.4), title=attack, xlabel="AUROC")
+        ax.set(xlim=(-0.03, 1.03), xticks=(0, 0.5, 1), ylim=(-0.6, len(order) - 0.4), title=attack, xlabel="AUROC")
         ax.hlines(np.arange(len(order)) - 0.5, -0.03, 1.03, color="0.9", linewidth=0.6)
         ax.tick_params(axis="y", length=0)
         ax.spines[["top", "right", "left"]].set_visible(False)

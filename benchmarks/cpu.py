@@ -1,6 +1,6 @@
 """CPU seconds of one thread, ours and the rivals that came nearest: they depend less on what else runs than wall time.
 
-    python benchmarks/cpu.py        # prints the table of docs/engines.md; about two minutes, and the training of the networks
+    python benchmarks/cpu.py        # prints the table of docs/engines.md; two minutes, and the training of the networks
 
 Rivals run in turns on the same graph; medians of three. Every answer is compared with ours.
 """

@@ -21,7 +21,7 @@ from machine import machine
 from matplotlib.figure import Figure
 
 from dnn_topology import load_data
-from dnn_topology.analysis.feature_sets import FEATURE_SETS, TOPOLOGICAL
+from dnn_topology.analysis.feature_sets import FEATURE_SETS, SETTINGS, TOPOLOGICAL
 from dnn_topology.analysis.features import with_early
 from dnn_topology.analysis.gap import Evaluation, evaluate_gap
 from dnn_topology.analysis.gap.folds import FOLDS, fold_labels, left_out
@@ -44,6 +44,7 @@ SETS: dict[str, tuple[str, ...]] = {
 }
 FROZEN = ("purity+training", "gaussian-process")  # features and method, chosen on the networks of gap.toml alone
 GROUPS = ("other seeds", "a new data set", "a new architecture")
+KEPT = ("graph_split", *SETTINGS)  # columns that stay though they are the same throughout
 DIGITS = 5  # of a number in the committed table
 
 
@@ -98,7 +99,7 @@ def _trained(options: argparse.Namespace) -> pd.DataFrame:
     table = table[[name for name in table if not name.startswith("early_")]]
     table["dataset"] = [Path(name).stem for name in table["dataset"].str.removeprefix("npz:")]
     table["net"] = table["net"].str.removeprefix("gap_nets:")
-    table = table[[name for name in table if table[name].nunique(dropna=False) > 1 or name == "graph_split"]]
+    table = table[[name for name in table if table[name].nunique(dropna=False) > 1 or name in KEPT]]
     numbers = table.select_dtypes("float").columns
     rounded = table[numbers].map(lambda value: float(f"{value:.{DIGITS}g}"))
     return table.assign(**{name: rounded[name] for name in numbers})
@@ -225,7 +226,8 @@ def _markdown(last: pd.DataFrame, choice: pd.DataFrame, fresh: pd.DataFrame, eva
     lines = [
         f"{len(last)} networks, {last['net'].nunique()} architectures, {last['dataset'].nunique()} data sets "
         f"(CIFAR-10: JPEG copies). Gaps from {gap.min():.1f} to {gap.max():.1f} points, quartiles "
-        f"{gap.quantile(0.25):.1f}, {gap.median():.1f}, {gap.quantile(0.75):.1f}. Errors: means of |gap foretold - gap| in points.",
+        f"{gap.quantile(0.25):.1f}, {gap.median():.1f}, {gap.quantile(0.75):.1f}. Errors are means of |gap foretold - "
+        "gap| in points.",
         "",
         f"**Judged**: fitted on the {(last['part'] == PARTS[0]).sum()} networks of gap.toml, foretold those of "
         f"gap_judged.toml. 95 % bootstrap intervals over networks. Frozen before: {' by '.join(FROZEN)}.",
@@ -276,7 +278,7 @@ def _draw(predictions: pd.DataFrame, judged: pd.DataFrame, one: Evaluation, path
     left.set_yticks(np.arange(len(names)), names)
     left.set(xlabel="mean error in points (dotted: half of the mean's)", xlim=(0, None))
     left.set_title(f"all networks, {FROZEN[1]}", fontsize=9)
-    left.legend(frameon=False, fontsize=8, loc="lower right")
+    left.legend(frameon=False, fontsize=8, loc="lower left")
     shown = predictions[predictions["method"] == FROZEN[1]].reset_index(drop=True)
     both = [shown["gap"].min() - 5, shown["gap"].max() + 5]
     for (group, members), (shade, marker) in zip(_groups(judged).items(), looks.values(), strict=True):

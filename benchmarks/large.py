@@ -6,16 +6,19 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from stored import graph_file
 
 from dnn_topology.graphs.graph import FunctionalGraph
 
-GRAPHS = ("25098 units, d≤0.4", "36874 units, d≤0.4", "150000 nodes, 300000 edges")
+GRAPHS = ("25098 units, d≤0.4", "36874 units, d≤0.4", "150000 nodes, 300000 edges", "150000 points in clusters")
 
 
 def large_graph(folder: Path, name: str) -> Path:
     """Return the file of a graph, made if it is missing."""
     n = int(name.split()[0])
+    if "clusters" in name:
+        return _clusters(folder / f"clusters-{n}.npz", n)
     if "edges" not in name:
         path = folder / f"large-{n}-d0.4.npz"
         return path if path.exists() else graph_file(folder, _activations(n), f"large-{n}", 0.2)
@@ -28,6 +31,18 @@ def large_graph(folder: Path, name: str) -> Path:
         graph = FunctionalGraph(pairs[:, 0], pairs[:, 1], rng.uniform(0.05, 0.6, len(pairs)), n, 0.3)
         edges = {"rows": graph.rows, "cols": graph.cols, "distances": graph.distances}
         np.savez(path, n_nodes=n, max_epsilon=0.3, **edges)  # type: ignore[arg-type]
+    return path
+
+
+def _clusters(path: Path, n: int, *, size: int = 50, radius: float = 0.004) -> Path:
+    """Return the file of points in the plane, in clusters of about so many, joined up to a distance."""
+    if not path.exists():
+        rng = np.random.default_rng(0)
+        points = rng.random((n // size, 2))[rng.integers(0, n // size, n)] + 0.01 * rng.normal(size=(n, 2))
+        pairs = np.sort(cKDTree(points).query_pairs(radius, output_type="ndarray"), axis=1).astype(np.int32)
+        distances = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+        edges = {"rows": pairs[:, 0], "cols": pairs[:, 1], "distances": distances}
+        np.savez(path, n_nodes=n, max_epsilon=radius / 2, **edges)  # type: ignore[arg-type]
     return path
 
 

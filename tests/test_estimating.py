@@ -61,3 +61,10 @@ def test_a_wrong_argument_is_refused_as_by_measure() -> None:
         estimate(model(), batches(), max_epsilon=3)
     with pytest.raises(TypeError, match="no option 'colour'"):
         estimate(model(), batches(), colour="red")
+
+
+def test_an_estimate_shows_its_figures_and_no_arrays() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(4, 30), torch.nn.ReLU())
+    guess = estimate(network, [torch.randn(100, 4, generator=torch.Generator().manual_seed(0))], max_dim=1)
+    assert repr(guess).startswith(f"MeasureEstimate({guess.n_nodes} nodes, {guess.n_edges} edges: about ")
+    assert len(repr(guess)) < 120

@@ -19,11 +19,11 @@ from dnn_topology.cli import main
 from dnn_topology.runs.measuring import measure_epochs
 from dnn_topology.runs.run import Run
 from dnn_topology.runs.stopping import USUAL, StoppingEpochs
-from dnn_topology.runs.study.cell import Cell
 from dnn_topology.runs.study.folder import StudyFolder
 from dnn_topology.runs.study.grid import Study
 from dnn_topology.runs.training import run_training
 from dnn_topology.settings import Resources, RunMeasureSettings, TrainSettings
+from dnn_topology.settings.cells import Cell
 
 TRAINING = TrainSettings(net="mlp", dataset="digits", width=0.1, data_subset=0.05)
 SETTINGS = RunMeasureSettings(n_inputs=20, max_dim=1)

@@ -34,10 +34,11 @@ from dnn_topology.runs.measurements import RunMeasurement
 from dnn_topology.runs.measuring import GroupWork
 from dnn_topology.runs.run import Run
 from dnn_topology.runs.stopping import USUAL, StoppingEpochs
-from dnn_topology.runs.study.cell import Cell, CellResult
+from dnn_topology.runs.study.cell import CellResult
 from dnn_topology.runs.study.folder import StudyFolder
 from dnn_topology.runs.study.grid import read_study
 from dnn_topology.settings import RunMeasureSettings, TrainSettings
+from dnn_topology.settings.cells import Cell
 from dnn_topology.work.manifest import Manifest
 from dnn_topology.work.stamps import Stamp, read_settings
 from tests.mutations import json_mutations, mutations, state_mutations, text_mutations, zip_mutations

@@ -27,9 +27,10 @@ from dnn_topology.runs.measuring import measure_epochs, snapshot_of
 from dnn_topology.runs.neighbours import NeighbourEpochs
 from dnn_topology.runs.run import Run
 from dnn_topology.runs.stopping import USUAL, StoppingEpochs, _drawn
-from dnn_topology.runs.study.cell import Cell, CellResult, run_cell
+from dnn_topology.runs.study.cell import CellResult, run_cell
 from dnn_topology.runs.training import run_training
 from dnn_topology.settings import DetectSettings, RunMeasureSettings, TrainSettings
+from dnn_topology.settings.cells import Cell
 from dnn_topology.work.decisions import EarlyStopping
 
 TRAINING = TrainSettings(net="mlp", dataset="digits", width=0.1, train_size=80, lr=0.05)
@@ -184,6 +185,13 @@ def test_early_stopping_by_neighbours_reads_no_test_data(tmp_path: Path) -> None
     stopping = EarlyStopping(NeighbourEpochs(run, draws=2), StoppingRule("neighbours", patience=1, min_delta=0.9))
     run_training(run, epochs=EPOCHS, should_stop=stopping.should_stop)
     assert stopping.decision()[0].stop_epoch is not None
+
+
+@pytest.mark.usefixtures("_poisoned")
+def test_what_a_file_of_weights_claims_is_held_against_training_data_alone(copy: Run, tmp_path: Path) -> None:
+    torch.save({"model": weights(copy, 0), "acc": 99.9}, tmp_path / "theirs.pt")
+    with pytest.warns(UserWarning, match="right about 99.9 % of the images"):
+        copy.load_net(tmp_path / "theirs.pt")
 
 
 def test_early_stopping_on_test_inputs_is_refused(trained: Run) -> None:

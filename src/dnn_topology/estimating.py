@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MeasureEstimate:
     """What measuring a model should take: a guess, to tell a second from an hour and a megabyte from a gigabyte.
 
@@ -40,6 +40,15 @@ class MeasureEstimate:
 
     graphs: Mapping[str, Estimate]
     plans: Mapping[str, Plan]
+
+    def __repr__(self) -> str:
+        """Return the figures of all graphs."""
+        graphs = f"{len(self.graphs)} graphs, " if len(self.graphs) > 1 else ""
+        engines = " and ".join(sorted({plan.engine for plan in self.plans.values()}))
+        return (
+            f"MeasureEstimate({graphs}{self.n_nodes} nodes, {self.n_edges} edges: about {self.seconds:.2g} s and "
+            f"{self.memory / 2**20:.3g} MiB with {engines})"
+        )
 
     @property
     def n_nodes(self) -> int:

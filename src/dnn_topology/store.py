@@ -1,4 +1,7 @@
-"""Files that are either whole or absent: atomic writes, and settings that keep unlike results apart."""
+"""Files that are either whole or absent: atomic writes, and readers that believe no damaged file.
+
+NumPy is imported where it is needed: commands that only explain themselves import this module too.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-import numpy as np
 import psutil
 
 from dnn_topology._checks import DnnTopologyError, shown
@@ -30,6 +32,7 @@ from dnn_topology._machine import FULL, CannotWriteError
 from dnn_topology._records import record_of
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -245,6 +248,8 @@ def _column(table: pd.DataFrame, name: str, kind: type) -> pd.Series[Any]:
     Raises:
         _UnreadableError: There is none, or not of such numbers.
     """
+    import numpy as np
+
     if name not in table:
         raise _UnreadableError(f"it has no column {name}")
     column = table[name]
@@ -263,6 +268,8 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
     The same arrays always give the same bytes.
     """
+    import numpy as np
+
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     write_bytes(path, buffer.getbuffer())
@@ -318,6 +325,8 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
         _UnreadableError: It is encrypted, packed in another way than `numpy.savez` does, would need pickle, or is not
             as long as its header says.
     """
+    import numpy as np
+
     if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} or member.flag_bits & 1:
         raise _UnreadableError(f"{member.filename} is encrypted or packed in a way that NumPy does not use")
     with archive.open(member) as file:
@@ -354,6 +363,8 @@ def growing_array(path: Path) -> Iterator[Callable[[NDArray[np.float32]], None]]
     Raises:
         DnnTopologyError: The file cannot be written.
     """
+    import numpy as np
+
     temporary = path.with_name(f"{_prefix()}{secrets.token_hex(4)}-{path.name}")  # others write it too
     n_rows, width = 0, 0
 

@@ -279,7 +279,7 @@ def test_the_help_of_a_command_has_what_most_need_first_and_nothing_for_programm
 def test_help_and_a_typo_import_nothing_heavy() -> None:
     code = (
         "import sys; from dnn_topology.cli import main; main(['{}', '{}'])\n"
-        "print([name for name in ('torch', 'pandas', 'scipy', 'gudhi', 'matplotlib') if name in sys.modules])"
+        "print([name for name in ('torch', 'numpy', 'pandas', 'scipy', 'gudhi', 'matplotlib') if name in sys.modules])"
     )
     for words in (("run", "--help"), ("--help", "--help"), ("rnu", "--lr"), ("run", "--lrr")):
         asked = subprocess.run([sys.executable, "-c", code.format(*words)], capture_output=True, text=True, check=True)

@@ -35,7 +35,7 @@ def test_detect_leaves_tables_and_pictures_and_goes_on_where_it_stopped(
     assert set(table["detector"]) == {"softmax", "profile", "batch of 10"}
     assert table.loc[table["strength"] == 0, "auroc"].to_numpy() == pytest.approx(0.5, abs=1e-9)
     scores = pd.read_csv(folder / "scores.csv")
-    assert len(scores) == 2 * 3 * 30
+    assert len(scores) == 2 * 5 * 30  # two strengths; clean, adversarial and three controls
     sizes = pd.read_csv(folder / "attacks.csv")
     assert sizes["adversarial_linf"].to_numpy() == pytest.approx([0.0, 0.3], abs=1e-5)
     assert sizes["noise_linf"].to_numpy() == pytest.approx([0.0, 0.3], abs=1e-5)
@@ -53,6 +53,14 @@ def test_detect_leaves_tables_and_pictures_and_goes_on_where_it_stopped(
     assert "1 attacks" in capsys.readouterr().err
     assert detect(trained, "--attack", "fgsm", "--strength", "0.3", "--n-fit", "61") == 0
     assert (folder.parent / "epoch2_n_fit-61" / "fgsm_0.3.npz").exists()
+
+
+def test_an_attack_may_evade_a_detector_that_is_not_among_those_that_judge(trained: Path) -> None:
+    assert detect(trained, "--attack", "adaptive-penultimate", "--strength", "0.2", "--n-fit", "62") == 0
+    (scores,) = (trained / "lenet_300_100_digits" / "trial0" / "detection").glob("*/adaptive-penultimate_0.2.npz")
+    table = pd.read_csv(scores.with_name("detection.csv"))
+    assert set(table["attack"]) == {"adaptive-penultimate"}
+    assert set(table["negative"]) == {"clean", "noise", "l2noise", "shuffled"}
 
 
 def test_detect_scores_images_of_ones_own(trained: Path, tmp_path: Path) -> None:

@@ -138,7 +138,9 @@ def test_a_network_refuses_images_that_it_cannot_take() -> None:
 
 
 def test_a_network_of_two_classes_asks_for_binarised_labels() -> None:
-    with pytest.raises(DnnTopologyError, match="lenetbin tells 2 classes apart and the data set has 10: add --bin"):
+    with pytest.raises(
+        DnnTopologyError, match=r"lenetbin tells 2 classes apart and the data set has 10: add binarize_labels=C"
+    ):
         build_net("lenetbin")
 
 

@@ -78,7 +78,7 @@ def test_recording_leaves_outputs_mode_hooks_weights_and_random_state_as_they_we
 def test_nothing_stays_behind_after_an_exception() -> None:
     model = mlp()
     state = torch.get_rng_state()
-    with pytest.raises(RuntimeError, match="shape"):
+    with pytest.raises(dt.DnnTopologyError, match="shape"):
         dt.record(model, [randn(4, 6), randn(4, 7)])
     assert model.training
     assert n_hooks(model) == 0

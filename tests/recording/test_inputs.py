@@ -167,3 +167,23 @@ def test_whole_numbers_for_a_model_that_takes_them_are_taken() -> None:
     words = torch.arange(40).reshape(20, 2) % 7
     model = torch.nn.Sequential(torch.nn.Embedding(7, 3), torch.nn.Flatten(), torch.nn.Linear(6, 2))
     assert len(dt.record(model, [words]).values) == 20
+
+
+@pytest.mark.parametrize(
+    ("model", "batch", "said"),
+    [
+        (nn.Linear(4, 2), torch.rand(5, 3), r"float32 \(.*3\)\): mat1 and mat2 shapes"),
+        (nn.Embedding(9, 4), torch.full((5, 3), 12), "index out of range"),
+        (nn.Embedding(9, 4), torch.rand(5, 3), "'indices'"),
+        (nn.Linear(4, 2), torch.zeros(5, 4, device="meta"), "on the device 'meta'"),
+    ],
+)
+def test_inputs_that_a_model_fails_on_are_named_in_one_line(model: nn.Module, batch: torch.Tensor, said: str) -> None:
+    with pytest.raises(dt.DnnTopologyError, match=said) as caught:
+        dt.record(model, [batch])
+    assert "\n" not in str(caught.value)
+
+
+def test_arrays_of_the_other_byte_order_are_the_same_inputs() -> None:
+    model, x = nn.Linear(4, 2), np.arange(20, dtype=np.float32).reshape(5, 4)
+    np.testing.assert_array_equal(dt.record(model, x.astype(">f4")).values, dt.record(model, x).values)

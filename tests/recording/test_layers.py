@@ -110,7 +110,7 @@ def test_recording_functions_leaves_the_outputs_bit_identical_and_no_hook() -> N
 
 def test_no_hook_stays_behind_after_an_exception() -> None:
     model = Functional()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(DnnTopologyError):
         record(model, [torch.rand(2, 3, 8, 8)], layers=["relu"])
     assert hooks(model) == 0
     assert torch.relu(torch.tensor(-1.0)) == 0  # and no mode that sees functions

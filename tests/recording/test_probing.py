@@ -65,7 +65,117 @@ def test_states_of_a_packed_sequence_are_averaged_over_its_own_length(inside: bo
     expected = [model.rnn(sequence[None])[0][0].mean(0) for sequence in SEQUENCES]  # type: ignore[operator]
     torch.testing.assert_close(found, torch.stack(expected).detach())
     with pytest.raises(dt.DnnTopologyError, match=r"'rnn.0' returns a packed sequence.*nodes='feature'"):
-        dt.record(model, [batch(inside=inside)])
+        dt.record(model, [batch(inside=inside)], layers=["rnn.0"])
+
+
+class Tagger(nn.Module):
+    """Sequences, packed as torch's own default wants them, longest first; a layer on what is unpacked and flattened."""
+
+    def __init__(self, *, batch_first: bool) -> None:
+        super().__init__()
+        self.rnn, self.act = nn.LSTM(4, 6, batch_first=batch_first), nn.ReLU()
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        first = self.rnn.batch_first
+        packed = pack_padded_sequence(x if first else x.transpose(0, 1), lengths, batch_first=first)
+        padded, _ = nn.utils.rnn.pad_packed_sequence(self.rnn(packed)[0], batch_first=True)
+        answer: torch.Tensor = self.act(padded.reshape(-1, 6)).view(*padded.shape[:2], 6)
+        return answer
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_a_packed_lstm_is_recorded_by_default_as_sample_by_sample(batch_first: bool) -> None:
+    model = Tagger(batch_first=batch_first)
+    ordered = sorted(SEQUENCES, key=len, reverse=True)
+    batch = {"x": nn.utils.rnn.pad_sequence(ordered, batch_first=True), "lengths": torch.tensor([*map(len, ordered)])}
+    acts = dt.record(model, [batch])
+    one_by_one = [model.rnn(each[None] if batch_first else each[:, None]) for each in ordered]
+    last = torch.stack([h.reshape(-1) for _, (h, _) in one_by_one])
+    states = nn.utils.rnn.pad_sequence([states.reshape(-1, 6) for states, _ in one_by_one], batch_first=True)
+    assert widths(acts) == {"rnn.1.0": 6, "act": 36, "output": 36}
+    torch.testing.assert_close(layer(acts, "rnn.1.0"), last.detach())
+    torch.testing.assert_close(layer(acts, "act"), torch.relu(states).flatten(1).detach())
+
+
+def test_packed_sequences_of_one_length_are_units() -> None:
+    model = nn.LSTM(4, 6)
+    x = randn(5, 3, 4)
+    found = layer(dt.record(model, [pack_sequence([*x])], layers=["output.0"]), "output.0")
+    torch.testing.assert_close(found, torch.stack([model(each)[0].flatten() for each in x]).detach())
+
+
+def folding(*, samples_first: bool) -> nn.Module:
+    """A network that applies layers to each of several images per sample by folding these into the samples."""
+
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+        n_samples, n_steps = x.shape[:2]
+        images = x if samples_first else x.transpose(0, 1)
+        maps = self.act(self.conv(images.flatten(0, 1))).mean((2, 3))
+        shape = (n_samples, n_steps, 5) if samples_first else (n_steps, n_samples, 5)
+        answer: torch.Tensor = maps.view(shape).mean(1 if samples_first else 0)
+        return answer
+
+    return Calling(forward, conv=nn.Conv2d(3, 5, 3), act=nn.ReLU())
+
+
+@pytest.mark.parametrize("samples_first", [True, False])
+@pytest.mark.parametrize("sizes", [(6,), (4, 2), (5, 1)])
+def test_rows_that_are_samples_and_steps_are_given_back_to_their_samples(
+    samples_first: bool, sizes: tuple[int, ...]
+) -> None:
+    model, x = folding(samples_first=samples_first), randn(6, 4, 3, 7, 7)
+    batches = torch.split(x, [*sizes])
+    one_by_one = torch.stack([torch.relu(model.conv(each)) for each in x]).detach()  # type: ignore[operator]
+    units = dt.record(model, batches, layers=["act"])
+    torch.testing.assert_close(torch.from_numpy(units.values), one_by_one.flatten(1))
+    channels = dt.record(model, batches, layers=["act"], nodes="channel")
+    torch.testing.assert_close(torch.from_numpy(channels.values), one_by_one.mean((1, 3, 4)))
+    table = dt.list_layers(model, x, layers=["act"])
+    assert table[["unit", "channel", "feature"]].to_numpy().tolist() == [[500, 5, 5]]
+
+
+@pytest.mark.parametrize("lengths", [(5, 5, 4, 6), (6, 4, 5, 5), (6, 6, 4, 4)])
+@pytest.mark.parametrize("time_first", [True, False])
+def test_chosen_steps_that_are_as_many_as_a_fold_by_chance_are_refused(
+    lengths: tuple[int, ...], time_first: bool
+) -> None:
+    def forward(self: Any, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        mask = torch.arange(x.shape[1])[None] < lengths[:, None]
+        chosen = x.transpose(0, 1)[mask.T] if time_first else x[mask]
+        self.act(chosen)
+        return x.sum(1)
+
+    model = Calling(forward, act=nn.ReLU())
+    batches = [{"x": randn(4, 6, 3), "lengths": torch.tensor(each)} for each in ((5, 5, 5, 5), lengths)]
+    with pytest.raises(dt.DnnTopologyError, match="'act' folds another dimension"):
+        dt.record(model, batches, layers=["act"])
+
+
+def test_the_data_of_a_packed_sequence_are_refused() -> None:
+    model = Calling(lambda self, packed: self.act(self.rnn(packed)[0].data), rnn=nn.LSTM(4, 6), act=nn.ReLU())
+    for lengths in ((5, 5, 5, 5), (6, 6, 4, 4)):
+        with pytest.raises(dt.DnnTopologyError, match="'act' folds another dimension"):
+            dt.record(model, [pack_sequence([randn(n, 4) for n in lengths])], layers=["act"])
+
+
+def test_looking_at_folded_rows_leaves_attributes_and_hooks_as_a_plain_pass_would() -> None:
+    model, calls = folding(samples_first=True), []
+    model.get_submodule("act").register_forward_hook(lambda *call: calls.append(call[2]))
+    dt.record(model, [randn(3, 4, 3, 7, 7)], layers=["act"])
+    assert [len(each) for each in calls] == [12]
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        (nn.LSTM(4, 6), "the model"),
+        (nn.Sequential(nn.GRU(4, 6)), "'0'"),
+        (nn.TransformerEncoderLayer(4, 2, 8), "'self_attn'"),
+    ],
+)
+def test_samples_where_a_module_takes_them_for_time_are_refused(model: nn.Module, named: str) -> None:
+    with pytest.raises(dt.DnnTopologyError, match=f"enters {named}, .*batch_first=True"):
+        dt.record(model, [randn(7, 5, 4)])
 
 
 def test_tokens_are_no_channels() -> None:

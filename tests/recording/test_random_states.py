@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -138,3 +140,13 @@ def test_a_generator_without_a_state_is_warned_of() -> None:
     source = random.SystemRandom()
     with pytest.warns(UserWarning, match="SystemRandom has no state"):
         dt.record(MODEL, DataLoader(Changing(lambda x: x + source.random()), 10), max_samples=20)
+
+
+def test_the_first_recording_of_a_process_leaves_pythons_random_state() -> None:
+    lines = (
+        "import random, torch, dnn_topology as dt",
+        "before = random.getstate()",
+        "dt.record(torch.nn.ReLU(), torch.ones(3, 2))",
+        "assert random.getstate() == before",
+    )
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)

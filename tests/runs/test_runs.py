@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -329,3 +330,31 @@ def test_draws_of_neurons_are_kept_and_tabled_with_their_intervals(tmp_path: Pat
 
 def test_a_run_without_draws_has_no_intervals(finished: Run) -> None:
     assert interval_table(measured(finished)) is None
+
+
+def test_parts_are_made_once_kept_when_epochs_follow_and_made_again_as_they_were_when_lost(
+    finished: Run, tmp_path: Path
+) -> None:
+    made = Run.open(shutil.copytree(finished.folder, tmp_path / "copy" / "trial0"))
+    settings = replace(SETTINGS, n_inputs=60, graph_type="partitioned", split=2)
+    groups = measure_epochs(made, settings, [1]).folder / "epoch1_groups.npz"
+    content = groups.read_bytes()
+    groups.write_bytes(content[:40])
+    there = measure_epochs(made, settings, [0, 2])
+    assert [path.name for path in there.folder.glob("*_groups.npz")] == [groups.name]
+    assert groups.read_bytes() == content
+    assert there.epochs("part1") == [0, 1, 2]
+
+
+def test_data_that_are_not_those_of_the_training_are_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    arrays = {"y_train": np.arange(40) % 10, "y_test": np.arange(10)}
+    for split, n in (("train", 40), ("test", 10)):
+        arrays[f"x_{split}"] = rng.integers(0, 255, (n, 8, 8), dtype=np.uint8)
+    path = tmp_path / "own.npz"
+    store.write_arrays(path, arrays)
+    made = named(tmp_path, dataset=f"npz:{path}", data_subset=1.0)
+    run_training(made, epochs=0)
+    store.write_arrays(path, {**arrays, "x_train": arrays["x_train"][::-1]})
+    with pytest.raises(DnnTopologyError, match=r"own.npz are not those that lenet_300_100 was trained on"):
+        measure_epochs(Run.open(made.folder), replace(SETTINGS, n_inputs=20), [0])

@@ -37,8 +37,7 @@ def fit(
     Args:
         table: One row per network, as `study` leaves it.
         out: Where the model goes.
-        features: lambda-mu, asd, asdsq, asd-early, or, of no graph of neurons, training, settings, settings+training,
-            perturbation, perturbation+training, purity, purity+training, sample-tree.
+        features: One of the sets that the page on the gap lists, such as purity+training, lambda-mu or asd.
         method: What the gap is of the features.
     """
     from dnn_topology.analysis.gap import GapModel
@@ -200,18 +199,17 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
 
     from dnn_topology.analysis.features import MAX_EPSILON, TRAINING, with_early
     from dnn_topology.nets.train import evaluate as accuracy_of
-    from dnn_topology.runs.study.cell import measured_features, measured_how
+    from dnn_topology.runs.study.cell import measured_features
     from dnn_topology.settings import RunMeasureSettings
+    from dnn_topology.settings.cells import measured_how
 
-    how = {"n_inputs": 500, "max_epsilon": MAX_EPSILON, "nodes": "unit", **model.measured}
-    draws = int(how.get("draws", 1))
+    how = {"n_inputs": 500, "max_epsilon": MAX_EPSILON, "nodes": "unit", "draws": 1, **model.measured}
+    draws = int(how["draws"])
     settings = RunMeasureSettings(max_dim=1, **{name: how[name] for name in ("n_inputs", "max_epsilon", "nodes")})
-    data = run.load_data()
-    rows = []
+    data, rows = run.load_data(), []
     for number, path in enumerate([weights] if early is None else [early, weights], 1):
-        net = run.load_net(path)
-        _, features = measured_features(net, data, run.training, settings, draws=draws, seed=seed)
-        about = {"epoch": number, "net": run.training.net, "dataset": run.training.dataset}
+        net, about = run.load_net(path), {"epoch": number, "net": run.training.net, "dataset": run.training.dataset}
+        features = measured_features(net, data, run.training, settings, draws=draws, seed=seed)[1]
         about |= dict(zip(TRAINING, accuracy_of(net, data.train), strict=True))
         rows.append({**about, **features, **measured_how(settings, draws=draws)})
     table = with_early(pd.DataFrame(rows).assign(cell=0)).tail(1).drop(columns=["cell", "epoch", EARLY_EPOCH])

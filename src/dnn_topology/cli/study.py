@@ -15,9 +15,9 @@ from dnn_topology.progress import answer, print_table, say
 from dnn_topology.settings import Resources
 
 if TYPE_CHECKING:
-    from dnn_topology.runs.study.cell import Cell
     from dnn_topology.runs.study.folder import StudyFolder
     from dnn_topology.runs.study.grid import Study
+    from dnn_topology.settings.cells import Cell
     from dnn_topology.work.ledger import Outcomes
 
 Place = Parameter(group=opt.PLACES)

@@ -18,12 +18,13 @@ from torch import nn
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_choice, check_seed, check_whole, counted
 from dnn_topology.progress import showing
+from dnn_topology.recording.folding import check_repeated, repeated, untold
 from dnn_topology.recording.hooks import Tape, hooked
 from dnn_topology.recording.inputs import as_batches, batch_size, forward_arguments, rows_of
 from dnn_topology.recording.layers import Layer, check_names, check_samples_first, declared_layers, unwrapped
 from dnn_topology.recording.listing import default_names, meant_layers
-from dnn_topology.recording.probing import OTHER, Probe, probe
-from dnn_topology.recording.random_states import seeded
+from dnn_topology.recording.probing import OTHER, Probe, probe, unchanged
+from dnn_topology.recording.random_states import preserved, seeded
 from dnn_topology.recording.restoring import borrowed
 from dnn_topology.recording.signals import NODES, Nodes, token_mask
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 WRONG_TYPE = re.compile(r"\b(d?type|Byte|Char|Short|Int|Long)\b")  # in what torch says of numbers of another type
 
+
+# What Python and torch raise where inputs do not fit; a model's own exceptions derive from these.
+FAILURES = {RuntimeError, IndexError, TypeError, ValueError, NotImplementedError}
+SAID = 200  # characters of what a model says where it fails
 
 MOST_NAMED = 6  # layers that are named where one looks at activations
 
@@ -234,6 +239,8 @@ def _recorded(
                 listening.enter_context(hooked(model, chosen, tape))
             _run(model, args, kwargs, tape, size=size, mask=mask)
             tape.check_called(chosen)
+            if tape.folded:
+                _check_folded(model, args, kwargs, chosen, tape, mask=mask, home=home)
             _check_widths({name: part.shape[1] for name, part in tape.parts.items()}, widths)
             chunk = torch.cat(list(tape.parts.values()), dim=1)[:size].numpy()
             chunk = chunk if max_samples is None else chunk[: max_samples - n_samples]
@@ -290,17 +297,55 @@ def _run(
         tape.stop()
 
 
-@contextlib.contextmanager
-def _numbers_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[None]:
-    """Say in one line that a model does not take numbers of such a type, where it fails on them.
+def _check_folded(
+    model: nn.Module,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    layers: Mapping[str, Layer],
+    tape: Tape,
+    *,
+    mask: torch.Tensor | None,
+    home: torch.device,
+) -> None:
+    """Run a model on the batch with its samples repeated, to see that folded rows are those of their samples.
 
     Raises:
-        DnnTopologyError: It does.
-        RuntimeError: Whatever else the model raises.
+        DnnTopologyError: They are not.
+    """
+    size = batch_size(args, kwargs)
+    parts, folded, rows = dict(tape.parts), [*tape.folded], repeated(size)
+    with preserved((model,), home), unchanged(model), hooked(model, layers, tape):
+        tape.start(len(rows), None if mask is None else mask[rows])
+        try:
+            model(*rows_of(tuple(args), rows, size), **rows_of(dict(kwargs), rows, size))
+        except Exception as error:  # whatever a model says of that many samples, and rows that do not fit them
+            raise DnnTopologyError(untold(folded[0])) from error
+        finally:
+            tape.stop()
+    again = dict(tape.parts)
+    tape.parts.clear()
+    tape.parts.update(parts)
+    check_repeated(parts, again, rows, folded)
+
+
+@contextlib.contextmanager
+def _numbers_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[None]:
+    """Say in one line that a model does not take such inputs, where it fails on them.
+
+    Raises:
+        DnnTopologyError: It does, with an error of Python's or torch's.
+        RuntimeError: It raises one of a kind of its own, as below.
+        IndexError: The same.
+        TypeError: The same.
+        ValueError: The same.
     """
     try:
         yield
-    except RuntimeError as error:
+    except DnnTopologyError:
+        raise
+    except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        if type(error) not in FAILURES:
+            raise
         tensors = [item for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor)]
         if any(item.is_complex() for item in tensors):
             raise DnnTopologyError(
@@ -308,7 +353,11 @@ def _numbers_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterat
             ) from error
         whole = [item.dtype for item in tensors if not item.is_floating_point()]
         if not whole or not WRONG_TYPE.search(str(error)):
-            raise
+            given = ", ".join(f"{str(each.dtype).removeprefix('torch.')} {tuple(each.shape)}" for each in tensors)
+            said = " ".join(str(error).split())[:SAID]
+            raise DnnTopologyError(
+                f"the model fails on its inputs ({given or 'no tensor'}): {said}: give them as it was trained on"
+            ) from error
         raise DnnTopologyError(
             f"the inputs are whole numbers ({str(whole[0]).removeprefix('torch.')}), and the model takes "
             "floating-point ones: give them as it was trained on, such as images.float() / 255"

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError, nearest
+from dnn_topology.recording.folding import unfolded, untold
 from dnn_topology.recording.function_calls import function_calls, hear
 from dnn_topology.recording.layers import Layer
 from dnn_topology.recording.probing import CalledTensor
@@ -35,6 +36,7 @@ class Tape:
         shapes: Layer name and the shape of its neurons: of a feature map (channels, rows, columns), else their number.
         times: How often each layer was called.
         called: The layers that were called in any batch.
+        folded: Layers that folded another dimension into that of the samples in this batch.
         thread: The one that runs the batch, whose calls are heard.
         seen: The tensors recorded, by identity and version, as long as they live.
     """
@@ -49,6 +51,7 @@ class Tape:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     times: Counter[str] = field(default_factory=Counter)
     called: set[str] = field(default_factory=set)
+    folded: list[str] = field(default_factory=list)
     thread: int | None = None
     seen: weakref.WeakValueDictionary[tuple[int, int], torch.Tensor] = field(
         default_factory=weakref.WeakValueDictionary
@@ -59,6 +62,7 @@ class Tape:
         self.size, self.mask = size, mask
         self.parts.clear()
         self.times.clear()
+        self.folded.clear()
         self.seen.clear()
         self.thread = threading.get_ident()
 
@@ -96,7 +100,7 @@ class Tape:
             samples = self._samples_first(label + path, leaf)
             kept = signals(samples, nodes=self.nodes, mask=self.mask, layer=label + path)
             about = self.tensors.get(label + path)
-            is_map = self.nodes == "unit" and not (about is not None and about.tokens)
+            is_map = self.nodes == "unit" and not (about is not None and (about.tokens or about.fold))
             self.parts[label + path] = kept
             self.shapes[label + path] = tuple(samples.shape[1:]) if is_map else tuple(kept.shape[1:])
 
@@ -118,13 +122,10 @@ class Tape:
         """
         about = self.tensors.get(label)
         axis = about.axis if about is not None and self.certain else 0
-        if axis is None or leaf.ndim <= axis or leaf.shape[axis] != self.size:
-            n_each, rest = divmod(len(leaf), self.size)
-            if axis is None and n_each > 1 and not rest:
-                raise DnnTopologyError(
-                    f"layer {label!r} returned {len(leaf)} rows for a batch of {self.size}, {n_each} for each sample: "
-                    "it folds another dimension, such as time, into that of the samples; leave it out"
-                )
+        fold = about.fold if about is not None and self.certain and not len(leaf) % self.size else ""
+        if not fold and (axis is None or leaf.ndim <= axis or leaf.shape[axis] != self.size):
+            if axis is None and len(leaf) > self.size and not len(leaf) % self.size:
+                raise DnnTopologyError(untold(label))
             raise DnnTopologyError(
                 f"layer {label!r} returned {len(leaf)} rows for a batch of {self.size}: the first dimension of its "
                 "output must be the samples (in torch's sequence layers: batch_first=True); leave it out"
@@ -134,7 +135,10 @@ class Tape:
                 f"layer {label!r} has tokens or places, not channels, in the dimension after the samples (output "
                 f"{tuple(leaf.shape)}): use nodes='feature'"
             )
-        return leaf if axis == 0 else leaf.movedim(axis, 0)
+        if fold:
+            self.folded.append(label)
+            return unfolded(leaf, fold, self.size, self.nodes)
+        return leaf.movedim(axis or 0, 0) if axis else leaf
 
 
 @contextlib.contextmanager

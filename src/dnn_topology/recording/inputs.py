@@ -129,10 +129,17 @@ def forward_arguments(
 
 
 def _ready(item: Any, device: torch.device | None, dtype: torch.dtype | None) -> Any:
-    """Return an argument with all tensors and arrays in it as tensors on a device, floating-point ones of a type."""
+    """Return an argument with all tensors and arrays in it as tensors on a device, floating-point ones of a type.
+
+    Raises:
+        DnnTopologyError: A tensor is nested or has no values.
+    """
     if isinstance(item, np.ndarray):
         item = _tensor(item)
     if isinstance(item, torch.Tensor):
+        if item.is_nested or item.is_meta:
+            what, remedy = ("nested", "pad it") if item.is_nested else ("on the device 'meta'", "give its values")
+            raise DnnTopologyError(f"a batch is a tensor {what}, which cannot be recorded: {remedy}")
         return item.to(device, dtype if item.is_floating_point() else None)
     if isinstance(item, PackedSequence):
         return PackedSequence(
@@ -197,7 +204,7 @@ def _tensor(array: Any) -> torch.Tensor:
         DnnTopologyError: Its values are of a type that torch does not have.
     """
     try:
-        return torch.from_numpy(np.ascontiguousarray(array))
+        return torch.from_numpy(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")))
     except TypeError as error:
         raise DnnTopologyError(
             f"inputs of the type {array.dtype} are no numbers that torch has: convert them, as by .astype('float32')"

@@ -99,14 +99,28 @@ def default_names(model: nn.Module, nodes: str, calls: Probe) -> list[str]:
     if declared_layers(model, nodes) is not None:
         return names
     check_hearable(model)
+    if nodes != "feature":
+        names = [_last_states(name, calls) for name in names]
     heard = [tensor for tensor in calls.tensors if tensor.activation]
     if any(tensor.kind == FUNCTION for tensor in heard):
         known = named(model)
-        by_module = {name if name in known else name.removesuffix(".0"): name for name in names[:-1]}
+        by_module = {name if name in known else module_of(known, name): name for name in names[:-1]}
         own = {tensor.layer for tensor in calls.tensors if tensor.name in by_module}
         if len(own) < len({tensor.layer for tensor in heard}):
             return list(dict.fromkeys([*(by_module.get(tensor.name, tensor.name) for tensor in heard), names[-1]]))
     return names
+
+
+def _last_states(name: str, calls: Probe) -> str:
+    """Return the last states of a recurrent network in place of a packed sequence, of which samples have no one width.
+
+    An LSTM returns (states, (last states, last cells)), the others (states, last states).
+    """
+    returned = {tensor.layer: tensor for tensor in calls.tensors}
+    owner = name.removesuffix(".0")
+    if name not in returned or not returned[name].packed:
+        return name
+    return next((each for each in (f"{owner}.1.0", f"{owner}.1") if each in returned), name)
 
 
 def meant_layers(model: nn.Module, names: Sequence[str], calls: Probe) -> dict[str, Layer]:
@@ -157,7 +171,7 @@ def _counts(tensor: CalledTensor) -> Mapping[str, int]:
     shape = tensor.shape
     return {
         "unit": math.prod(shape),
-        "channel": 0 if tensor.tokens else math.prod(shape[:1]),
+        "channel": 0 if tensor.tokens else math.prod(shape[1:2] if tensor.fold else shape[:1]),
         "feature": math.prod(shape[-1:]),
     }
 

@@ -6,12 +6,15 @@ import contextlib
 import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import PackedSequence
 
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.recording.folding import Fold, digest, fold_of
 from dnn_topology.recording.function_calls import function_calls, hear
 from dnn_topology.recording.inputs import batch_size, rows_of
 from dnn_topology.recording.layers import (
@@ -27,6 +30,10 @@ from dnn_topology.recording.signals import identity, leaves
 
 AFTER, BEFORE, OTHER = "after activation", "before activation", "other"
 FUNCTION = "function"
+# torch's modules that take time for the first dimension, unless they are built with batch_first=True.
+SEQUENCE_MODULES = (
+    *(nn.RNNBase, nn.MultiheadAttention, nn.Transformer, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer),
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,8 @@ class CalledTensor:
         stage: "after activation" or "before activation" if an activation or a layer of weights made it, else "other".
         tokens: Whether its last dimension, not the first after the samples, is what a layer of weights mixes.
         activation: Whether the call is of an activation, which is no part of another one.
+        packed: Whether it is a packed sequence, padded.
+        fold: How the first dimension is made of the samples and another one; "" if it is not.
     """
 
     layer: str
@@ -54,10 +63,14 @@ class CalledTensor:
     stage: str
     tokens: bool
     activation: bool
+    packed: bool = False
+    fold: Fold = ""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one sample."""
+        if self.fold:
+            return (self.size[0] // 2, *self.size[1:])
         axis = self.axis or 0
         return self.size[:axis] + self.size[axis + 1 :]
 
@@ -77,7 +90,7 @@ class Probe:
     @property
     def of_samples(self) -> list[CalledTensor]:
         """The tensors that have a dimension of samples."""
-        return [tensor for tensor in self.tensors if tensor.axis is not None]
+        return [tensor for tensor in self.tensors if tensor.axis is not None or tensor.fold]
 
 
 def probe(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device) -> Probe:
@@ -96,18 +109,52 @@ def probe(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], devi
         What it calls.
     """
     size = batch_size(args, kwargs)
-    rows = ([place % size for place in range(n_rows)] for n_rows in (2, 3))
+    # The last of few samples is repeated, so that all are as long as before and sorted sequences stay sorted.
+    rows = ([min(place, size - 1, 1) for place in range(n_rows)] for n_rows in (2, 3))
     try:
         two, three = (
             _calls(model, rows_of(tuple(args), some, size), rows_of(dict(kwargs), some, size), device) for some in rows
         )
     except Exception:  # whatever a model says of a number of samples that it does not take
-        whole = _calls(model, args, kwargs, device)
-        return Probe(tuple(_with_axis(each, 0 if each.size[0] == size else None) for each in whole), certain=False)
-    larger = {tensor.layer: tensor.size for tensor in three}
-    return Probe(
-        tuple(_with_axis(each, _sample_axis(each.size, larger.get(each.layer, ()))) for each in two), certain=True
-    )
+        whole = _calls(model, args, kwargs, device).tensors
+        return Probe(tuple(replace(each, axis=0 if each.size[0] == size else None) for each in whole), certain=False)
+    _check_no_time_in_samples(two.time_first, three.time_first, output_name(model))
+    larger = {tensor.layer: tensor.size for tensor in three.tensors}
+    return Probe(tuple(_placed(each, larger.get(each.layer, ()), two, three) for each in two.tensors), certain=True)
+
+
+def _placed(tensor: CalledTensor, larger: tuple[int, ...], two: _Log, three: _Log) -> CalledTensor:
+    """Return a tensor of which it is known where its samples are."""
+    axis = _sample_axis(tensor.size, larger)
+    if axis is not None or not {tensor.layer} <= two.digests.keys() & three.digests.keys():
+        return replace(tensor, axis=axis)
+    fold = fold_of(two.digests[tensor.layer], three.digests[tensor.layer])
+    # The data of a packed sequence have one row after another of ever fewer samples, which may look like a fold.
+    return replace(tensor, fold="" if two.packing and fold == "samples inner" else fold)
+
+
+def _check_no_time_in_samples(
+    two: Mapping[str, tuple[int, ...]], three: Mapping[str, tuple[int, ...]], output: str
+) -> None:
+    """Refuse a model of which a part takes the dimension of the samples for time.
+
+    Args:
+        two: Shapes of the inputs of modules that were built with batch_first=False, for two samples.
+        three: The same for three.
+        output: The name of the model itself.
+
+    Raises:
+        DnnTopologyError: There is such a part.
+    """
+    mistaken = [name for name, size in two.items() if len(size) == 3 and _sample_axis(size, three.get(name, ())) == 0]
+    if mistaken:
+        name = min(mistaken, key=lambda each: (each.count("."), len(each)))
+        entered = "the model" if name == output else repr(name)
+        raise DnnTopologyError(
+            f"the samples lie in the first dimension of what enters {entered}, which takes that for time, because it "
+            "was built with batch_first=False: build it with batch_first=True, or let the model exchange the two "
+            "dimensions around it, and give batches with the samples first"
+        )
 
 
 def _sample_axis(two: tuple[int, ...], three: tuple[int, ...]) -> int | None:
@@ -118,31 +165,34 @@ def _sample_axis(two: tuple[int, ...], three: tuple[int, ...]) -> int | None:
     return axes[0] if axes and (axes[0] == 0 or len(axes) == 1) else None
 
 
-def _with_axis(tensor: CalledTensor, axis: int | None) -> CalledTensor:
-    """Return a tensor whose dimension of samples is known."""
-    return CalledTensor(**{**vars(tensor), "axis": axis})
-
-
-def _calls(
-    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device
-) -> list[CalledTensor]:
-    """Run a model once and return every tensor that it computes."""
+def _calls(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device) -> _Log:
+    """Run a model once and return what it computed."""
     log = _Log(model)
     with contextlib.ExitStack() as stack:
         stack.enter_context(preserved((model,), device))
-        stack.enter_context(_unchanged(model))
+        stack.enter_context(unchanged(model))
         paused = stack.enter_context(function_calls(model, log.function))
         for name, module in [*list(heard_modules(model))[1:], (output_name(model), model)]:
             stack.callback(hear(module, log.module_hook(name, paused)).remove)
         model(*args, **kwargs)
-    return log.tensors
+    return log
 
 
 class _Log:
-    """Writes down the calls of one forward pass."""
+    """Writes down the calls of one forward pass.
+
+    Attributes:
+        tensors: What was returned, in order.
+        digests: Layer → one number per row of its tensor, where rows may be more than samples.
+        time_first: Module → the shape of what entered it, if it takes the first dimension for time.
+        packing: Whether there was a packed sequence.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         self.tensors: list[CalledTensor] = []
+        self.digests: dict[str, torch.Tensor] = {}
+        self.time_first: dict[str, tuple[int, ...]] = {}
+        self.packing = False
         self._times: Counter[str] = Counter()
         self._activations = {name for name, module in heard_modules(model) if is_leaf(module) and is_activation(module)}
         self._last_dimension_mixed: dict[tuple[int, ...], bool] = {}
@@ -150,8 +200,9 @@ class _Log:
         self._alive: weakref.WeakValueDictionary[tuple[int, int], torch.Tensor] = weakref.WeakValueDictionary()
 
     def module_hook(self, name: str, paused: Any) -> Any:
-        def heard(module: nn.Module, args: Any, output: Any) -> None:  # noqa: ARG001  # the signature is torch's
+        def heard(module: nn.Module, args: Any, output: Any) -> None:
             with paused():
+                self._note_sequences(name, module, args)
                 stage = None
                 if is_leaf(module):
                     self._note_layout(module, output)
@@ -163,6 +214,7 @@ class _Log:
 
     def function(self, name: str, output: Any) -> None:
         owner, _, called = name.rpartition(".")
+        self.packing |= "pack_padded_sequence" in called
         active = called.rstrip("_0123456789") in ACTIVATION_FUNCTIONS or called in ACTIVATION_FUNCTIONS
         inside = any(owner == each or owner.startswith(f"{each}.") for each in self._activations)
         self._take(name, output, FUNCTION, AFTER if active else None, activation=active and not inside)
@@ -178,7 +230,19 @@ class _Log:
             known = self._stages[key] if self._alive.get(key) is leaf else OTHER
             size = tuple(leaf.shape)
             tokens = leaf.ndim > 2 and self._last_dimension_mixed.get(size, False)
-            self.tensors.append(CalledTensor(label + path, name, path, kind, size, None, known, tokens, activation))
+            packed = hasattr(leaf, "sequence_lengths")
+            self.tensors.append(
+                CalledTensor(label + path, name, path, kind, size, None, known, tokens, activation, packed)
+            )
+            if len(leaf) > 3:
+                self.digests[label + path] = digest(leaf)
+
+    def _note_sequences(self, name: str, module: nn.Module, args: Any) -> None:
+        """Remember packed sequences, and what enters a module that takes its first dimension for time."""
+        self.packing |= any(isinstance(each, PackedSequence) for each in args)
+        time_first = isinstance(module, SEQUENCE_MODULES) and getattr(module, "batch_first", True) is False
+        if time_first and args and isinstance(args[0], torch.Tensor):
+            self.time_first.setdefault(name, tuple(args[0].shape))
 
     def _note_layout(self, module: nn.Module, output: Any) -> None:
         """Remember of a shape whether the last layer that returned it mixes the last dimension, as Linear does."""
@@ -195,7 +259,7 @@ class _Log:
 
 
 @contextlib.contextmanager
-def _unchanged(model: nn.Module) -> Iterator[None]:
+def unchanged(model: nn.Module) -> Iterator[None]:
     """Put every attribute and buffer of a model back as it was, and call no hook of the user's meanwhile."""
     modules = [module for _, module in heard_modules(model) if not isinstance(module, torch.jit.ScriptModule)]
     attributes = [(module, dict(module.__dict__), dict(module._buffers)) for module in modules]

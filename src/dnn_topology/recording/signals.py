@@ -84,7 +84,7 @@ def signals(output: torch.Tensor, *, nodes: Nodes, mask: torch.Tensor | None, la
     """
     lengths = getattr(output, "sequence_lengths", None)
     if lengths is not None:
-        if nodes != "feature":
+        if nodes != "feature" and bool((lengths < output.shape[1]).any()):
             raise DnnTopologyError(
                 f"layer {layer!r} returns a packed sequence, whose samples have different lengths: average over them "
                 "with nodes='feature', or leave it out"

@@ -169,18 +169,16 @@ def find_measurement(run: Run, *, max_epsilon: float | None = None, name: str | 
     scales = {one.settings.max_epsilon for one in there}
     wanted = max_epsilon if max_epsilon is not None else (scales.pop() if len(scales) == 1 else 0.3)
     matching = [one for one in there if one.settings.max_epsilon == wanted]
-    if not matching:
-        first = RunMeasurement(run, run.folder / f"eps{wanted:g}", RunMeasureSettings(max_epsilon=wanted))
-        if first.is_original and first.graphs() and first.epochs(first.graphs()[0]):
-            return first
-        raise DnnTopologyError(_nothing_measured(run, wanted))
-    if len(matching) > 1:
-        usual = [one for one in matching if one.folder.name == f"eps{wanted:g}"]
-        if not usual:
-            names = ", ".join(one.folder.name for one in matching)
-            raise DnnTopologyError(f"{run.folder} was measured several times up to ε {wanted:g}: choose one of {names}")
-        return usual[0]
-    return matching[0]
+    usual = [one for one in matching if one.folder.name == f"eps{wanted:g}"]
+    if len(matching) > 1 and not usual:
+        names = ", ".join(one.folder.name for one in matching)
+        raise DnnTopologyError(f"{run.folder} was measured several times up to ε {wanted:g}: choose one of {names}")
+    if matching:
+        return (usual or matching)[0]
+    first = RunMeasurement(run, run.folder / f"eps{wanted:g}", RunMeasureSettings(max_epsilon=wanted))
+    if first.is_original and first.epochs(first.graphs()[0]):
+        return first
+    raise DnnTopologyError(_nothing_measured(run, wanted))
 
 
 def _nothing_measured(run: Run, max_epsilon: float) -> str:

@@ -122,7 +122,7 @@ class TrainingFiles:
         """Write what an epoch gave; it is finished when the state to go on from, which comes last, says so."""
         if with_weights:
             self.keep_weights(state)
-        self._keep_history(state)
+        self.keep_history(state)
         state.save(self.state_file)
         self.manifest.record("training", [self.state_file, self.history_file])
 
@@ -176,10 +176,10 @@ class TrainingFiles:
         if not self.manifest.is_whole("training", [self.history_file]):
             if self.manifest.knows("training"):
                 say(f"{self.history_file} {lost}")
-            self._keep_history(state)
+            self.keep_history(state)
             self.manifest.record("training", [self.state_file, self.history_file])
 
-    def _keep_history(self, state: TrainingState) -> None:
+    def keep_history(self, state: TrainingState) -> None:
         """Write how the training went up to an epoch."""
         from dnn_topology.nets.train import history_table
 

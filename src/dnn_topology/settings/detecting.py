@@ -12,11 +12,12 @@ class DetectSettings:
     """What is judged, and by what.
 
     Attributes:
-        attacks: fgsm, pgd, deepfool, deepfool-linf.
+        attacks: fgsm, pgd, deepfool, deepfool-linf; adaptive-NAME, PGD that evades a detector as well: one of those of
+            outputs, signals and squeezed inputs, such as adaptive-penultimate.
         strengths: Largest change of a pixel in [0, 1], of fgsm and pgd; deepfool changes as much as need be.
-        detectors: Detectors of single inputs: softmax, entropy, inputs, penultimate, activations, sample-graph,
-            uncertainty, profile; +noise after the last five but sample-graph counts noise as usual (default: those that
-            served best).
+        detectors: Detectors of single inputs: softmax, entropy, squeezing, squeeze-bit, squeeze-median, sample-graph,
+            inputs, penultimate, activations, uncertainty, profile, heaviest, layer-inputs; +noise after the last seven
+            counts noise as usual (default: squeeze-bit, penultimate, softmax).
         batch_sizes: Sizes of the batches whose Betti curves are judged (0: none).
         n_inputs: Test images to judge, that the network is right about.
         n_fit: Clean training images that the detectors are fitted on.

@@ -9,6 +9,8 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.adversarial.attacks import attack
 from dnn_topology.analysis.adversarial.detection import Scores, compare_detectors, fit_detectors
 from dnn_topology.analysis.adversarial.observation import joined, observe
+from dnn_topology.analysis.adversarial.results import DetectResults
+from dnn_topology.analysis.adversarial.score_files import check_score_arrays
 from dnn_topology.nets.data import DataSet, load_data
 from dnn_topology.nets.train import train
 from dnn_topology.nets.zoo import build_net
@@ -99,3 +101,19 @@ def test_the_old_names_work_with_a_warning(net: nn.Module, data: DataSet) -> Non
     assert table["auroc"].to_numpy() == pytest.approx(0.5)
     with pytest.warns(DeprecationWarning, match="separation is now called compare_scores"):
         assert dt.separation([0.0], [1.0]).auroc == 1
+
+
+def test_results_of_an_earlier_version_lack_the_newer_controls_and_are_still_tabled() -> None:
+    rng = np.random.default_rng(0)
+    clean = {"single/a": rng.normal(size=40), "place": np.arange(40), "label": np.zeros(40, int)}
+    made = {f"{kind}/single/a": rng.normal(size=40) + 2 for kind in ("noise", "adversarial")}
+    made |= {
+        "fooled": np.ones(40, bool),
+        "predicted_adversarial": np.ones(40, int),
+        "predicted_noise": np.zeros(40, int),
+    }
+    check_score_arrays(made, clean=False, detectors=["a"], batch_sizes=[])
+    results = DetectResults(clean, {("pgd", 0.1): made})
+    assert set(results.table(resamples=5)["negative"]) == {"clean", "noise"}
+    assert "AUROC shuffled/adversarial" not in results.report()
+    assert set(results.by_input()["kind"]) == {"clean", "noise", "adversarial"}

@@ -51,6 +51,18 @@ def test_random_graphs_have_the_bars_that_gudhi_finds(family: str) -> None:
             )
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_links_of_several_blocks_of_words_have_the_bars_that_gudhi_finds(seed: int) -> None:
+    points = np.random.default_rng(seed).normal(size=(1200, 3))
+    matrix = np.linalg.norm(points[:, None] - points[None], axis=2)
+    graph = FunctionalGraph.from_distances(np.where(matrix <= 0.5, matrix, np.inf))
+    assert sort(graph).n_vertices > 1024
+    found = get_engine("morse").compute(graph, max_dim=2, threads=1)
+    expected = Gudhi(collapses=0).compute(graph, max_dim=2, threads=1)
+    for dim in range(3):
+        np.testing.assert_array_equal(sorted_bars(found[dim]), sorted_bars(expected[dim]), err_msg=f"H{dim}")
+
+
 # ------ the matching, by its definition
 
 

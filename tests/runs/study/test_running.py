@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from dnn_topology.homology.diagrams import Diagrams
-from dnn_topology.runs.study.cell import Cell, CellResult
+from dnn_topology.runs.study.cell import CellResult
 from dnn_topology.runs.study.folder import StudyFolder
 from dnn_topology.runs.study.grid import Study
 from dnn_topology.settings import Resources
+from dnn_topology.settings.cells import Cell
 from dnn_topology.work.expectation import counts_by, expected_seconds
 from dnn_topology.work.isolate import Failure
 from dnn_topology.work.ledger import Outcomes

@@ -42,16 +42,14 @@ def adaptive_attack(
     In the first half of the steps inputs go up the gradient of the cross entropy, of the network's answer and of its
     answers to what the detector makes of the input (squeezed ones). In the second half only those do that do not fool
     the network, and the others go down the gradient of the detector's score. A step is 2.5 · strength over half of the
-    steps. Of the inputs on the way that fool the network the one with the lowest score is kept; of one that never
-    does, the last.
+    steps. Of what fools the network on the way that with the lowest score is kept; of what never does, the last.
 
     Args:
         detectors: The network and its fitted detectors.
         inputs: (n, channels, height, width), float, as the network takes them.
         labels: (n,), int64: the right classes.
-        evade: Which of the detectors: one of `EVADABLE`. "softmax", "entropy", "inputs", "penultimate", "activations"
-            (and these three with "+noise") are differentiable; squeezing is not, and its gradient passes the squeezers
-            as if they changed nothing (Athalye et al.). Those on trees and edges are not offered.
+        evade: Which of the detectors: one of `EVADABLE`. Those of outputs and signals are differentiable; squeezing is
+            not: its gradient passes the squeezers unchanged. Those on trees and edges are not offered.
         strength: The largest change of a pixel, in [0, 1].
         data: The data set that the inputs come from, which knows how they were normalised.
         mean: Instead of `data`, what was subtracted from the pixels; 0.
@@ -65,8 +63,7 @@ def adaptive_attack(
         The attacked inputs; with strength 0 they are the inputs, bit by bit.
 
     Raises:
-        DnnTopologyError: The detector is not among those fitted or cannot be evaded, a number is out of range, or
-            inputs, labels and pixels do not fit.
+        DnnTopologyError: There is no such fitted detector, a number is out of range, or inputs and labels do not fit.
 
     Source:
         Selective gradients: Bryniarski et al., Evading adversarial example detection defenses with orthogonal projected
@@ -85,10 +82,7 @@ def adaptive_attack(
     check_fraction("strength", strength)
     check_at_least("steps", steps, 1)
     check_at_least("batch_size", batch_size, 1)
-    if evade not in detectors.detectors:
-        raise DnnTopologyError(
-            f"evade={evade!r} is none of the fitted detectors ({', '.join(detectors.detectors)}): fit it too"
-        )
+    _check_fitted(evade, detectors)
     check_images(inputs, labels)
     offset, scale = scaling(inputs, data, mean, std)
     pixels, model = pixels_of(inputs, offset, scale), detectors.model
@@ -101,12 +95,23 @@ def adaptive_attack(
                 return _evading(score, before, truth, strength=strength, steps=steps)
 
         def classify(shifted: torch.Tensor) -> torch.Tensor:
-            outputs: torch.Tensor = model((shifted - scaled[0]) / scaled[1])
-            return outputs
+            return score(shifted)[0][0]
 
         place = (home, dtype)
         made = attacked_by(carry_out, classify, pixels, labels, norm="linf", place=place, batch_size=batch_size)
     return as_attacked((f"adaptive-{evade}", strength, "linf"), inputs, labels, made, scale)
+
+
+def _check_fitted(name: str, detectors: FittedDetectors) -> None:
+    """Check that a detector is there.
+
+    Raises:
+        DnnTopologyError: It is not.
+    """
+    if name not in detectors.detectors:
+        raise DnnTopologyError(
+            f"evade={name!r} is none of the fitted detectors ({', '.join(detectors.detectors)}): fit it too"
+        )
 
 
 def _evading(score: Score, pixels: torch.Tensor, labels: torch.Tensor, *, strength: float, steps: int) -> torch.Tensor:

@@ -50,6 +50,7 @@ class Attacked:
             noise_l2, and so on for `l2noise` and `shuffled`.
 
     Example:
+        >>> from torch import nn
         >>> from dnn_topology.analysis.adversarial.attacks import attack
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
         >>> made = attack(model, torch.full((3, 1, 2, 2), 0.5), torch.tensor([0, 1, 0]), method="fgsm", strength=0.0)

@@ -13,7 +13,9 @@ from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, shown
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.runs.run import Run, listed
-from dnn_topology.runs.study.cell import Cell, CellResult, Row, run_cell
+from dnn_topology.runs.study.cell import CellResult, run_cell
+from dnn_topology.runs.training import TrainingFiles
+from dnn_topology.settings.cells import Cell, Row
 from dnn_topology.work.expectation import expected_seconds
 from dnn_topology.work.ledger import Ledger, Outcomes, Work
 from dnn_topology.work.reports import Reports
@@ -166,12 +168,11 @@ class StudyFolder(Work[Cell, CellResult]):
 
     def _keep_weights(self, cell: Cell, result: CellResult) -> None:
         """Write the weights of a cell as the folder of a run, which every command opens."""
-        from dnn_topology.nets.train import history_table, save_weights
-
         run = self.run_of(cell)
-        for epoch, state in result.weights.items():
-            save_weights(run.checkpoint(epoch), state)
-        store.write_table(run.folder / "history.csv", history_table(result.weights[max(result.weights)]))
+        files = TrainingFiles(run)
+        for state in result.weights.values():
+            files.keep_weights(state)
+        files.keep_history(result.weights[max(result.weights)])
         store.write_json(run.folder / SETTINGS, {"format": store.FORMAT, **asdict(cell.training)})
 
     def _write(self, name: str, table: pd.DataFrame) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, shown
-from dnn_topology.runs.study.cell import Cell
 from dnn_topology.settings import RunMeasureSettings, TrainSettings
+from dnn_topology.settings.cells import Cell
 from dnn_topology.settings.grids import check_keys, combinations, n_combinations, single_values, values_of
 from dnn_topology.store import read_toml
 

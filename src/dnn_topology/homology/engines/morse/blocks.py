@@ -43,11 +43,11 @@ class BlockModel(models.PrimitiveModel):  # type: ignore[misc]
 def _teach(operation: Any, instruction: str) -> None:
     """Teach Numba an operation of two blocks, which is an instruction of LLVM's."""
 
-    @type_callable(operation)
+    @type_callable(operation)  # type: ignore[untyped-decorator]
     def type_operation(_: Any) -> Any:
         return lambda one, other: BLOCK if one == other == BLOCK else None
 
-    @lower_builtin(operation, BLOCK, BLOCK)
+    @lower_builtin(operation, BLOCK, BLOCK)  # type: ignore[untyped-decorator]
     def generate(_: Any, builder: Any, __: Any, blocks: Any) -> Any:
         return getattr(builder, instruction)(*blocks)
 

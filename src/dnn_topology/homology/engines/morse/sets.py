@@ -62,8 +62,10 @@ def find_apex(adjacent: Words, sets: Words, given: Whole, rivals: Whole, n: Whol
     """
     w = first_of(sets, given)
     best, apex, among = np.int64(1 << 40), w, given
+    top: Whole
     while w != NOBODY:
-        n_missed, top, words = np.int64(0), ZERO, ZERO
+        n_missed = np.int64(0)
+        top, words = ZERO, ZERO
         for k in range(ZERO, n, EIGHT):
             missed = but(get_block(sets, given, k), get_block(adjacent, w, k))
             n_missed += size(missed)
@@ -74,7 +76,7 @@ def find_apex(adjacent: Words, sets: Words, given: Whole, rivals: Whole, n: Whol
         if n_missed == 0:
             return apex, best
         top += highest(words)
-        u = (top << SIX) + highest(sets[given, top] & ~adjacent[w, top])
+        u = (top << SIX) + highest(np.uint64(sets[given, top] & ~adjacent[w, top]))
         for k in range(ZERO, n, EIGHT):
             put_block(sets, rivals, k, get_block(sets, among, k) & get_block(adjacent, u, k))  # w is not near u
         among = rivals
@@ -154,7 +156,8 @@ def _spread(adjacent: Words, sets: Words, given: Whole, piece: Whole, v: Whole, 
     two, words = _next_hub(sets, piece, begin, words)
     three, words = _next_hub(sets, piece, begin, words)
     four, words = _next_hub(sets, piece, begin, words)
-    top, left = ZERO, ZERO
+    top: Whole = ZERO
+    left = ZERO
     for k in range(ZERO, n, EIGHT):
         near = get_block(adjacent, v, k) | get_block(adjacent, one, k) | get_block(adjacent, two, k)
         near = near | get_block(adjacent, three, k) | get_block(adjacent, four, k)

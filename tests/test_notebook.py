@@ -35,6 +35,11 @@ class Tags(HTMLParser):
         self.names.append(tag)
 
 
+RING = dt.FunctionalGraph.from_distances(
+    [[abs(i - j) % 2 or 2 * (i != j) for i in range(4)] for j in range(4)], max_epsilon=0.7
+)
+
+
 @pytest.fixture(scope="module")
 def measured() -> dt.Measurement:
     import torch
@@ -84,5 +89,7 @@ def test_a_plot_is_a_picture_in_a_notebook_without_any_backend(measured: dt.Meas
         dt.plot_diagram(measured),
         dt.plot_barcode(measured),
         dt.plot_history(table),
+        dt.plot_cavity(dt.cavities(RING)[0], RING),
+        dt.plot_participation(dt.participation(RING)),
     ]
-    assert [plot._repr_png_()[:8] for plot in plots] == [b"\x89PNG\r\n\x1a\n"] * 4
+    assert [plot._repr_png_()[:8] for plot in plots] == [b"\x89PNG\r\n\x1a\n"] * 6

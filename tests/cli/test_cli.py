@@ -111,7 +111,7 @@ def test_topology_measures_the_checkpoints_of_a_training(capsys: pytest.CaptureF
 
 
 def test_sampled_neurons_give_a_table_of_intervals(tmp_path: Path) -> None:
-    words = "run --n-epochs-train 0 --max-dim 1 --sample-nodes 30 --sample-method importance --bootstrap 3"
+    words = "run --no-report --n-epochs-train 0 --max-dim 1 --sample-nodes 30 --sample-method importance --bootstrap 3"
     assert main([*words.split(), *QUICK, "--save-path", str(tmp_path)]) == 0
     folder = tmp_path / "lenet_300_100_digits" / "trial0" / "eps0.3"
     assert set(pd.read_csv(folder / "topology.csv")["n_nodes"]) == {30}
@@ -123,7 +123,7 @@ def test_sampled_neurons_give_a_table_of_intervals(tmp_path: Path) -> None:
 
 def test_existing_checkpoints_are_measured_without_training(done: Path) -> None:
     words = f"run --train 0 --net lenet_300_100 --dataset digits --epochs_test 2 --max_epsilon 0.2 --save_path {done}"
-    assert main([*words.split(), "--n-inputs", "60"]) == 0
+    assert main([*words.split(), "--n-inputs", "60", "--no-report"]) == 0
     assert (done / "lenet_300_100_digits" / "adj_epc2_trl0_0.2.bin.out").exists()
 
 
@@ -137,7 +137,7 @@ def test_a_config_file_gives_defaults_and_flags_win(tmp_path: Path) -> None:
         'net = "lenet_300_100"\ndataset = "digits"\nlr = 0.3\nn_epochs_train = 1\nepochs_test = [0, 1]\n'
         "n-inputs = 60\nmax_dim = 1\nsave_every = 0\n"
     )
-    assert main(["run", "--config", "c.toml", "--lr", "0.05"]) == 0
+    assert main(["run", "--no-report", "--config", "c.toml", "--lr", "0.05"]) == 0
     history = pd.read_csv("results_dnn_topology/lenet_300_100_digits/trial0/history.csv")
     assert history["lr"].tolist() == [0.05, 0.05]
     assert main(["visualise", "--config", "c.toml", "--formats", "png"]) == 0
@@ -303,7 +303,7 @@ def test_train_0_and_no_train_contradict_each_other(capsys: pytest.CaptureFixtur
 def test_epochs_that_kept_no_weights_are_trained_again_when_they_are_asked_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = ["run", *QUICK, "--max-dim", "1", "--n-epochs-train"]
+    words = ["run", "--no-report", *QUICK, "--max-dim", "1", "--n-epochs-train"]
     assert main([*words, "3", "--save-every", "0", "--epochs-test", "3"]) == 0
     capsys.readouterr()
     assert main([*words, "4", "--save-every", "0", "--epochs-test", "1 4"]) == 0

@@ -28,7 +28,7 @@ DETECT = ["--attack", "fgsm", "--strength", "0.3", "--n-inputs", "20", "--n-fit"
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run with two epochs."""
     results = tmp_path_factory.mktemp("results")
-    assert main(["run", *TRAIN, *MEASURE, "--save-path", str(results)]) == 0
+    assert main(["run", "--no-report", *TRAIN, *MEASURE, "--save-path", str(results)]) == 0
     return results / "lenet_300_100_digits" / "trial0"
 
 

@@ -46,7 +46,7 @@ def partitioned(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 def measured(results: Path, flags: str) -> pd.DataFrame:
     """Measure both epochs in the original's spelling and return topology.csv."""
-    line = f"run {NAMES} --train 0 --n_epochs_train 1 --epochs_test 1 {FEW} {flags}"
+    line = f"run {NAMES} --no-report --train 0 --n_epochs_train 1 --epochs_test 1 {FEW} {flags}"
     assert main([*line.split(), "--save_path", str(results)]) == 0
     (table,) = (results / "lenet_300_100_digits" / "trial0").glob("eps*/topology.csv")
     return pd.read_csv(table)
@@ -157,7 +157,7 @@ def test_thresholds_leave_the_betti_numbers_of_the_cut_graphs(results: Path) -> 
 def test_another_metric_is_another_measurement_beside_the_first(results: Path) -> None:
     first = measured(results, "--metric spearman")
     assert np.isfinite(first["life"]).any()
-    line = f"run {NAMES} --train 0 --n_epochs_train 1 --epochs_test 1 {FEW} --save_path"
+    line = f"run {NAMES} --no-report --train 0 --n_epochs_train 1 --epochs_test 1 {FEW} --save_path"
     assert main([*line.split(), str(results)]) == 0
     second = pd.read_csv(results / "lenet_300_100_digits" / "trial0" / "eps0.3_metric-pearson" / "topology.csv")
     assert second["life"].tolist() != first["life"].tolist()

@@ -39,7 +39,9 @@ def data(tmp_path: Path) -> str:
 
 def run(tmp_path: Path, *args: str) -> int:
     quick = ["--n-inputs", "16", "--max-dim", "1", "--max-epsilon", "0.1", "--device", "cpu", "--nodes", "channel"]
-    return main(["run", "--save-path", str(tmp_path / "results"), "--n-epochs-train", "1", *quick, *args])
+    return main(
+        ["run", "--no-report", "--save-path", str(tmp_path / "results"), "--n-epochs-train", "1", *quick, *args]
+    )
 
 
 @pytest.mark.parametrize("net", ["lenet", "lenet32", "conv_2", "alexnet"])

@@ -20,7 +20,7 @@ FILES = ("early_stopping.json", "early_stopping.csv", "early_stopping.png")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that topology stopped."""
     results = tmp_path_factory.mktemp("stopped")
-    words = ["run", *TRAIN, *RULE, "--max-dim", "1", "--save-path", str(results)]
+    words = ["run", "--no-report", *TRAIN, *RULE, "--max-dim", "1", "--save-path", str(results)]
     assert main(words) == 0
     return results / "lenet_300_100_digits" / "trial0"
 
@@ -43,7 +43,7 @@ def test_a_run_ends_where_the_rule_says_and_measures_the_chosen_epoch(stopped: P
 
 def test_the_same_command_again_trains_no_further(stopped: Path) -> None:
     before = (stopped / "training.pt").read_bytes()
-    words = ["run", *TRAIN, *RULE, "--max-dim", "1", "--save-path", str(stopped.parents[1])]
+    words = ["run", "--no-report", *TRAIN, *RULE, "--max-dim", "1", "--save-path", str(stopped.parents[1])]
     assert main(words) == 0
     assert (stopped / "training.pt").read_bytes() == before
 
@@ -149,6 +149,7 @@ def test_what_is_watched_is_what_is_measured(tmp_path: Path) -> None:
     """The metric, the type of graph and the layers of the run are those that its rule looks at."""
     words = [
         "run",
+        "--no-report",
         *TRAIN[:-4],
         "--n-epochs-train",
         "1",

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from dnn_topology.homology.diagrams import Diagrams
-from dnn_topology.report import write_report
+from dnn_topology.homology.tables import described_graphs
+from dnn_topology.report import open_measurements, write_report
 from dnn_topology.runs.measurements import RunMeasurement
 from dnn_topology.runs.measuring import measure_epochs, traced
 from dnn_topology.runs.run import Run
@@ -86,3 +87,15 @@ def test_a_run_whose_training_left_no_history_has_a_page_of_what_there_is(traine
     (copy.folder / "history.csv").unlink()
     written = page_of(measure_epochs(copy, RunMeasureSettings(**SMALL), [0]), tmp_path)
     assert "how its training went is not known" in written.text
+
+
+def test_a_run_measured_beyond_the_scale_of_correlations_is_opened(trained: Run) -> None:
+    far = RunMeasureSettings(**SMALL, metric="euclidean", max_epsilon=3.0)
+    there = measure_epochs(trained, far, [2])
+    assert open_measurements([trained.folder], max_epsilon=3.0)[0].folder == there.folder
+
+
+def test_a_graph_without_loops_says_why() -> None:
+    none = Diagrams([[(0, np.inf)] * 2, []], 0.3, 2, provenance={"n_edges": 0})
+    assert "no two nodes are within d" in described_graphs({"": none})
+    assert "there is no cavity" not in described_graphs({"": Diagrams([[], [(0.1, 0.2)]], 0.3)})

@@ -164,6 +164,13 @@ def test_several_runs_have_a_table_above_them(run_folder: Path, tmp_path: Path) 
     written = Elements(out.read_text("utf-8"))
     assert "2 runs" in written.text
     assert [attrs["id"] for tag, attrs in written.tags if tag == "article"] == ["r0", "r1"]
+    assert "run 2: lenet on digits" in written.text
+    together = [attrs["aria-label"] for tag, attrs in written.tags if "run 1, run 2" in (attrs.get("aria-label") or "")]
+    assert [label.split(" of ")[0] for label in together if label] == [
+        "Test accuracy",
+        "Midlife",
+        "Betti curves",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -185,4 +185,5 @@ def described_graphs(diagrams: Mapping[str, Diagrams], *, verbose: bool = False,
     if len(graphs) > 1:
         sizes = [f"{', '.join(sizes)} in {len(graphs)} graphs".lstrip()]
     beside = f"; and {counted(n_parts, 'part')} alone" if n_parts else ""
-    return f"{', '.join([*sizes, f'cavities: {counts}'])}{beside}{how}"
+    why = f" ({graphs[0].note})" if all(one.note for one in graphs) else ""
+    return f"{', '.join([*sizes, f'cavities: {counts}'])}{beside}{why}{how}"

@@ -18,7 +18,7 @@ from dnn_topology.report import facts
 from dnn_topology.report.network_map import NetworkMap, map_rows, network_map
 from dnn_topology.report.tracing import Thumbnail, Traced, thumbnails, trace
 from dnn_topology.runs.run import HISTORY, Run
-from dnn_topology.show.page_figures import curves_figure, diagram_figure, history_figures
+from dnn_topology.show.page_figures import curves_figure, diagram_figure, history_figures, together_figures
 
 if TYPE_CHECKING:
     from dnn_topology.homology.cavity import Cavity
@@ -121,6 +121,11 @@ class Contents:
     def title(self) -> str:
         """The network and its data."""
         return f"{self.measurement.run.training.net} on {self.measurement.run.training.dataset}"
+
+    @property
+    def label(self) -> str:
+        """What the run is called on a page of several."""
+        return f"run {int(self.key[1:]) + 1}"
 
     @property
     def folder(self) -> str:
@@ -297,6 +302,21 @@ class Contents:
         failed = sorted(int(path.name[5:].split(".")[0]) for path in folder.glob("epoch*.failed.json"))
         if failed:
             self.warnings.append(f"Epochs that could not be measured: {', '.join(map(str, failed))}.")
+
+
+def together(contents: Sequence[Contents], n_colours: int) -> list[str]:
+    """Return several runs in the same axes; none where the page shows cavities of several dimensions.
+
+    Args:
+        contents: What the page says of each.
+        n_colours: How many colours the page has, those of the epochs.
+    """
+    if len({one.dim for one in contents}) > 1:
+        return []
+    colours = [round(place) for place in np.linspace(0, n_colours - 1, len(contents))]
+    numbers = {one.label: one.numbers().dropna(axis="columns", how="all") for one in contents}
+    last = {one.label: one.counted[one.last] for one in contents}
+    return together_figures(numbers, last, dim=contents[0].dim, colours=colours)
 
 
 def _csv(table: pd.DataFrame) -> str:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.report.contents import Contents
+from dnn_topology.report.contents import Contents, together
 from dnn_topology.report.tracing import SHOWN
 from dnn_topology.runs.measurements import find_measurement
 from dnn_topology.runs.run import Run
@@ -121,12 +121,13 @@ def html(contents: Sequence[Contents]) -> str:
     """Return the page about some runs."""
     script = _file("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    most = max(len(one.shown) for one in contents)
+    most = max(len(contents), *(len(one.shown) for one in contents))  # colours: of epochs, and of runs
     return (
         _environment()
         .get_template("page.html.j2")
         .render(
             runs=contents,
+            together=together(contents, most) if len(contents) > 1 else [],
             style=Markup(_file("page.css")),  # noqa: S704  # our own file
             script=Markup(script),  # noqa: S704  # our own file
             script_digest=digest,

@@ -168,14 +168,14 @@ def find_measurement(run: Run, *, max_epsilon: float | None = None, name: str | 
         return chosen[0]
     scales = {one.settings.max_epsilon for one in there}
     wanted = max_epsilon if max_epsilon is not None else (scales.pop() if len(scales) == 1 else 0.3)
-    first = RunMeasurement(run, run.folder / f"eps{wanted:g}", RunMeasureSettings(max_epsilon=wanted))
     matching = [one for one in there if one.settings.max_epsilon == wanted]
-    usual = [one for one in matching if one.folder.name == first.folder.name]
+    usual = [one for one in matching if one.folder.name == f"eps{wanted:g}"]
     if len(matching) > 1 and not usual:
         names = ", ".join(one.folder.name for one in matching)
         raise DnnTopologyError(f"{run.folder} was measured several times up to ε {wanted:g}: choose one of {names}")
     if matching:
         return (usual or matching)[0]
+    first = RunMeasurement(run, run.folder / f"eps{wanted:g}", RunMeasureSettings(max_epsilon=wanted))
     if first.is_original and first.epochs(first.graphs()[0]):
         return first
     raise DnnTopologyError(_nothing_measured(run, wanted))

@@ -9,7 +9,7 @@ import numpy as np
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.show.report import save_figure
-from dnn_topology.show.styles import axes_or_new, line_styles, tidy
+from dnn_topology.show.styles import axes_or_new, legend_beside, line_styles, tidy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def plot_roc(scores: Mapping[str, tuple[ArrayLike, ArrayLike]], *, ax: Axes | No
         raise DnnTopologyError("there is no curve to draw")
     ax = axes_or_new(ax)
     ax.set_box_aspect(1)
-    for (label, pair), style in zip(scores.items(), line_styles(len(scores)), strict=True):
+    for (label, pair), style in zip(scores.items(), line_styles(len(scores), ax), strict=True):
         negative, positive = (np.ravel(each) for each in pair)
         truth = np.repeat([0, 1], [len(negative), len(positive)])
         values = np.concatenate([negative, positive])
@@ -74,7 +74,7 @@ def plot_batch_curves(
         raise DnnTopologyError("there is no curve to draw")
     ax = axes_or_new(ax)
     x = np.asarray(scales)
-    for (label, of_batches), style in zip(curves.items(), line_styles(len(curves)), strict=True):
+    for (label, of_batches), style in zip(curves.items(), line_styles(len(curves), ax), strict=True):
         rows = np.asarray(of_batches)
         ax.plot(x, rows.mean(axis=0), label=label, **style)
         low, high = np.quantile(rows, [0.05, 0.95], axis=0)
@@ -83,7 +83,7 @@ def plot_batch_curves(
     ax.set_ylabel(rf"Betti number $\beta_{dim}$ of a batch")
     ax.set_ylim(bottom=0)
     ax.margins(x=0)
-    ax.legend(frameon=False)
+    legend_beside(ax)
     return tidy(ax)
 
 

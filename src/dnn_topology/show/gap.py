@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.show.styles import MARKERS, axes_or_new, line_styles, tidy
+from dnn_topology.show.styles import MARKERS, axes_or_new, legend_beside, line_styles, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,7 @@ def plot_predictors(predictions: pd.DataFrame, *, by_row: bool = False) -> Axes:
         plot_gap(predictions.dropna(subset=[str(name)]), predictor=str(name), by_row=by_row, ax=panel)
         panel.set_title(f"{name}: off by {error:.1f}", fontsize=9)
         panel.set(ylabel=f"gap foretold without its {'row' if by_row else 'network'}", xlabel="gap in points")
-        if panel.get_legend() is not None and panel is not panels[0]:
+        if panel.get_legend() is not None and panel is not panels[n_columns - 1]:
             panel.get_legend().remove()
     for panel in panels[len(errors) :]:
         panel.remove()
@@ -75,10 +75,10 @@ def plot_gap(
     """
     if predictor not in predictions or predictions.empty:
         raise DnnTopologyError(f"there are no predictions of {predictor!r} to draw")
-    ax = axes_or_new(ax, square=True)
+    ax = axes_or_new(ax, square=True, beside="dataset" in predictions)
     datasets = predictions["dataset"].astype(str) if "dataset" in predictions else predictions["gap"] * 0
     names = list(dict.fromkeys(datasets))
-    for place, (name, style) in enumerate(zip(names, line_styles(len(names)), strict=True)):
+    for place, (name, style) in enumerate(zip(names, line_styles(len(names), ax), strict=True)):
         rows = predictions[datasets == name]
         marker, label = MARKERS[place % len(MARKERS)], name if len(names) > 1 else None
         ax.scatter(rows["gap"], rows[predictor], s=18, marker=marker, color=style["color"], alpha=0.8, label=label)
@@ -91,5 +91,5 @@ def plot_gap(
     ax.set(xlabel="gap in points", ylabel=f"gap foretold without its {left_out} ({predictor})", xlim=ends, ylim=ends)
     ax.set_aspect("equal")
     if len(names) > 1:
-        ax.legend(frameon=False)
+        legend_beside(ax)
     return tidy(ax)

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dnn_topology.show.styles import GREY, foreground
+from dnn_topology.show.styles import GREY, NotebookAxes, foreground
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +105,7 @@ class NetworkMap:
         """Return axes of a new figure that the map fills, with room at its right, in heights of the map."""
         width = min(10.0, 2.6 * (self.width + beside))
         height = width / (self.width + beside) * 1.17 + 0.4
-        return Figure(figsize=(width, height), layout="constrained").add_subplot()
+        return Figure(figsize=(width, height), layout="constrained").add_subplot(axes_class=NotebookAxes)
 
     def outline(self, ax: Axes) -> None:
         """Draw the tiles of every layer, and their names below."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from dnn_topology.homology.diagrams import Diagrams
 
+LINES = ("-", "--", ":", "-.")
 NARROW, WIDE, SQUARE = (2.8, 2.0), (3.5, 2.4), (4.0, 3.9)
 # Of the dots of a diagram, dimension by dimension: colour, how a line without length ends, the same as a marker.
 DOTS: Sequence[tuple[str, Any, str]] = ((FIRST, "round", "o"), (SECOND, "projecting", "s"), (MUTED, "projecting", "s"))
@@ -62,6 +63,41 @@ def history_figures(table: pd.DataFrame, history: pd.DataFrame | None, *, dim: i
                 ax.set_yticks([])
             epoch_axis(ax)
             drawn.append(_svg(ax, f"{prefix}-{column}", f"{title.replace('$', '')} over the epochs"))
+    return drawn
+
+
+def together_figures(
+    tables: Mapping[str, pd.DataFrame], last: Mapping[str, Diagrams], *, dim: int, colours: Sequence[int]
+) -> list[str]:
+    """Return several runs in the same axes, as SVG: test accuracy and midlife over the epochs, the last Betti curve.
+
+    Args:
+        tables: Name → what was measured at each epoch in this dimension, test_accuracy beside it where it is known.
+        last: Name → the diagrams of its last epoch, filtered.
+        dim: Dimension of the cavities.
+        colours: The colours of the runs, as places of epochs.
+    """
+    drawn = []
+    for column, title in {"test_accuracy": "Test accuracy", "midlife": f"Midlife of $H_{dim}$ (mean, ε)"}.items():
+        known = {name: table for name, table in tables.items() if column in table}
+        if not known:
+            continue
+        with page_style():
+            ax = _axes(WIDE, title)
+            for place, (name, table) in enumerate(known.items()):
+                look = LINES[place % len(LINES)], MARKERS[place % len(MARKERS)]
+                _line(ax, table["epoch"], table[column], epoch_colour(colours[place]), *look, name)
+            epoch_axis(ax)
+            drawn.append(_svg(ax, f"together-{column}", f"{title.replace('$', '')} of {', '.join(known)}"))
+    with page_style():
+        ax = _axes(WIDE, f"$β_{dim}$ at the last epoch")
+        for place, (name, one) in enumerate(last.items()):
+            epsilon, beta = one.betti_curve(dim).coarse(FINEST)
+            colour, line = epoch_colour(colours[place]), LINES[place % len(LINES)]
+            ax.step(epsilon, beta, where="post", color=colour, linestyle=line, linewidth=1.2, label=name)
+        ax.set(xlabel="scale ε", ylim=(0, None), xlim=(0, max(one.max_epsilon for one in last.values())))
+        ax.legend(loc="upper left" if dim else "upper right")  # where no curve begins
+        drawn.append(_svg(ax, f"together-betti{dim}", f"Betti curves of dimension {dim} of {', '.join(last)}"))
     return drawn
 
 

@@ -103,6 +103,21 @@ def zip_mutations(content: bytes, *, n: int = 300, seed: int = 0) -> Iterator[by
         yield buffer.getvalue()
 
 
+def about_mutations(content: bytes, *, n: int = 300, seed: int = 0) -> Iterator[bytes]:
+    """Yield n versions of an npz that describes itself in JSON: with another description, and with all other damage."""
+    archives = zip_mutations(content, n=n, seed=seed)
+    with np.load(io.BytesIO(content)) as arrays:
+        whole = {**arrays}
+    described = json_mutations(str(whole["about"]).encode(), n=n, seed=seed)
+    for number in range(n):
+        if number % 2:
+            yield next(archives)
+            continue
+        buffer = io.BytesIO()
+        np.savez(buffer, **{**whole, "about": np.array(next(described).decode(errors="replace"))})
+        yield buffer.getvalue()
+
+
 def state_mutations(content: bytes, *, n: int = 300, seed: int = 0) -> Iterator[bytes]:
     """Yield n versions of a file of torch.save: with another value somewhere within, and with all other damage."""
     rng = np.random.default_rng(seed)

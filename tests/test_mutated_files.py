@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import torch
 from cyclopts import CycloptsError
+from PIL import Image
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_types
@@ -23,11 +24,14 @@ from dnn_topology.analysis.early_stopping import QUANTITIES
 from dnn_topology.analysis.gap import GapModel
 from dnn_topology.cli import app
 from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.measurement import Measurement
 from dnn_topology.nets.data import DataSet, load_data
 from dnn_topology.nets.data.arrays import arrays as read_data
 from dnn_topology.nets.data.idx import read_idx
 from dnn_topology.nets.data.own_images import read_own_images
+from dnn_topology.nets.data.pixels import decoded
 from dnn_topology.nets.train import TrainingState, train
+from dnn_topology.pipeline import measure
 from dnn_topology.recording.state_dicts import load_weights, write_state
 from dnn_topology.remedies import of_file, one_line
 from dnn_topology.runs.measurements import RunMeasurement
@@ -41,7 +45,7 @@ from dnn_topology.settings import RunMeasureSettings, TrainSettings
 from dnn_topology.settings.cells import Cell
 from dnn_topology.work.manifest import Manifest
 from dnn_topology.work.stamps import Stamp, read_settings
-from tests.mutations import json_mutations, mutations, state_mutations, text_mutations, zip_mutations
+from tests.mutations import about_mutations, json_mutations, mutations, state_mutations, text_mutations, zip_mutations
 
 N = 300
 SECONDS, GIB = 2.0, 2**30
@@ -308,6 +312,33 @@ def packed(path: Path) -> None:
     path.write_bytes(gzip.compress(bytes((0, 0, 8, 3, *(0, 0, 0, 4) * 3)) + bytes(64), mtime=0))
 
 
+def measurement(path: Path) -> None:
+    """Write what was measured of a small network, of its layers too."""
+    images = torch.rand(12, 4, generator=torch.Generator().manual_seed(0))
+    measure(net(), images, by="layer", max_dim=0).save(path)
+
+
+def numbers_of_a_measurement(found: Measurement) -> None:
+    """What was measured can be looked at."""
+    assert found.diagrams.max_epsilon > 0
+    assert "Measurement" in repr(found) or "Breakdown" in repr(found)
+    assert len(found.table) > 0
+
+
+def image(kind: type[Any], **options: Any) -> Callable[[Path], None]:
+    """Return what writes a picture of a ramp, in colour or in grey of another depth."""
+    ramp = np.linspace(0, 1 if kind is np.float32 else np.iinfo(kind).max, 24 * 24).reshape(24, 24).astype(kind)
+    picture = np.repeat(ramp[:, :, None], 3, axis=2) if kind is np.uint8 else ramp
+    return lambda path: Image.fromarray(picture).save(path, **options)
+
+
+def pixels_of_an_image(found: torch.Tensor) -> None:
+    """An image has three channels of numbers in their range."""
+    assert found.shape[0] == 3
+    assert found.is_contiguous()
+    assert found.dtype == torch.uint8 or 0 <= found.min() <= found.max() <= 1
+
+
 def _study_is_small(study: Any) -> None:
     assert 0 < len(study.cells) <= 100_000
 
@@ -385,6 +416,16 @@ FORMATS = {
     "weights of an old torch": Format("w.pt", saved_the_old_way, weights_into_a_net, mutations, whole_weights),
     "safetensors": Format("w.safetensors", safetensors, weights_into_a_net, mutations, whole_weights),
     "index of weights": Format("w.index.json", index, weights_into_a_net, json_mutations, whole_weights),
+    "measurement": Format("m.npz", measurement, Measurement.load, about_mutations, numbers_of_a_measurement),
+    **{
+        f"image as {name.partition('.')[2]} ({kind.__name__})": Format(
+            name, image(kind), decoded, mutations, pixels_of_an_image, refused=10
+        )
+        for name, kind in [
+            *((f"x.{ending}", np.uint8) for ending in ("png", "jpg", "gif", "bmp", "tif", "webp", "ppm")),
+            *(("x.png", np.uint16), ("x.pgm", np.uint16), ("x.tif", np.uint16), ("x.tif", np.float32)),
+        ]
+    },
 }
 
 

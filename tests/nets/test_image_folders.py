@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,28 @@ def test_a_huge_image_and_a_cut_one_are_one_line_with_their_name(tmp_path: Path)
         with pytest.raises(DnnTopologyError, match=r"cannot read the image .*cut.jpg: .*; remove it") as caught:
             decoded(tmp_path / "cut.jpg")
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("grey.png", np.uint16), ("grey.tif", np.float32), ("grey.png", np.uint8)])
+def test_reading_a_large_image_takes_little_more_than_the_image_that_is_read(
+    tmp_path: Path, name: str, kind: type[Any]
+) -> None:
+    path = save(tmp_path / name, np.zeros((1500, 1500), kind))
+    decoded(path)  # whatever is imported or kept at the first time
+    tracemalloc.start()
+    try:
+        read = decoded(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2.5 * read.nbytes
+
+
+def test_a_small_file_that_announces_very_many_pixels_is_refused_before_they_are_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    Image.new("1", (7000, 7000)).save(path)
+    with pytest.raises(DnnTopologyError, match=r"x\.png has 7000×7000 pixels: make it smaller than 34 million"):
+        decoded(path)
 
 
 def test_the_digest_of_a_folder_tells_its_content_wherever_it_lies(pets: Path, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from dnn_topology._checks import DnnTopologyError
 
 CACHE_BYTES = 2**31  # decoded images of a folder that are kept in memory; the others are decoded anew each time
 MOST_PIXELS = 2**26  # of one image: as floating-point numbers in colour these are 800 MB
+PIXELS_OF_ANY = 2**25  # of one image that are believed whatever its size in bytes, such as a blank page
+PIXELS_OF_A_BYTE = 32  # that are believed of a larger one: strongly compressed photographs have 10
 SIXTEEN_BITS = 65535
 
 
@@ -132,22 +134,23 @@ def decoded(path: Path) -> torch.Tensor:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata, and of sizes, which are looked at here
             with Image.open(path) as image:
-                if image.width * image.height > MOST_PIXELS:
+                most = min(MOST_PIXELS, max(PIXELS_OF_ANY, PIXELS_OF_A_BYTE * path.stat().st_size))
+                if image.width * image.height > most:
                     raise DnnTopologyError(
                         f"the image {path} has {image.width}×{image.height} pixels: make it smaller than "
-                        f"{MOST_PIXELS / 1e6:.0f} million, or remove it"
+                        f"{most / 1e6:.0f} million, or remove it"
                     )
-                pixels = _colours(ImageOps.exif_transpose(image), path)
+                ImageOps.exif_transpose(image, in_place=True)
+                return torch.from_numpy(_colours(image, path))
     except DnnTopologyError:
         raise
     except Exception as error:  # of a damaged file PIL raises anything from SyntaxError to struct.error
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DnnTopologyError(f"cannot read the image {path}: {reason}; remove it") from error
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
 def _colours(image: Any, path: Path) -> np.ndarray[Any, Any]:
-    """Return an image of PIL's as (height, width, 3), uint8 or float32 in [0, 1].
+    """Return an image of PIL's as (3, height, width), uint8 or float32 in [0, 1], with few copies: it may be large.
 
     Raises:
         DnnTopologyError: Its numbers lie in no range that says what is white.
@@ -155,16 +158,20 @@ def _colours(image: Any, path: Path) -> np.ndarray[Any, Any]:
     from PIL import Image
 
     if image.mode in {"F", "I"} or image.mode.startswith("I;"):
-        values = np.array(image).astype(np.float64)
+        values = np.asarray(image)
         white = 1 if image.mode == "F" else SIXTEEN_BITS
         if not (values.min() >= 0 and values.max() <= white):
             raise DnnTopologyError(
                 f"the image {path} holds numbers from {values.min():g} to {values.max():g}, expected 0 to {white}: "
                 "scale it, or save it with 8 or 16 bits"
             )
-        grey = (values / white).astype(np.float32)
-        return np.repeat(grey[:, :, None], 3, axis=2)
+        channels = np.empty((3, *values.shape), np.float32)
+        # 16 bits are exact in float32, so this is the quotient, rounded once.
+        np.divide(values, np.float32(white), out=channels[0], dtype=np.float32, casting="unsafe")
+        channels[1:] = channels[0]
+        return channels
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
-        drawn = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", drawn.size, "white"), drawn)
-    return np.array(image.convert("RGB"))
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    colours = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    return np.array(colours.transpose(2, 0, 1), order="C")

@@ -1,10 +1,11 @@
-"""What is wrong with the machine and not with the call, in words; and processes that end with their parent."""
+"""What is wrong with the machine and not with the call, in words; and processes that end as they should."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import errno
+import os
 import signal
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from dnn_topology._checks import DnnTopologyError
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # there is no room left
 FAILING = FULL | {errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}  # or a disk or the machine has another fault
+UNGUARDED = 79  # status of a process that ran the script of its parent anew
 PR_SET_PDEATHSIG = 1  # of Linux' prctl: the signal that a process gets when its parent dies
 TMPDIR = "free some space, or name another folder for temporary files in the environment variable TMPDIR"
 
@@ -78,3 +80,13 @@ def ending_with_parent(number: signal.Signals) -> Callable[[], None]:
         prctl = ctypes.CDLL(None).prctl  # looked up here, so that nothing is left to do between a fork and its exec
         return lambda: prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
     return lambda: None
+
+
+def end_if_unguarded() -> None:
+    """End a child process that runs its parent's script anew, as Python does with one without a main guard.
+
+    It would do the parent's work a second time, and never come to its own.
+    """
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and getattr(process.current_process(), "_inheriting", False):  # as multiprocessing asks it
+        os._exit(UNGUARDED)

@@ -95,12 +95,38 @@ if __name__ == "__main__":
 """
 
 
+def with_tests() -> dict[str, str]:
+    """The environment of a process that imports these tests too."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
+
+
+UNGUARDED = """
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.work.isolate import isolated
+from tests.work.test_isolate import act
+try:
+    print([*isolated(act, ["a", "b"], jobs=2)])
+except DnnTopologyError as error:
+    print(error)
+"""
+
+
+def test_a_script_without_a_main_guard_is_told_so_once(tmp_path: Path) -> None:
+    script = tmp_path / "unguarded.py"
+    script.write_text(UNGUARDED)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=with_tests())
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout == (
+        f"{script} starts processes, each of which runs it from its first line: put what it does under "
+        '`if __name__ == "__main__":` and run it again\n'
+    )
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a thread waits for the parent's end")
 def test_a_child_whose_threads_cannot_run_dies_with_its_parent(tmp_path: Path) -> None:
     script = tmp_path / "holding.py"
     script.write_text(HOLDING)
-    path = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
-    parent = subprocess.Popen([sys.executable, script, tmp_path], env={**os.environ, "PYTHONPATH": path})
+    parent = subprocess.Popen([sys.executable, script, tmp_path], env=with_tests())
     while not (tmp_path / "pid").exists() and parent.poll() is None:
         time.sleep(0.01)
     child = psutil.Process(int((tmp_path / "pid").read_text()))

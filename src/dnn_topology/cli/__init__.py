@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App, CycloptsError, Parameter
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology._machine import CannotWriteError, of_the_machine
+from dnn_topology._machine import CannotWriteError, end_if_unguarded, of_the_machine
 from dnn_topology._version import __version__
 from dnn_topology.cli.options import defaults_from_file, flag_names
 from dnn_topology.cli.spelling import our_words
@@ -78,6 +78,7 @@ def main(args: Sequence[str] | None = None) -> int:
         error, 1 if epochs were killed, crashed or took too long while the others were finished, or 130 after Ctrl-C.
         Any other exception is a fault of ours and is raised, which ends the program with 1 too.
     """
+    end_if_unguarded()
     _suit_terminal()
     words = list(sys.argv[1:] if args is None else args)
     command = _command(words)

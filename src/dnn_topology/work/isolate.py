@@ -19,7 +19,7 @@ from typing import Generic, Literal, TypeVar
 import psutil
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology._machine import ending_with_parent, of_the_machine
+from dnn_topology._machine import UNGUARDED, end_if_unguarded, ending_with_parent, of_the_machine
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -63,7 +63,11 @@ def isolated(
 
     Yields:
         (task, result or failure) as each is finished. Leaving the loop, also by an exception, ends the processes.
+
+    Raises:
+        DnnTopologyError: The script that calls this has no main guard, so that every process would run it anew.
     """
+    end_if_unguarded()
     waiting = deque(tasks)
     workers: set[_Worker[Task, Result]] = set()
     try:
@@ -122,7 +126,11 @@ class _Worker(Generic[Task, Result]):
         return self.pipe.poll() or not self.process.is_alive() or time.monotonic() >= self.deadline
 
     def outcome(self) -> tuple[Task, Result | Failure]:
-        """Return the task and what became of it; ends a process that took too long."""
+        """Return the task and what became of it; ends a process that took too long.
+
+        Raises:
+            DnnTopologyError: The process ran the caller's script instead.
+        """
         if self.pipe.poll():
             with contextlib.suppress(EOFError, OSError):
                 answer: Result | Failure = self.pipe.recv()
@@ -131,6 +139,11 @@ class _Worker(Generic[Task, Result]):
             self.end()
             return self.task, Failure("timeout", f"it took longer than {self.timeout:g} s")
         self.process.join()
+        if self.process.exitcode == UNGUARDED:
+            raise DnnTopologyError(
+                f"{_script()} starts processes, each of which runs it from its first line: put what it does under "
+                '`if __name__ == "__main__":` and run it again'
+            )
         return self.task, Failure("killed", _cause_of_death(self.process.exitcode))
 
     def end(self) -> None:
@@ -142,6 +155,11 @@ class _Worker(Generic[Task, Result]):
         self.process.kill()
         self.process.join()
         self.pipe.close()
+
+
+def _script() -> str:
+    """Return the name of the script that runs here."""
+    return str(getattr(sys.modules.get("__main__"), "__file__", None) or "this script")
 
 
 def _cause_of_death(status: int | None) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,8 @@ import pytest
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.settings import RunMeasureSettings, TrainSettings
-from dnn_topology.work.stamps import Stamp, read_settings
+from dnn_topology.work.holding import MOST, _held
+from dnn_topology.work.stamps import Stamp, read_settings, read_stamp
 
 
 def claim(folder: Path, settings: Mapping[str, Any], *, defaults: Mapping[str, Any] | None = None) -> None:
@@ -77,3 +80,33 @@ def test_what_was_measured_is_read_back_as_it_was(tmp_path: Path) -> None:
     settings = RunMeasureSettings(layers=("a", "b*"), graph_type="partitioned", split=3, max_epsilon=0.2)
     Stamp(settings.results, "*.npz").claim(tmp_path)
     assert read_settings(tmp_path, RunMeasureSettings).results == settings.results
+
+
+CLAIMING = """
+import sys
+from pathlib import Path
+from dnn_topology.work.stamps import Stamp
+Stamp({"lr": 0.1}, "*.pt").claim(Path(sys.argv[1]))
+print("claimed", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are not locked there")
+def test_a_folder_that_a_living_process_has_claimed_takes_no_other_settings(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CLAIMING, str(tmp_path / "run")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "claimed\n"
+        Stamp({"lr": 0.1}, "*.pt").claim(tmp_path / "run")
+        with pytest.raises(DnnTopologyError, match=r"lr was 0\.1 and is now 0\.2\), and another process is at work"):
+            Stamp({"lr": 0.2}, "*.pt").claim(tmp_path / "run")
+        other.communicate("")
+    Stamp({"lr": 0.2}, "*.pt").claim(tmp_path / "run")
+    assert read_stamp(tmp_path / "run") == {"lr": 0.2}
+
+
+def test_a_process_that_claims_many_folders_keeps_few_of_them_open(tmp_path: Path) -> None:
+    for number in range(2 * MOST):
+        Stamp({"lr": 0.1}, "*.pt").claim(tmp_path / str(number))
+    assert sum(str(tmp_path) in one for one in _held) <= MOST

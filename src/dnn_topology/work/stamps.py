@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, shown
 from dnn_topology._records import record_of
+from dnn_topology.work.holding import holding
 
 Settings = TypeVar("Settings")
 SETTINGS = "settings.json"
@@ -106,29 +107,40 @@ class Stamp:
             free: The name of a setting that may differ.
 
         Raises:
-            DnnTopologyError: The folder holds results of other settings. Nothing is changed.
+            DnnTopologyError: The folder holds results of other settings, or another process is about to leave some
+                there. Nothing is changed.
         """
-        differing = self._differing(folder)
-        if differing is None:
-            store.write_json(folder / SETTINGS, {"format": store.FORMAT, **self.settings})
-            return
+        with store.readable_errors("write", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        ours = holding(folder, lambda: self._claim(folder))
+        differing = self._differing(folder, bound=True) or {}
         differing.pop(free, None)
         if differing:
             changes = ", ".join(
                 f"{name} was {shown(was)} and is now {shown(now)}" for name, (was, now) in differing.items()
             )
+            at_work = "" if ours or any(folder.glob(self.results)) else ", and another process is at work there"
             raise DnnTopologyError(
-                f"{folder} was made with other settings ({changes}): ask for the same, take another trial= or "
+                f"{folder} was made with other settings ({changes}){at_work}: ask for the same, take another trial= or "
                 "save_path=, or delete that folder"
             )
 
-    def _differing(self, folder: Path) -> dict[str, tuple[Any, Any]] | None:
+    def _claim(self, folder: Path) -> None:
+        """Stamp a folder that holds nothing yet."""
+        if self._differing(folder) is None:
+            store.write_json(folder / SETTINGS, {"format": store.FORMAT, **self.settings})
+
+    def _differing(self, folder: Path, *, bound: bool = False) -> dict[str, tuple[Any, Any]] | None:
         """Return what differs, as (what the folder has, what is wanted); None for a folder that holds nothing yet.
+
+        Args:
+            folder: The folder.
+            bound: Whether its settings bind before there are results.
 
         Raises:
             DnnTopologyError: There are results, and the settings that they were made with are damaged.
         """
-        holds = any(folder.glob(self.results))
+        holds = bound or any(folder.glob(self.results))
         try:
             there = {**_plain(self.defaults), **read_stamp(folder)}
         except DnnTopologyError:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows, where nobody is kept out
-    fcntl = None  # type: ignore[assignment]
 
 MOST = 32  # folders that are held at a time: each takes an open file, of which a process has few
 _held: dict[str, int] = {}  # folder → the open file whose lock ends with this process, however that ends
@@ -24,10 +23,10 @@ def holding(folder: Path, write: Callable[[], None]) -> bool:
         write: What is done while nobody else is in it; not called if the folder is held.
 
     Returns:
-        Whether it was done. Where folders cannot be locked, as on some network file systems, it always is.
+        Whether it was done. Where folders cannot be locked, as on Windows and some network file systems, it always is.
     """
     place = _opened(folder)
-    if fcntl is None or place is None:
+    if sys.platform == "win32" or place is None:
         write()
         return True
     try:

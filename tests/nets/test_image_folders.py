@@ -73,6 +73,12 @@ def test_a_class_without_images_to_train_on_is_refused(pets: Path, content: byte
         loaded(pets)
 
 
+def test_a_class_without_images_to_test_on_is_named(pets: Path) -> None:
+    (pets / "test" / "cat" / "0.png").unlink()
+    with pytest.warns(UserWarning, match=r"test has no images of 'cat': accuracy there speaks of the other classes"):
+        assert len(loaded(pets).test.labels) == 1
+
+
 def test_folders_below_a_class_links_and_odd_endings_are_followed(pets: Path) -> None:
     save(pets / "train" / "cat" / "deep" / "er" / "x.PNG")
     save(pets.parent / "more" / "y.png")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,12 @@ def folder(path: Path, normalisation: Normalisation = IMAGENET) -> Raw:
                 "or remove the folder"
             )
     _warn([*train.values(), *tested.values()], path)
+    untested = [name for name, files in tested.items() if not files.images]
+    if 0 < len(untested) < len(classes):
+        warnings.warn(
+            f"{test} has no images of {_first(map(repr, untested))}: accuracy there speaks of the other classes",
+            stacklevel=2,
+        )
     splits = [_labelled([files.images for files in part.values()], path) for part in (train, tested)]
     return _raw(splits[0], splits[1], normalisation, n_classes=len(classes))
 
@@ -141,13 +147,18 @@ def _warn(parts: Sequence[Scanned], path: Path) -> None:
     """Say how many files are no images, and name the first."""
     others = [file for part in parts for file in part.others]
     if others:
-        named = ", ".join(str(file.relative_to(path)) for file in others[:NAMED])
-        rest = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
         warnings.warn(
             f"{path}: {len(others)} {'file is no image' if len(others) == 1 else 'files are no images'} and left out: "
-            f"{named}{rest}",
-            stacklevel=2,
+            f"{_first(str(file.relative_to(path)) for file in others)}",
+            stacklevel=3,
         )
+
+
+def _first(names: Iterable[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    listed = list(names)
+    more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
+    return f"{', '.join(listed[:NAMED])}{more}"
 
 
 def _classes(path: Path) -> list[str]:

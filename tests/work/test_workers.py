@@ -111,3 +111,19 @@ def test_tasks_leave_this_process_for_several_jobs_or_where_that_is_asked_for(
     assert len(processes) == n_tasks
     assert len({*processes} - {os.getpid()}) <= n_children
     assert (os.getpid() in processes) == (n_children == 0)
+
+
+def test_an_address_that_asks_for_tls_without_certificates_is_told_so() -> None:
+    pytest.importorskip("distributed")
+    with pytest.raises(DnnTopologyError, match=r"tls://127\.0\.0\.1:1 asks for TLS, .* names no certificates"):
+        next(work_through(abs, [1], Resources(scheduler="tls://127.0.0.1:1")))
+
+
+def test_an_address_without_encryption_is_refused_where_the_configuration_requires_it() -> None:
+    pytest.importorskip("distributed")
+    dask = pytest.importorskip("dask")
+    with (
+        dask.config.set({"distributed.comm.require-encryption": True}),
+        pytest.raises(DnnTopologyError, match="requires encryption, which tcp://127"),
+    ):
+        next(work_through(abs, [1], Resources(scheduler="tcp://127.0.0.1:1")))

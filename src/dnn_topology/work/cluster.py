@@ -114,14 +114,29 @@ def _connected(scheduler: str) -> Client:
     """Return a client of the scheduler.
 
     Raises:
-        DnnTopologyError: `distributed` is missing, or there is no scheduler at that address.
+        DnnTopologyError: `distributed` is missing, Dask's configuration does not encrypt as the address asks, or there
+            is no scheduler at that address.
     """
     try:
-        from distributed import Client
+        from distributed import Client, Security
     except ImportError as error:
         raise DnnTopologyError(
             f"a Dask scheduler needs the package distributed: {pip_install('distributed')}"
         ) from error
+    try:
+        security = (
+            Security()
+        )  # of Dask's configuration; a client that lacks it ends with a traceback, half a minute later
+        encrypts, must = security.get_connection_args("client")["ssl_context"] is not None, security.require_encryption
+    except OSError as error:
+        raise DnnTopologyError(f"the certificates that Dask's configuration names cannot be read: {error}") from error
+    tls = scheduler.startswith("tls://")
+    if (tls and not encrypts) or (must and not tls):
+        raise DnnTopologyError(
+            f"{scheduler} asks for TLS, and Dask's configuration names no certificates: see docs/cluster.md"
+            if tls
+            else f"Dask's configuration requires encryption, which {scheduler} has not: name an address tls://host:8786"
+        )
     try:
         return Client(scheduler, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError) as error:  # a timeout is an OSError too

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 import dnn_topology as dt
+from dnn_topology.cli import main
 from tests.test_wrong_calls import FAST, net
 
 WRONG = [
@@ -41,7 +43,12 @@ def methods() -> dict[str, tuple[Callable[..., Any], str, dict[str, Any]]]:
     labels = dt.NeighbourLabels.of(inputs, np.arange(40) % 3)
     states: list[dt.TrainingState] = []
     digits = dt.load_data("digits", data_subset=0.05)
-    dt.train(dt.build_net("mlp", shape=digits.shape, width=0.05), digits, epochs=0, on_epoch=states.append)  # type: ignore[arg-type]  # None goes on
+    dt.train(
+        dt.build_net("mlp", shape=digits.shape, width=0.05),
+        digits,
+        epochs=0,
+        on_epoch=lambda state: states.append(state),
+    )
     return {
         "Diagrams.betti_curve": (diagrams.betti_curve, "dim", {}),
         "Diagrams.select": (lambda dim: diagrams[dim], "dim", {}),
@@ -131,3 +138,28 @@ def test_a_model_that_does_not_take_the_data_fails_in_one_line() -> None:
 def test_a_features_function_that_fails_is_named() -> None:
     with pytest.raises(dt.DnnTopologyError, match=r"features fails on the inputs .ZeroDivisionError"):
         dt.NeighbourLabels.of(np.eye(6), np.arange(6) % 2, features=lambda _: 1 / 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "run --net breaks_when_called:make --dataset digits",
+            "fails when it is called with .*RuntimeError: no wheels",
+        ),
+        ("run --net breaks_when_imported:make --dataset digits", "cannot be imported .ZeroDivisionError"),
+        ("run --net :make --dataset digits", "cannot be imported"),
+        ("run --net mlp --dataset digits --trials 999999999", "--trials must be at most 10000, found 999999999"),
+    ],
+)
+def test_a_command_line_that_cannot_work_ends_in_one_line(
+    line: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "breaks_when_called.py").write_text("def make(): raise RuntimeError('no wheels')")
+    (tmp_path / "breaks_when_imported.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert main(line.split()) == 2
+    complaint = capsys.readouterr().err.strip()
+    assert re.search(said, complaint)
+    assert "\n" not in complaint

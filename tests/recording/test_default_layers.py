@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -91,7 +93,7 @@ def test_a_declaration_of_another_form_is_refused(declared: object) -> None:
 
 
 def test_what_a_model_returns_beside_its_answer_without_samples_is_passed_over_and_said() -> None:
-    def forward(self: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    def forward(self: Any, x: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"answer": self.relu(self.a(x)), "prototypes": self.a.weight * 2}
 
     model = Calling(forward, a=nn.Linear(6, 3), relu=nn.ReLU())

@@ -204,7 +204,7 @@ def test_a_bare_iterable_data_set_of_samples_is_told_what_it_lacks() -> None:
 
 
 def test_what_is_masked_is_not_read() -> None:
-    masked = np.ma.masked_greater(X.numpy(), 1.0)
+    masked = np.ma.masked_array(X.numpy(), X.numpy() > 1.0)
     for call in (lambda: dt.record(MODEL, masked), lambda: dt.record(MODEL, [masked])):
         with pytest.raises(dt.DnnTopologyError, match="masked array"):
             call()

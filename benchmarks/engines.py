@@ -146,7 +146,7 @@ class Kept:
                 print(row, table[row], flush=True)
 
     def _gave_up(self, section: str, row: str, name: str) -> bool:
-        """Return whether a rival gave up what is easier: a lower dimension, shorter edges, a value before on a curve."""
+        """Return whether a rival gave up what is easier: a lower dimension, shorter edges, an earlier point."""
         table = self.results.get(section, {})
         if section in {"cells", "large"}:
             graph, distance, dim = _parts(row)

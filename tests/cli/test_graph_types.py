@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from dnn_topology import Activations, Diagrams, read_dipha, store
 from dnn_topology.cli import main
+from dnn_topology.runs.measuring import measure_epochs
+from dnn_topology.runs.run import Run
+from dnn_topology.settings import Resources, RunMeasureSettings
 from tests.oracles import assert_same_diagram
 
 NAMES = "--net lenet_300_100 --dataset digits"
@@ -117,14 +120,17 @@ def test_visualise_reads_every_part(partitioned: Path, capsys: pytest.CaptureFix
 
 
 def test_a_part_of_dead_neurons_has_no_nodes_and_no_cavities(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run.open(results / "lenet_300_100_digits" / "trial0")
+    settings = RunMeasureSettings(graph_type="partitioned", partition="metis", split=2, max_dim=1, n_inputs=60)
+
     def dead_apart(activations: Activations, **options: object) -> NDArray[np.intp]:  # noqa: ARG001
         return np.where(np.ptp(activations.values, axis=0) == 0, 1, 0)
 
     monkeypatch.setattr("dnn_topology.graphs.graph_types.correlation_groups", dead_apart)
-    table = measured(results, PARTITIONED).query("part == 1 and epoch == 1")
-    assert table["n_nodes"].tolist() == [0, 0]
-    assert table["n_constant"].min() > 0
-    assert table["betti_max"].tolist() == [0, 0]
+    part = measure_epochs(run, settings, [1], resources=Resources()).load(graph="part1")[1]
+    assert part.n_nodes == 0
+    assert int(part.provenance["n_constant"]) > 0
+    assert [len(bars) for bars in part] == [0, 0]
 
 
 def test_subsplit_groups_the_neurons_of_each_part(results: Path) -> None:

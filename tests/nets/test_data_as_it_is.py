@@ -23,7 +23,7 @@ def arrays(path: Path, **changes: NDArray[Any]) -> Path:
     """Write an npz of 12 images to train and 6 to test, in 3 classes."""
     images = np.random.default_rng(0).integers(0, 256, (18, 8, 8), dtype=np.uint8)
     labels = np.arange(18) % 3
-    given: dict[str, NDArray[Any]] = {
+    given: dict[str, Any] = {
         "x_train": images[:12],
         "y_train": labels[:12],
         "x_test": images[12:],

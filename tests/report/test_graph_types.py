@@ -96,6 +96,7 @@ def test_a_run_measured_beyond_the_scale_of_correlations_is_opened(trained: Run)
 
 
 def test_a_graph_without_loops_says_why() -> None:
-    none = Diagrams([[(0, np.inf)] * 2, []], 0.3, 2, provenance={"n_edges": 0})
+    alive, empty = np.array([(0, np.inf)] * 2), np.empty((0, 2))
+    none = Diagrams([alive, empty], 0.3, 2, provenance={"n_edges": 0})
     assert "no two nodes are within d" in described_graphs({"": none})
-    assert "there is no cavity" not in described_graphs({"": Diagrams([[], [(0.1, 0.2)]], 0.3)})
+    assert "there is no cavity" not in described_graphs({"": Diagrams([empty, np.array([(0.1, 0.2)])], 0.3)})

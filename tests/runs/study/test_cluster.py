@@ -17,7 +17,7 @@ from dnn_topology.runs.study.grid import Study, read_study
 from dnn_topology.settings import Resources
 from dnn_topology.work.cluster import silent_logs
 from tests.runs.cluster import Cluster
-from tests.runs.study.test_local import finished, longer, run, started, wait_for
+from tests.runs.study.test_local import finished, run, started, wait_for
 
 distributed = pytest.importorskip("distributed")
 
@@ -37,8 +37,8 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 def test_a_cluster_that_loses_a_worker_midway_gives_the_table_of_one_machine(
     toml: Path, tmp_path: Path, cluster: Cluster
 ) -> None:
-    longer(toml)
-    toml.write_text(toml.read_text().replace("epochs = 50", "epochs = 100"))
+    more = toml.read_text().replace("seed = [0, 1]", "seed = [0, 1, 2]").replace("epochs = 2", "epochs = 100")
+    toml.write_text(more)  # so that there is a middle
     results, here = tmp_path / "cluster", tmp_path / "here"
     folder = results / "study_small"
     with distributed.Client(cluster.address, timeout=600, set_as_default=False) as client:

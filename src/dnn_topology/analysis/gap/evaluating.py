@@ -149,12 +149,8 @@ def evaluate_gap(
         DnnTopologyError: Columns are missing, rows too few, or the method is unknown.
     """
     check_choice("method", method, METHODS)
-    predictors = _default_predictors(table) if predictors is None else predictors
-    if baselines is None:
-        baselines = _default_baselines(table)
-    predictors, baselines = (
-        {name: expanded(table, columns) for name, columns in sets.items()} for sets in (predictors, baselines)
-    )
+    predictors = _expanded(table, _default_predictors(table) if predictors is None else predictors)
+    baselines = _expanded(table, _default_baselines(table) if baselines is None else baselines)
     everything = {**baselines, **predictors}
     needed = list(dict.fromkeys(name for columns in everything.values() for name in columns))
     rows = usable(table, needed, n_fitted=max(map(len, everything.values()))).reset_index(drop=True)
@@ -203,6 +199,11 @@ def evaluate_gap(
         len(rows),
         len(np.unique(groups)),
     )
+
+
+def _expanded(table: pd.DataFrame, sets: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Return sets of features with their columns written out for a table."""
+    return {name: tuple(expanded(table, columns)) for name, columns in sets.items()}
 
 
 def _default_predictors(table: pd.DataFrame) -> dict[str, tuple[str, ...]]:

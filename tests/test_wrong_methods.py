@@ -47,7 +47,7 @@ def methods() -> dict[str, tuple[Callable[..., Any], str, dict[str, Any]]]:
         dt.build_net("mlp", shape=digits.shape, width=0.05),
         digits,
         epochs=0,
-        on_epoch=lambda state: states.append(state),
+        on_epoch=states.append,
     )
     return {
         "Diagrams.betti_curve": (diagrams.betti_curve, "dim", {}),

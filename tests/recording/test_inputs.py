@@ -205,9 +205,10 @@ def test_a_bare_iterable_data_set_of_samples_is_told_what_it_lacks() -> None:
 
 def test_what_is_masked_is_not_read() -> None:
     masked = np.ma.masked_array(X.numpy(), X.numpy() > 1.0)
-    for call in (lambda: dt.record(MODEL, masked), lambda: dt.record(MODEL, [masked])):
+    forms: list[Any] = [masked, [masked]]
+    for batches in forms:
         with pytest.raises(dt.DnnTopologyError, match="masked array"):
-            call()
+            dt.record(MODEL, batches)
     with pytest.raises(dt.DnnTopologyError, match="must not be masked"):
         dt.functional_graph(masked)
     np.testing.assert_array_equal(dt.record(MODEL, np.ma.masked_array(X.numpy())).values, EXPECTED)

@@ -67,21 +67,7 @@ def own_network(name: str) -> Network:
     Raises:
         DnnTopologyError: There is no such module or factory, or it fails.
     """
-    module_name, _, attribute = name.partition(":")
-    with contextlib.suppress(ImportError):
-        torchvision("models")  # the module may import torchvision itself, which needs our guard
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
-    try:
-        factory = getattr(importlib.import_module(module_name), attribute)
-    except ModuleNotFoundError as error:
-        raise DnnTopologyError(f"{name}: {error}: start where it can be imported, or install it") from error
-    except AttributeError as error:
-        raise DnnTopologyError(f"{name}: {error}") from error
-    except Exception as error:  # whatever the user's module does when it is imported
-        raise DnnTopologyError(f"{name} cannot be imported ({_said(error)}): give package.module:factory") from error
-    if not callable(factory):
-        raise DnnTopologyError(f"{name}: expected a function or a class that makes the network, found {factory!r}")
+    factory = _factory(name)
 
     def build(n_classes: int, shape: Shape) -> nn.Module:
         offered = {"n_classes": n_classes, "num_classes": n_classes, "shape": shape}
@@ -133,6 +119,31 @@ def checked(name: str, model: nn.Module, n_classes: int, shape: Shape) -> nn.Mod
 def _said(error: Exception) -> str:
     """Return what an exception of the user's own says, on one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+def _factory(name: str) -> Callable[..., Any]:
+    """Return what makes a network of the user's own.
+
+    Raises:
+        DnnTopologyError: There is no such module or factory, or the module fails.
+    """
+    module_name, _, attribute = name.partition(":")
+    with contextlib.suppress(ImportError):
+        torchvision("models")  # the module may import torchvision itself, which needs our guard
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    try:
+        factory = getattr(importlib.import_module(module_name), attribute)
+    except ModuleNotFoundError as error:
+        raise DnnTopologyError(f"{name}: {error}: start where it can be imported, or install it") from error
+    except AttributeError as error:
+        raise DnnTopologyError(f"{name}: {error}") from error
+    except Exception as error:  # whatever the user's module does when it is imported
+        raise DnnTopologyError(f"{name} cannot be imported ({_said(error)}): give package.module:factory") from error
+    if not callable(factory):
+        raise DnnTopologyError(f"{name}: expected a function or a class that makes the network, found {factory!r}")
+    made: Callable[..., Any] = factory
+    return made
 
 
 def _arguments(factory: Callable[..., Any]) -> set[str]:

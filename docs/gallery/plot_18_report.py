@@ -21,7 +21,7 @@ for command in (
     ["run", *network.split(), *measured.split(), str(results)],
     ["report", str(run), "--top", "5", "--out", str(results / "report.html")],
 ):
-    subprocess.run([sys.executable, "-m", "dnn_topology", *command], check=True)  # noqa: S603  # our own program
+    subprocess.run([sys.executable, "-m", "dnn_topology", *command], check=True)
 
 # %%
 # The page itself:

@@ -183,7 +183,7 @@ def _fits(value: Any, hint: Any) -> bool:
         members = {*getattr(hint, "__annotations__", {}), *vars(hint)}
         return value is not None and all(hasattr(value, name) for name in members if not name.startswith("_"))
     if origin in {Iterable, Sequence, tuple, list}:
-        return not isinstance(value, (str, bytes)) and (isinstance(value, Iterable) or hasattr(value, "__getitem__"))
+        return _are_several(value) and (get_args(hint)[0] is not str or _are_texts(value))
     if origin is Mapping or origin is dict:
         return isinstance(value, Mapping)
     try:
@@ -191,6 +191,17 @@ def _fits(value: Any, hint: Any) -> bool:
     except DnnTopologyError:
         return False
     return True
+
+
+def _are_several(value: Any) -> bool:
+    """Return whether a value holds others one after another; a single number of NumPy's or torch's holds none."""
+    single = isinstance(value, (str, bytes)) or getattr(value, "ndim", 1) == 0
+    return not single and (isinstance(value, Iterable) or hasattr(value, "__getitem__"))
+
+
+def _are_texts(value: Any) -> bool:
+    """Return whether all items of what has a length are texts; others, such as generators, give each item once."""
+    return not hasattr(value, "__len__") or all(isinstance(item, str) for item in value)
 
 
 def _is_called(value: Any, name: str) -> bool:

@@ -8,6 +8,7 @@ import re
 import reprlib
 import types
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
@@ -271,7 +272,7 @@ def _items_are(value: tuple[Any, ...], args: tuple[Any, ...]) -> bool:
 
 def _is_number(value: Any) -> bool:
     """Return whether a value is a real number, NumPy's included and bool excluded."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+    return isinstance(value, Real) and not isinstance(value, bool | Fraction)  # which NumPy and torch do not take
 
 
 def _is_whole(value: Any) -> bool:

@@ -159,6 +159,7 @@ class Measurement:
             raise DnnTopologyError(f"the model or its inputs have changed since they were measured: {from_scratch}")
         return made
 
+    @checked
     def save(self, path: str | Path) -> None:
         """Write everything to a compressed npz, in one step and without pickle.
 
@@ -194,6 +195,7 @@ class Measurement:
         store.write_arrays(Path(path), {"about": np.array(json.dumps(about)), **arrays})
 
     @classmethod
+    @checked
     def load(cls, path: str | Path) -> Measurement:
         """Read what `save` wrote.
 

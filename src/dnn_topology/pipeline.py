@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_choice
+from dnn_topology._checks import DnnTopologyError, check_choice, shown
 from dnn_topology.graphs.graph import functional_graph
 from dnn_topology.graphs.graph_types import (
     class_groups,
@@ -452,6 +452,10 @@ def _put(state: StateDict | Path | str, model: nn.Module, epoch: int) -> None:
     if isinstance(state, Path | str):
         load_weights(Path(state), model)
         return
+    if not isinstance(state, Mapping):
+        raise DnnTopologyError(
+            f"the state of epoch {epoch} must be a state dict or the path of a checkpoint, found {shown(state)}"
+        )
     put_weights(state, model, source=f"the state of epoch {epoch}")
 
 

@@ -188,3 +188,23 @@ def test_what_cannot_be_silenced_is_refused(case: str) -> None:
 def test_a_layer_with_time_first_is_refused() -> None:
     with pytest.raises(dt.DnnTopologyError, match="batch_first"), dt.ablate(nn.Sequential(nn.GRU(3, 4)), [("0.0", 0)]):
         pass
+
+
+def test_rows_that_are_more_than_samples_are_refused_by_name() -> None:
+    class Folding(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.each, self.all = nn.Linear(3, 8), nn.Linear(16, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            answer: torch.Tensor = self.all(self.each(x.reshape(-1, 3)).reshape(len(x), -1))
+            return answer
+
+    model = Folding()
+    with (
+        pytest.raises(dt.DnnTopologyError, match="layer 'each' returned 10 rows for a batch of 5"),
+        dt.ablate(model, [("each", 2)]),
+    ):
+        model(torch.rand(5, 2, 3))
+    with dt.ablate(model, [("all", 1)]):
+        assert (model(x=torch.rand(5, 2, 3))[:, 1] == 0).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -88,3 +90,16 @@ def test_a_declaration_of_another_form_is_refused(declared: object) -> None:
     model.node_layers = declared  # type: ignore[assignment]
     with pytest.raises(dt.DnnTopologyError, match="node_layers must be names of layers"):
         dt.record(model, [randn(9, 6)])
+
+
+def test_what_a_model_returns_beside_its_answer_without_samples_is_passed_over_and_said() -> None:
+    def forward(self: Any, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"answer": self.relu(self.a(x)), "prototypes": self.a.weight * 2}
+
+    model = Calling(forward, a=nn.Linear(6, 3), relu=nn.ReLU())
+    for n in (9, 3, 1):  # as many samples as prototypes are no reason to take them for samples
+        with pytest.warns(UserWarning, match=r"'output.prototypes'.* is passed over"):
+            recorded = dt.record(model, [randn(n, 6)])
+        assert widths(recorded) == {"relu": 3}
+    with pytest.raises(dt.DnnTopologyError, match=r"'output.prototypes' returned 3 rows for a batch of 9"):
+        dt.record(model, [randn(9, 6)], layers=["output"])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_types, counted
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_type, check_types, counted, shown
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.settings import MIN_PERSISTENCE
 
@@ -115,15 +116,21 @@ class Decision:
         names = ("chosen_epoch", "stop_epoch", "reason")
         return {**{name: getattr(self, name) for name in names}, "rule": asdict(self.rule)}
 
+    @checked
     def of_all_epochs(self, values: Mapping[int, float], sureness: pd.DataFrame | None = None) -> pd.DataFrame:
         """Return a table of all epochs, those after the stop included.
 
         Args:
             values: Epoch → value of the quantity.
             sureness: What the rule makes of several draws of inputs, to stand beside.
+
+        Raises:
+            DnnTopologyError: `sureness` is no such table.
         """
         table = pd.DataFrame({"epoch": values.keys(), "value": values.values()})
         table = table.merge(self.table[["epoch", "lowest", "good"]], on="epoch", how="left")
+        if sureness is not None and "epoch" not in sureness:
+            raise DnnTopologyError("sureness must have a column epoch: give what `StoppingRule.sureness` returns")
         return table if sureness is None else table.merge(sureness, on="epoch", how="left")
 
 
@@ -178,6 +185,7 @@ class StoppingRule:
         """The quantity, in words."""
         return "the neighbours' disagreement" if self.quantity == NEIGHBOURS else f"the {self.quantity} of H1"
 
+    @checked
     def decide(self, values: Mapping[int, float]) -> Decision:
         """Return which epoch to keep and when to stop; values after the stop change nothing.
 
@@ -192,6 +200,10 @@ class StoppingRule:
         """
         if not values:
             raise DnnTopologyError("there is no epoch to decide on: measure some first")
+        for epoch, value in values.items():
+            check_type("an epoch", epoch, int)
+            if not isinstance(value, Real):
+                raise DnnTopologyError(f"the {self.quantity} of epoch {epoch} must be a number, found {shown(value)}")
         wrong = [epoch for epoch, value in values.items() if value < 0 or math.isinf(value)]
         if wrong:
             raise DnnTopologyError(f"the {self.quantity} of epoch {min(wrong)} is {values[min(wrong)]}, and is no such")
@@ -208,6 +220,7 @@ class StoppingRule:
                 break
         return Decision(self, chosen, stop, pd.DataFrame(rows, columns=["epoch", "value", "lowest", "good"]))
 
+    @checked
     def sureness(
         self, draws: Mapping[int, Mapping[int, float]], *, values: Mapping[int, float] | None = None
     ) -> pd.DataFrame:
@@ -236,6 +249,8 @@ class StoppingRule:
         """
         if not draws:
             raise DnnTopologyError("there is no draw of inputs to decide on")
+        for name, one in draws.items():
+            check_type(f"draw {shown(name)}", one, Mapping)
         decisions = [self.decide(one) for one in draws.values()]
         table = pd.DataFrame(dict(draws)).sort_index()
         share = {

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Below so many standard errors above chance neighbours' labels are no guide. Photographs' pixels with half of the
 # labels permuted, at 0.02 and 2.7 of them, are the least that `benchmarks/early_stopping.py` saw; there the rule held.
 LEAST_ERRORS = 2.0
+MOST_DRAWS = 10**6
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +128,7 @@ class NeighbourLabels:
         """
         return float(self._wrong(predictions).mean())
 
+    @checked
     def drawn(self, predictions: Sequence[int] | NDArray[np.int64], draws: int, *, seed: int = 0) -> list[float]:
         """Return the disagreement in bootstrap draws of the inputs at which predictions are judged.
 
@@ -141,6 +143,8 @@ class NeighbourLabels:
         Raises:
             DnnTopologyError: There is another number of predictions.
         """
+        if not 0 <= draws <= MOST_DRAWS:
+            raise DnnTopologyError(f"draws must lie between 0 and {MOST_DRAWS}, found {draws}")
         wrong, judged = self._wrong(predictions), self.edges.T.ravel()
         rng = np.random.default_rng(seed)
         drawn = []
@@ -155,7 +159,7 @@ class NeighbourLabels:
         Raises:
             DnnTopologyError: There is another number of predictions.
         """
-        classes = np.asarray(predictions)
+        classes = _array(predictions, "predictions")
         if classes.shape != self.labels.shape:
             raise DnnTopologyError(
                 f"predictions must be one class per input, ({len(self.labels)},), found the shape {classes.shape}"
@@ -172,7 +176,7 @@ def _whole_labels(labels: Any) -> NDArray[np.int64]:
     """
     if labels is None:
         raise DnnTopologyError("labels are missing: neighbours are judged by the labels that are trained on; give them")
-    values = np.asarray(labels)
+    values = _array(labels, "labels")
     if values.ndim != 1 or values.dtype.kind not in "iub":
         raise DnnTopologyError(
             f"labels must be one whole number per input, found the shape {values.shape} of {values.dtype}: give the "
@@ -197,7 +201,7 @@ def _points(inputs: Any, features: Any, n_labels: int) -> NDArray[np.float64]:
     """
     name = "inputs" if features is None else "features"
     features = _imported(features) if isinstance(features, str) else features
-    values = _array(features(inputs) if callable(features) else inputs if features is None else features, name)
+    values = _array(_made(features, inputs) if callable(features) else inputs if features is None else features, name)
     if features is None and values.dtype.kind in "iu" and values.dtype.itemsize > 1:
         raise DnnTopologyError(
             f"inputs of {values.dtype} are tokens, whose numbers say nothing about which are near: give features=, "
@@ -215,6 +219,21 @@ def _points(inputs: Any, features: Any, n_labels: int) -> NDArray[np.float64]:
         raise DnnTopologyError(f"all {name} are equal, so none is nearer than another: give features= that differ")
     points -= points.mean(axis=0)  # nearer to 0, where products of coordinates lose fewer digits
     return points
+
+
+def _made(features: Callable[[Any], Any], inputs: Any) -> Any:
+    """Return what a user's own function makes of inputs.
+
+    Raises:
+        DnnTopologyError: It fails on them.
+    """
+    try:
+        return features(inputs)
+    except DnnTopologyError:
+        raise
+    except Exception as error:  # whatever a user's function raises
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise DnnTopologyError(f"features fails on the inputs ({said}): give a function of all of them") from error
 
 
 def _imported(name: str) -> Any:

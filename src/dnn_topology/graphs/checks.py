@@ -27,7 +27,7 @@ def real_array(name: str, values: Any) -> NDArray[Any]:
         The array, of its own floating or integer type; it is not copied where it is one already.
 
     Raises:
-        DnnTopologyError: It is sparse, complex, or holds no numbers.
+        DnnTopologyError: It is sparse, complex or masked, or holds no numbers.
 
     Example:
         >>> real_array("distances", [[0, 1], [1, 0]]).shape
@@ -35,6 +35,8 @@ def real_array(name: str, values: Any) -> NDArray[Any]:
     """
     if hasattr(values, "toarray"):
         raise DnnTopologyError(f"`{name}` must be dense, found a {type(values).__name__}: pass its `.toarray()`")
+    if np.ma.is_masked(values):
+        raise DnnTopologyError(f"`{name}` must not be masked: fill what is masked, as by .filled(0), or leave it out")
     if hasattr(values, "detach"):  # a torch tensor, on whatever device and with whatever history
         values = values.detach().cpu()
         values = values.float().numpy() if str(values.dtype) == "torch.bfloat16" else values.numpy()

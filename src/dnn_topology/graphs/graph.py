@@ -257,7 +257,7 @@ def _signals(activations: Activations | ArrayLike) -> tuple[NDArray[Any], pd.Dat
     Raises:
         DnnTopologyError: They are no such array, or of fewer than two samples.
     """
-    neurons: pd.DataFrame | None = getattr(activations, "neurons", None)
+    neurons: pd.DataFrame | None = getattr(activations, "neurons", None) if hasattr(activations, "values") else None
     values = real_array("activations", activations if neurons is None else activations.values)  # type: ignore[union-attr]
     if values.dtype.kind in "b" or values.dtype.itemsize > 8:
         values = values.astype(np.float64)
@@ -308,7 +308,7 @@ def varying_neurons(values: NDArray[np.floating], neurons: pd.DataFrame | None =
         DnnTopologyError: An activation is NaN or infinite.
     """
     _check_finite(values, neurons)
-    if not values.shape[1]:
+    if not values.size:
         return np.empty(0, np.intp)
     highest, lowest = values.max(axis=0).astype(np.float64), values.min(axis=0).astype(np.float64)
     precision = np.finfo(values.dtype).eps if values.dtype == np.float32 else np.finfo(np.float64).eps

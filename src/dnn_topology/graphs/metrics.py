@@ -40,12 +40,14 @@ def resolve_metric(metric: Metric) -> Metric:
         >>> resolve_metric("numpy:corrcoef").__name__
         'corrcoef'
     """
-    if callable(metric) or metric in METRICS:
+    if callable(metric):
         return metric
     if not isinstance(metric, str):
         raise DnnTopologyError(
             f"metric must be one of {', '.join(METRICS)}, a function or package.module:function, found {metric!r}"
         )
+    if metric in METRICS:
+        return metric
     module, colon, name = metric.partition(":")
     if not colon:
         raise DnnTopologyError(f"unknown metric {metric!r}: {nearest(metric, METRICS)}, or package.module:function")

@@ -67,7 +67,7 @@ def sample_nodes(activations: Activations, n: int, *, method: Method = "uniform"
     """
     check_choice("method", method, METHODS)
     check_seed(seed)
-    if not hasattr(activations, "neurons"):
+    if not (hasattr(activations, "neurons") and hasattr(activations, "values")):
         raise DnnTopologyError(
             f"`activations` must be what `record` returns, found {type(activations).__name__}: put an array beside a "
             "table of its neurons, Activations(values, neurons)"

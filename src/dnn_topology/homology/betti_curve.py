@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dnn_topology._calls import checked
 from dnn_topology.graphs.checks import check_scales
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class BettiCurve(NamedTuple):
         highest = int(self.beta[place])
         return (float(self.epsilon[place]) if highest else float("nan")), highest
 
+    @checked
     def coarse(self, n: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return the curve at no more than n + 1 scales, for small pictures.
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._calls import checked
+from dnn_topology._checks import DnnTopologyError, check_type
 from dnn_topology.homology.notebook import table_html
 
 if TYPE_CHECKING:
@@ -202,6 +203,7 @@ class Cavities(Sequence[Cavity]):
         """
         if isinstance(number, slice):
             return self.items[number]
+        check_type("number", number, int)
         if not -len(self) <= number < len(self):
             there = f"0 to {len(self) - 1}" if len(self) else "none"
             more = f"; {self.n_cavities} live long enough: raise top=" if len(self) < self.n_cavities else ""
@@ -244,6 +246,7 @@ class Cavities(Sequence[Cavity]):
         names = ["cavity", "birth", "death", "life", self.nodes_are, "simplices", "layers", "where", "tight", "cycle"]
         return pd.DataFrame(rows, columns=names)
 
+    @checked
     def save(self, path: str | Path) -> None:
         """Write the table as CSV, in one step.
 

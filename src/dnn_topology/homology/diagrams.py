@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 import numpy as np
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError, check_max_epsilon, shown
+from dnn_topology._calls import checked
+from dnn_topology._checks import DnnTopologyError, check_max_epsilon, check_type, shown
 from dnn_topology.graphs.checks import check_count, check_scales
 from dnn_topology.homology.betti_curve import BettiCurve
 from dnn_topology.homology.filter_keywords import filter_keywords
@@ -92,7 +93,7 @@ class Diagrams:
     def __post_init__(self) -> None:
         check_max_epsilon(self.max_epsilon, bounded=False)
         check_filter(self.min_persistence, self.essential)
-        if not hasattr(self.points, "__iter__"):
+        if not hasattr(self.points, "__iter__") or getattr(self.points, "ndim", 1) == 0:
             raise DnnTopologyError(f"points must be one array (k, 2) per dimension, found {shown(self.points)}")
         points = tuple(canonical_points(p, dim, self.max_epsilon) for dim, p in enumerate(self.points))
         object.__setattr__(self, "points", points)
@@ -132,6 +133,7 @@ class Diagrams:
         """
         if isinstance(dim, slice):
             return tuple(self.points[dim])
+        check_type("dim", dim, int)
         place = operator.index(dim)
         if not -len(self) <= place < len(self):
             raise DimensionError(
@@ -191,6 +193,7 @@ class Diagrams:
         end = f"max_epsilon={self.max_epsilon:g}"
         return f"there is no cavity: {edges} up to {end} close none; raise it, or take more nodes"
 
+    @checked
     def filtered(self, *, min_persistence: float = MIN_PERSISTENCE, essential: Essential = "count") -> Diagrams:
         """Return diagrams with only the points that live long enough, which know the filter that they went through.
 
@@ -335,6 +338,7 @@ class Diagrams:
         joined: NDArray[np.float64] = shares[np.searchsorted(scales, wanted, side="right") - 1]
         return joined
 
+    @checked
     def save(self, path: str | Path) -> None:
         """Write everything to a compressed npz, in one step and without pickle.
 
@@ -359,6 +363,7 @@ class Diagrams:
         return {"about": np.array(json.dumps(about)), **arrays}
 
     @classmethod
+    @checked
     def load(cls, path: str | Path) -> Diagrams:
         """Read what `save` wrote.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class PersistencePairs:
         """Return how many points each dimension has."""
         return f"PersistencePairs({repr(self.diagrams).removeprefix('Diagrams(')}"
 
+    @checked
     def cycle(self, dim: int, point: int) -> NDArray[np.int64]:
         """Return a cycle that stands for a class: it is born with the class and becomes a boundary when that dies.
 
@@ -70,6 +72,7 @@ class PersistencePairs:
             )
         return self._lifting.cycle(dim, self._row(dim, point))
 
+    @checked
     def shortest_loop(self, point: int, *, of_bar: bool = False) -> NDArray[np.int64] | None:
         """Return the shortest loop for a class of H1 that runs through the edge that gives birth to it.
 

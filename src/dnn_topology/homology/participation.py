@@ -65,6 +65,7 @@ class Participation:
         order = np.argsort(-self.neurons[f"{by}_H{dim}"].to_numpy(), kind="stable")
         return tuple(self._nodes[node] for node in order[:n])
 
+    @checked
     def share_within(self, dim: int = 1) -> float:
         """Return the share of the total life of cavities that lie within one layer; NaN without any cavity."""
         rows = self.layers[self.layers["dim"] == dim]

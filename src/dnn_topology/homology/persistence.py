@@ -99,7 +99,7 @@ def persistence(
     check_max_dim(max_dim)
     if graph.n_nodes < 1:
         raise DnnTopologyError("the graph has no nodes: there is nothing to compute")
-    limit = memory_limit and memory_limit * GIB
+    limit = memory_limit and float(memory_limit) * GIB
     with showing(f"persistence of {graph.n_nodes} nodes, {graph.n_edges} edges", enabled=progress):
         if pairs:
             return _paired(graph, max_dim, engine, threads, limit)

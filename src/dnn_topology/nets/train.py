@@ -21,6 +21,7 @@ from dnn_topology.nets import speed
 from dnn_topology.nets.data import DataSet, Samples, batches
 from dnn_topology.nets.data.loading import some
 from dnn_topology.nets.training_state import LARGEST, EpochRecord, TrainingState, history_table, save_weights
+from dnn_topology.recording.failures import failures_explained
 
 __all__ = ["EpochRecord", "TrainingState", "evaluate", "history_table", "save_weights", "train"]
 
@@ -133,9 +134,11 @@ def evaluate(
     loss = correct = 0.0
     with torch.no_grad(), speed.hastened(model, channels_last=channels_last) as memory_format:
         for images, labels in batches(dataset, batch_size=EVALUATION_BATCH):
-            output, target = model(_given(images, device, memory_format)), labels.to(device)
-            # Cross-entropy of log-probabilities is their negative log-likelihood: the softmax changes nothing.
-            loss += functional.cross_entropy(output, target, reduction="sum").item()
+            given, target = _given(images, device, memory_format), labels.to(device)
+            with failures_explained([given], {}):
+                output = model(given)
+                # Cross-entropy of log-probabilities is their negative log-likelihood: the softmax changes nothing.
+                loss += functional.cross_entropy(output, target, reduction="sum").item()
             correct += (output.argmax(dim=1) == target).sum().item()
     model.train(training)
     return loss / len(dataset), correct / len(dataset)

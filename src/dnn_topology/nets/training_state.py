@@ -16,6 +16,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_type, check_whole, shown
 from dnn_topology._records import record_of
 from dnn_topology.recording.state_dicts import StateDict, read_state, write_state
@@ -72,19 +73,21 @@ class TrainingState:
         accuracy = f", {self.history[-1].train_accuracy:.1%} of the training images right" if self.history else ""
         return f"TrainingState(epoch {self.epoch}, {sizes}{accuracy})"
 
-    def save(self, path: Path) -> None:
+    @checked
+    def save(self, path: str | Path) -> None:
         """Write the state in one step. Equal states give equal bytes, whatever interruptions led to them."""
         content = {**vars(self), "history": [asdict(record) for record in self.history], "recipe": dict(self.recipe)}
-        write_state(path, canonical(content))
+        write_state(Path(path), canonical(content))
 
     @classmethod
-    def load(cls, path: Path) -> TrainingState:
+    @checked
+    def load(cls, path: str | Path) -> TrainingState:
         """Read what `save` wrote.
 
         Raises:
             DnnTopologyError: The file is missing or damaged.
         """
-        content = read_state(path)
+        content = read_state(Path(path))
         try:
             return _state_of(content)
         except DnnTopologyError as error:

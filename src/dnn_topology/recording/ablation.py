@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
@@ -17,6 +17,7 @@ from torch import nn
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_choice, nearest, shown
 from dnn_topology.recording.function_calls import function_calls, hear
+from dnn_topology.recording.inputs import batch_size
 from dnn_topology.recording.layers import check_samples_first, module_of, named, unwrapped
 from dnn_topology.recording.restoring import uncompiled
 from dnn_topology.recording.signals import NODES, Nodes, changed_leaves
@@ -62,17 +63,17 @@ def ablate(model: nn.Module, neurons: Iterable[Any], *, nodes: Nodes = "unit") -
     functions = {each.label: each for each in silenced if each.module is None or each.path}
     began = [0]
 
-    def begin(*_: Any) -> None:
+    def begin(_: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         began[0] += 1
         for each in silenced:
-            each.times = 0
+            each.times, each.size = 0, _size(args, kwargs)
 
     def called(name: str, output: Any) -> Any:
         return functions[name].silenced(output, "") if name in functions else None
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(uncompiled())
-        stack.callback(nn.Module.register_forward_pre_hook(model, begin).remove)
+        stack.callback(nn.Module.register_forward_pre_hook(model, begin, with_kwargs=True).remove)
         if functions:
             stack.enter_context(function_calls(model, called))
         for each in silenced:
@@ -100,6 +101,7 @@ class _Silenced:
         indices: (k,), int64.
         nodes: What an index means.
         times: How often it was called in this forward pass.
+        size: Samples of the batch that the model is given; None if it does not show.
         was_called: Whether the call that is meant has come.
         thread: The one in which the block runs, whose calls count.
     """
@@ -112,6 +114,7 @@ class _Silenced:
     indices: torch.Tensor
     nodes: Nodes
     times: int = 0
+    size: int | None = None
     was_called: bool = False
     thread: int = field(default_factory=threading.get_ident)
 
@@ -137,8 +140,13 @@ class _Silenced:
         """Return a tensor (n_samples, …) in which the neurons are zero.
 
         Raises:
-            DnnTopologyError: It has fewer neurons.
+            DnnTopologyError: It has fewer neurons, or its rows are not the samples.
         """
+        if self.size is not None and len(leaf) != self.size:
+            raise DnnTopologyError(
+                f"layer {self.label!r} returned {len(leaf)} rows for a batch of {self.size}: neurons are silenced in "
+                "layers whose first dimension is the samples alone; name others"
+            )
         axis = {"unit": 1, "channel": 1, "feature": -1}[self.nodes]
         flat = leaf.flatten(1) if self.nodes == "unit" and leaf.ndim > 1 else leaf[:, None] if leaf.ndim == 1 else leaf
         width, highest = flat.shape[axis], int(self.indices.max())
@@ -148,6 +156,14 @@ class _Silenced:
                 "silence: name neurons of this model, with the nodes= that it was recorded with"
             )
         return flat.index_fill(axis, self.indices.to(leaf.device), 0).reshape(leaf.shape)
+
+
+def _size(args: Sequence[Any], kwargs: Mapping[str, Any]) -> int | None:
+    """Return the number of samples that a model is given; None if no argument shows it."""
+    try:
+        return batch_size(args, kwargs)
+    except DnnTopologyError:
+        return None
 
 
 def _by_layer(neurons: Iterable[Any]) -> dict[str, list[int]]:
@@ -169,7 +185,8 @@ def _by_layer(neurons: Iterable[Any]) -> dict[str, list[int]]:
         layer, index = neuron if isinstance(neuron, tuple) and len(neuron) == 2 else (None, None)
         if layer is None:
             layer, index = getattr(neuron, "layer", None), getattr(neuron, "index", None)
-        if getattr(neuron, "size", 1) > 1 or getattr(neuron, "group", None) is not None:
+        size = getattr(neuron, "size", 1)
+        if (isinstance(size, int) and size > 1) or getattr(neuron, "group", None) is not None:
             raise DnnTopologyError(f"neurons must be single ones, found {neuron}: {SINGLE}")
         if not isinstance(layer, str) or not isinstance(index, Integral) or index < 0:
             raise DnnTopologyError(f"neurons must be of a cavity or pairs (layer, index), found {shown(neuron)}")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from torch import nn
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_choice, check_seed, check_whole, counted
 from dnn_topology.progress import showing
+from dnn_topology.recording.failures import failures_explained, single_samples_explained
 from dnn_topology.recording.folding import check_repeated, repeated, untold
 from dnn_topology.recording.hooks import Tape, hooked
 from dnn_topology.recording.inputs import as_batches, batch_size, forward_arguments, rows_of
@@ -30,13 +30,6 @@ from dnn_topology.recording.signals import NODES, Nodes, token_mask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-WRONG_TYPE = re.compile(r"\b(d?type|Byte|Char|Short|Int|Long)\b")  # in what torch says of numbers of another type
-
-
-# What Python and torch raise where inputs do not fit; a model's own exceptions derive from these.
-FAILURES = {RuntimeError, IndexError, TypeError, ValueError, NotImplementedError}
-SAID = 200  # characters of what a model says where it fails
 
 MOST_NAMED = 6  # layers that are named where one looks at activations
 
@@ -225,6 +218,7 @@ def _recorded(
     n_samples = 0
     listening = contextlib.ExitStack()
     with borrowed(model, device) as (home, dtype), seeded(seed, (batches, model), home), listening:
+        listening.enter_context(single_samples_explained(batches))
         for batch in batches:
             args, kwargs = forward_arguments(batch, home, dtype, model)
             size = batch_size(args, kwargs)
@@ -232,12 +226,12 @@ def _recorded(
                 continue
             mask = _mask(model, kwargs) if nodes == "feature" else None
             if not chosen:  # what some names mean, and where the samples are, shows when the model runs
-                with _numbers_explained(args, kwargs):
+                with failures_explained(args, kwargs):
                     calls = probe(model, args, kwargs, home)
                 chosen = _chosen(model, names, nodes, calls)
                 tape.tensors, tape.certain = {each.layer: each for each in calls.tensors}, calls.certain
                 listening.enter_context(hooked(model, chosen, tape))
-            with _numbers_explained(args, kwargs):
+            with failures_explained(args, kwargs):
                 _run(model, args, kwargs, tape, size=size, mask=mask)
             tape.check_called(chosen)
             if tape.folded:
@@ -252,6 +246,7 @@ def _recorded(
     if not n_samples:
         raise DnnTopologyError("there is no input to record: `batches` is empty")
     _report_idle([name for name in chosen if name not in tape.called])
+    _report_passed_over([*tape.passed_over])
     return _neuron_table(widths), _layer_table(widths, tape), n_samples
 
 
@@ -329,42 +324,6 @@ def _check_folded(
     check_repeated(parts, again, rows, folded)
 
 
-@contextlib.contextmanager
-def _numbers_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[None]:
-    """Say in one line that a model does not take such inputs, where it fails on them.
-
-    Raises:
-        DnnTopologyError: It does, with an error of Python's or torch's.
-        RuntimeError: It raises one of a kind of its own, as below.
-        IndexError: The same.
-        TypeError: The same.
-        ValueError: The same.
-    """
-    try:
-        yield
-    except DnnTopologyError:
-        raise
-    except (RuntimeError, IndexError, TypeError, ValueError) as error:
-        if type(error) not in FAILURES:
-            raise
-        tensors = [item for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor)]
-        if any(item.is_complex() for item in tensors):
-            raise DnnTopologyError(
-                "the inputs are complex numbers, which the model does not take: give their real part or absolute value"
-            ) from error
-        whole = [item.dtype for item in tensors if not item.is_floating_point()]
-        if not whole or not WRONG_TYPE.search(str(error)):
-            given = ", ".join(f"{str(each.dtype).removeprefix('torch.')} {tuple(each.shape)}" for each in tensors)
-            said = " ".join(str(error).split())[:SAID]
-            raise DnnTopologyError(
-                f"the model fails on its inputs ({given or 'no tensor'}): {said}: give them as it was trained on"
-            ) from error
-        raise DnnTopologyError(
-            f"the inputs are whole numbers ({str(whole[0]).removeprefix('torch.')}), and the model takes "
-            "floating-point ones: give them as it was trained on, such as images.float() / 255"
-        ) from error
-
-
 def _report_idle(idle: Sequence[str]) -> None:
     """Warn of layers that were chosen by default and never called, if hooks could have heard them."""
     # torch's attention uses the weights of this one without calling it.
@@ -374,6 +333,17 @@ def _report_idle(idle: Sequence[str]) -> None:
         warnings.warn(
             f"{', '.join(map(repr, idle[:3]))}{more} would be recorded by default and were never called, so they are "
             "left out: name layers= to choose others",
+            stacklevel=3,
+        )
+
+
+def _report_passed_over(names: Sequence[str]) -> None:
+    """Warn of tensors without samples that the model returns beside others."""
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        warnings.warn(
+            f"{', '.join(map(repr, names[:3]))}{more} of what the model returns has the same shape whatever the number "
+            "of samples, and so is passed over: it says nothing of single samples",
             stacklevel=3,
         )
 

@@ -36,6 +36,7 @@ class Tape:
         shapes: Layer name and the shape of its neurons: of a feature map (channels, rows, columns), else their number.
         times: How often each layer was called.
         called: The layers that were called in any batch.
+        passed_over: Tensors without samples that stand beside others in what a layer returned.
         folded: Layers that folded another dimension into that of the samples in this batch.
         thread: The one that runs the batch, whose calls are heard.
         seen: The tensors recorded, by identity and version, as long as they live.
@@ -51,6 +52,7 @@ class Tape:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     times: Counter[str] = field(default_factory=Counter)
     called: set[str] = field(default_factory=set)
+    passed_over: dict[str, None] = field(default_factory=dict)
     folded: list[str] = field(default_factory=list)
     thread: int | None = None
     seen: weakref.WeakValueDictionary[tuple[int, int], torch.Tensor] = field(
@@ -90,12 +92,13 @@ class Tape:
                 f"layer {name!r} returned no floating-point tensor of samples{what}: leave it out"
                 + (", or let the model return its absolute value" if "complex" in what else "")
             )
+        self.times[name] += 1
+        label = layer.module_name + (f"@{self.times[name]}" if self.times[name] > 1 else "")
         if self.by_default:
+            taken = self._of_samples(label, taken)
             taken = {path: leaf for path, leaf in taken.items() if self.seen.get(identity(leaf)) is not leaf}
         self.seen.update({identity(leaf): leaf for leaf in taken.values()})
-        self.times[name] += 1
         self.called.add(name)
-        label = layer.module_name + (f"@{self.times[name]}" if self.times[name] > 1 else "")
         for path, leaf in taken.items():
             samples = self._samples_first(label + path, leaf)
             kept = signals(samples, nodes=self.nodes, mask=self.mask, layer=label + path)
@@ -103,6 +106,15 @@ class Tape:
             is_map = self.nodes == "unit" and not (about is not None and (about.tokens or about.fold))
             self.parts[label + path] = kept
             self.shapes[label + path] = tuple(samples.shape[1:]) if is_map else tuple(kept.shape[1:])
+
+    def _of_samples(self, label: str, taken: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Return the tensors of a layer's output to record: those that hold samples, or all if none does."""
+        about = {path: self.tensors.get(label + path) for path in taken}
+        kept = {path: leaf for path, leaf in taken.items() if not getattr(about[path], "fixed", False)}
+        if not kept:
+            return taken
+        self.passed_over.update(dict.fromkeys(label + path for path in taken if path not in kept))
+        return kept
 
     def check_called(self, layers: Mapping[str, Layer]) -> None:
         """Check that every layer that was named was called in this batch.

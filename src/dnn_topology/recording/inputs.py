@@ -42,7 +42,8 @@ def as_batches(batches: Any) -> Iterable[Any]:
         raise DnnTopologyError("`batches` is a single batch, a mapping or a packed sequence: pass [batch]")
     if _is_pair(batches):
         raise DnnTopologyError("`batches` looks like one pair (inputs, labels): pass [(inputs, labels)]")
-    if isinstance(batches, (str, bytes)) or not (isinstance(batches, Iterable) or hasattr(batches, "__getitem__")):
+    several = isinstance(batches, Iterable) or hasattr(batches, "__getitem__")
+    if isinstance(batches, (str, bytes, np.generic)) or not several:
         raise DnnTopologyError(
             "`batches` must be a tensor, an array, a data set or an iterable of batches such as a DataLoader, found "
             f"{type(batches).__name__}"
@@ -201,8 +202,13 @@ def _tensor(array: Any) -> torch.Tensor:
     """Return an array as a tensor.
 
     Raises:
-        DnnTopologyError: Its values are of a type that torch does not have.
+        DnnTopologyError: Its values are of a type that torch does not have, or some are masked.
     """
+    if np.ma.is_masked(array):
+        raise DnnTopologyError(
+            f"inputs are a masked array, of which {int(np.ma.getmaskarray(array).sum())} values are masked: fill them, "
+            "as by .filled(0), or leave those samples out"
+        )
     try:
         return torch.from_numpy(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")))
     except TypeError as error:

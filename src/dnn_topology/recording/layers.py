@@ -122,7 +122,7 @@ def check_names(names: Collection[str]) -> list[str]:
 
 def _items(names: object) -> Collection[object]:
     """Return a collection's items; what is no collection is its own only item."""
-    return names if isinstance(names, Collection) else (names,)
+    return names if isinstance(names, Collection) and getattr(names, "ndim", True) else (names,)
 
 
 def output_name(model: nn.Module) -> str:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 from dnn_topology._checks import DnnTopologyError, nearest
+from dnn_topology.recording.failures import failures_explained
 from dnn_topology.recording.inputs import forward_arguments
 from dnn_topology.recording.layers import (
     Layer,
@@ -45,7 +47,7 @@ def list_layers(model: nn.Module, inputs: Any, *, layers: Sequence[str] = (EVERY
         samples holds tokens) and `feature`.
 
     Raises:
-        DnnTopologyError: A name means nothing in the model.
+        DnnTopologyError: A name means nothing in the model, it fails on the inputs, or they are no batch.
 
     Example:
         >>> import torch
@@ -53,10 +55,16 @@ def list_layers(model: nn.Module, inputs: Any, *, layers: Sequence[str] = (EVERY
         >>> list_layers(model, torch.zeros(2, 1, 28, 28))[["layer", "kind", "unit", "channel"]].values.tolist()
         [['0', 'Conv2d', 1728, 3], ['1', 'ReLU', 1728, 3], ['output', 'Sequential', 1728, 3]]
     """
+    if isinstance(inputs, DataLoader | Dataset):
+        raise DnnTopologyError(
+            f"inputs must be one batch, found a {type(inputs).__name__}: pass one of it, such as "
+            + ("next(iter(loader))" if isinstance(inputs, DataLoader) else "dataset[0][0][None]")
+        )
     model = unwrapped(model)
     with borrowed(model, None) as (home, dtype):
         args, kwargs = forward_arguments(inputs, home, dtype, model)
-        calls = probe(model, args, kwargs, home)
+        with failures_explained(args, kwargs):
+            calls = probe(model, args, kwargs, home)
         chosen = meant_layers(model, check_names(layers), calls)
     rows = [
         {**vars(tensor), "shape": tensor.shape, **_counts(tensor)}

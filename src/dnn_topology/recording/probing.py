@@ -52,6 +52,7 @@ class CalledTensor:
         activation: Whether the call is of an activation, which is no part of another one.
         packed: Whether it is a packed sequence, padded.
         fold: How the first dimension is made of the samples and another one; "" if it is not.
+        fixed: Whether it has the same shape for any number of samples, and so none of them in it.
     """
 
     layer: str
@@ -65,6 +66,7 @@ class CalledTensor:
     activation: bool
     packed: bool = False
     fold: Fold = ""
+    fixed: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -126,6 +128,8 @@ def probe(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], devi
 def _placed(tensor: CalledTensor, larger: tuple[int, ...], two: _Log, three: _Log) -> CalledTensor:
     """Return a tensor of which it is known where its samples are."""
     axis = _sample_axis(tensor.size, larger)
+    if larger == tensor.size:
+        return replace(tensor, fixed=True)
     if axis is not None or not {tensor.layer} <= two.digests.keys() & three.digests.keys():
         return replace(tensor, axis=axis)
     fold = fold_of(two.digests[tensor.layer], three.digests[tensor.layer])

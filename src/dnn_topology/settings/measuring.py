@@ -9,10 +9,12 @@ from typing import Any, Literal, Self
 from dnn_topology._checks import (
     DnnTopologyError,
     check_at_least,
+    check_choice,
     check_fraction,
     check_max_dim,
     check_max_epsilon,
     check_sampling,
+    check_type,
     check_types,
 )
 
@@ -164,6 +166,8 @@ class MeasureSettings:
         Raises:
             DnnTopologyError: A threshold is out of range, or joins neurons beyond the end of the filtration.
         """
+        check_choice("filtration", filtration, ("nominal", "density"))
+        check_type("thresholds", thresholds, tuple | list)
         for threshold in thresholds:
             check_fraction("thresholds", threshold)
         least = 1 - 2 * self.max_epsilon

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, check_types
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, check_types, shown
 
 LARGEST = 3.4e38  # number that weights take
+MOST_TRIALS = 10_000
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,13 @@ class TrainSettings:
 
 
 def of_trials(training: TrainSettings, seed: int | None, n_trials: int) -> list[dict[str, Any]]:
-    """Return `training` and `seed` of each of several trials: the first as given, the next one more each time."""
+    """Return `training` and `seed` of each of several trials: the first as given, the next one more each time.
+
+    Raises:
+        DnnTopologyError: They are too many.
+    """
+    if n_trials > MOST_TRIALS:
+        raise DnnTopologyError(f"trials must be at most {MOST_TRIALS}, found {shown(n_trials)}")
     return [
         {"training": replace(training, trial=training.trial + n), "seed": None if seed is None else seed + n}
         for n in range(n_trials)

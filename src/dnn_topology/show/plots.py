@@ -93,7 +93,8 @@ def plot_betti_curves(
         >>> plot_betti_curves([loops, none]).get_lines()[0].get_ydata().tolist()  # the mean of a group
         [0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
     """
-    check_argument("dim", dim, int)
+    for name, value, hint in (("dim", dim, int), ("smooth", smooth, bool), ("as_original", as_original, bool)):
+        check_argument(name, value, hint)
     check_choice("filtration", filtration, FILTRATIONS)
     check_choice("yscale", yscale, YSCALES)
     if as_original and filtration == "density":

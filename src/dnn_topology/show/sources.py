@@ -88,7 +88,7 @@ def by_epoch(tracks: Sequence[Mapping[Any, Any]]) -> dict[Any, list[Any]]:
 def is_several(source: Any) -> bool:
     """Return whether something holds several sources without labels, and is not one itself."""
     one = isinstance(source, Diagrams | Mapping | str | bytes) or hasattr(source, "diagrams")
-    return isinstance(source, Iterable) and not one
+    return isinstance(source, Iterable) and getattr(source, "ndim", 1) != 0 and not one
 
 
 def epochs_of(labels: Iterable[str]) -> list[int] | None:

@@ -18,6 +18,7 @@ import torch
 
 from dnn_topology._checks import DnnTopologyError, counted
 from dnn_topology.analysis.adversarial.noise import change_sizes, equal_noise, shuffled_change
+from dnn_topology.recording.failures import failures_explained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +124,9 @@ def attacked_by(
     changes, classes = [], []
     for part in parts:
         before, truth = pixels[part].to(home, dtype), labels[part].to(home)
-        _check_classes(classify(before), truth)
+        with failures_explained([before], {}):
+            given = classify(before)
+        _check_classes(given, truth)
         change = (carry_out(before, truth) - before).cpu().to(pixels.dtype)
         controls = [equal_noise(pixels[part], change, norm=one) for one in (norm, "l2")]
         changes.append((change, *controls, shuffled_change(pixels[part], change)))

@@ -9,6 +9,7 @@ import numpy as np
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_max_epsilon
+from dnn_topology.graphs.checks import real_array
 from dnn_topology.graphs.graph import functional_graph, varying_neurons
 from dnn_topology.homology.persistence import persistence
 
@@ -82,7 +83,7 @@ class BatchDetector:
         Raises:
             DnnTopologyError: They are fewer than a batch.
         """
-        signals = np.asarray(clean)
+        signals = _signals("clean", clean)
         rng = np.random.default_rng(self._seed)
         varying = varying_neurons(signals)
         self._nodes = np.sort(rng.permutation(varying)[: self._max_nodes])
@@ -94,14 +95,25 @@ class BatchDetector:
         self._usual, self._spread = float(apart.mean()), float(apart.std()) or 1.0
         return self
 
+    @checked
     def score(self, batches: Iterable[ArrayLike], /) -> NDArray[np.float64]:
         """Return how unusual each batch of signals (batch_size, n_neurons) is, in clean standard deviations."""
         return self.score_curves(self.curves(batches))
 
     def score_curves(self, curves: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the same of what `curves` returned."""
+        """Return the same of what `curves` returned.
+
+        Raises:
+            DnnTopologyError: They are no such curves.
+        """
+        curves = real_array("curves", curves).astype(np.float64, copy=False)
+        if curves.ndim != 2 or curves.shape[1] != len(self.scales):
+            raise DnnTopologyError(
+                f"curves must be (n_batches, {len(self.scales)}), as `curves` returns them, found shape {curves.shape}"
+            )
         return (self._area(curves) - self._usual) / self._spread
 
+    @checked
     def curves(self, batches: Iterable[ArrayLike], /) -> NDArray[np.float64]:
         """Return the Betti curve of each batch at `scales`, (n_batches, n_scales).
 
@@ -114,7 +126,7 @@ class BatchDetector:
             )
         curves = []
         for batch in batches:
-            signals = np.asarray(batch)
+            signals = _signals("batches", batch)
             if len(signals) != self.batch_size:
                 raise DnnTopologyError(
                     f"the detector is fitted on batches of {self.batch_size} inputs, found one of {len(signals)}: "
@@ -129,6 +141,18 @@ class BatchDetector:
         """Return the area between each curve and the mean clean one, in ε."""
         area: NDArray[np.float64] = np.abs(curves - self.mean_curve).mean(axis=1) * self.scales[-1]
         return area
+
+
+def _signals(name: str, values: ArrayLike) -> NDArray[np.floating]:
+    """Return signals (n_samples, n_neurons) as an array.
+
+    Raises:
+        DnnTopologyError: They are none.
+    """
+    signals = real_array(name, values)
+    if signals.ndim != 2:
+        raise DnnTopologyError(f"{name} must hold signals (n_samples, n_neurons), found shape {signals.shape}")
+    return signals if signals.dtype.kind == "f" else signals.astype(np.float64)
 
 
 def disjoint_batches(n_inputs: int, *, size: int, seed: int = 0) -> NDArray[np.intp]:

@@ -25,6 +25,7 @@ from dnn_topology.analysis.adversarial.noise import noisy_inputs
 from dnn_topology.analysis.adversarial.observation import Observation, joined, observe
 from dnn_topology.analysis.adversarial.pixels import Normalised, Numbers, scaling
 from dnn_topology.analysis.adversarial.squeezing import squeezed_inputs
+from dnn_topology.graphs.checks import real_array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +71,7 @@ class Scores:
         return {f"{kind}/{name}": values for kind, scores in named.items() for name, values in scores.items()}
 
     @classmethod
+    @checked
     def of_arrays(cls, arrays: Mapping[str, NDArray[np.float64]]) -> Scores:
         """Return what `arrays` returned as scores again."""
         by_kind: dict[str, dict[str, NDArray[np.float64]]] = {"single": {}, "batches": {}, "curves": {}}
@@ -121,6 +123,7 @@ class FittedDetectors:
         shape = f"; inputs {self.input_shape}" if self.input_shape else ""
         return f"FittedDetectors({', '.join(names)}; {type(self.model).__name__}{shape})"
 
+    @checked
     def observe(self, inputs: torch.Tensor) -> Observation:
         """Return what the network does with inputs, as far as the detectors look at it.
 
@@ -134,6 +137,7 @@ class FittedDetectors:
             )
         return _observed(self.model, inputs, self.detectors, self.scaled, layers=self.layers, device=self.device)
 
+    @checked
     def score(self, inputs: torch.Tensor) -> Scores:
         """Return how suspicious inputs (n, channels, height, width) are.
 
@@ -199,6 +203,7 @@ def fit_detectors(
         >>> {name: scores.shape for name, scores in fitted_detectors.score(torch.rand(5, 1, 4, 4)).single.items()}
         {'softmax': (5,), 'profile+noise': (5,)}
     """
+    detectors, batch_sizes = tuple(detectors), tuple(batch_sizes)
     if not detectors and not batch_sizes:
         raise DnnTopologyError("no detector: name at least one, or a batch size")
     scaled = scaling(clean, data, mean, std) if needs_squeezed(detectors) else None
@@ -263,6 +268,8 @@ def compare_detectors(
         raise DnnTopologyError(
             f"scores of {', '.join(NEEDED)} inputs are compared; missing: {', '.join(sorted(missing))}"
         )
+    if fooled is not None:
+        fooled = real_array("fooled", fooled)
     n_inputs = {len(values) for one in scores.values() for values in one.single.values()}
     if fooled is not None and (np.asarray(fooled).dtype != bool or {np.shape(fooled)} != {(n,) for n in n_inputs}):
         raise DnnTopologyError(f"fooled must be one truth value for each of the inputs, found {shown(fooled)}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, counted
+from dnn_topology._checks import DnnTopologyError, counted, shown
 from dnn_topology.analysis.adversarial.squeezing import parts_of
 from dnn_topology.analysis.adversarial.tree_free import heaviest_edges
 from dnn_topology.homology.spanning_trees import tree_weights
@@ -76,7 +76,17 @@ class Observation:
         return classes
 
     def take(self, places: Any) -> Observation:
-        """Return what was observed of some inputs: a mask, a slice or places."""
+        """Return what was observed of some inputs: a mask, a slice or places.
+
+        Raises:
+            DnnTopologyError: There are no such inputs.
+        """
+        try:
+            np.empty(len(self))[places].shape[0]
+        except (IndexError, ValueError, TypeError, OverflowError, RuntimeError) as error:
+            raise DnnTopologyError(
+                f"places must be a mask, a slice or places of the {len(self)} inputs, found {shown(places)}"
+            ) from error
         return replace(
             self,
             inputs=self.inputs[places],
@@ -123,6 +133,8 @@ def observe(
         >>> seen.outputs.shape, {name: edges.shape for name, edges in seen.trees.items()}
         ((5, 2), {'1': (5, 6), '3': (5, 4)})
     """
+    if not inputs.ndim:
+        raise DnnTopologyError("inputs must hold samples along its first axis, found a single number")
     places = [slice(start, start + BATCH) for start in range(0, len(inputs), BATCH)]
     given = squeezed or {}
     parts = [

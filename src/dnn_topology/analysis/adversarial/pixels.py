@@ -60,7 +60,10 @@ def per_channel(name: str, values: Numbers, inputs: torch.Tensor) -> torch.Tenso
     """
     if isinstance(values, Mapping):
         raise DnnTopologyError(f"{name} must be one number, or one per channel, found {shown(values)}")
-    numbers = torch.as_tensor(values, dtype=torch.float32).flatten()
+    try:
+        numbers = torch.as_tensor(values, dtype=torch.float32).flatten()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DnnTopologyError(f"{name} must be one number, or one per channel, found {shown(values)}") from error
     channels = inputs.shape[1]
     if len(numbers) not in {1, channels}:
         raise DnnTopologyError(f"{name} must be one number, or one per channel ({channels}), found {len(numbers)}")

@@ -134,6 +134,7 @@ class GapModel:
             () if (shares == 1).all() else tuple(shares[rising].tolist()),
         )
 
+    @checked
     def predict(self, table: pd.DataFrame, *, confidence: float = 0.9) -> pd.DataFrame:
         """Predict the gap of other networks, measured as those of the fit were.
 
@@ -202,6 +203,7 @@ class GapModel:
             )
         return self.errors[int(enough.argmax())]
 
+    @checked
     def save(self, path: str | Path) -> None:
         """Write the model as readable JSON, in one step.
 

@@ -43,7 +43,7 @@ def check_table(table: pd.DataFrame, columns: Sequence[str]) -> None:
     if missing:
         raise DnnTopologyError(
             f"the table has no column {missing[0]!r} ({len(missing)} of {len(plain)} are missing): "
-            f"{nearest(missing[0], map(str, table.columns))} `dnn-topology study` makes such tables"
+            f"{nearest(missing[0], map(str, table.columns))} (`dnn-topology study` makes such tables)"
         )
     numbers = {source_column(name) for name in columns if CATEGORY not in name}
     words = [name for name in plain if name in numbers and not pd.api.types.is_numeric_dtype(table[name])]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from numbers import Integral
+from typing import Any
 
 import torch
 from torch import nn
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least, nearest
+from dnn_topology._checks import shown as shown_value
 from dnn_topology.nets.zoo.network import Network, Shape, shown
 from dnn_topology.nets.zoo.networks import NETWORKS
 from dnn_topology.nets.zoo.own import TORCHVISION, own_network, torchvision_network
@@ -90,6 +93,7 @@ def build_net(
         if not network.shapes:
             raise DnnTopologyError(f"{name} does not say which images it takes: give `shape`")
         shape = network.shapes[0]
+    shape = _whole_shape(shape)
     if shape not in network.shapes and not network.any_shape:
         taken = " or ".join(map(shown, network.shapes))
         raise DnnTopologyError(f"{name} takes images of {taken}, found {shown(shape)}")
@@ -101,6 +105,20 @@ def build_net(
     if network.node_layers is not None:
         vars(net)["node_layers"] = dict(network.node_layers)
     return net
+
+
+def _whole_shape(shape: Any) -> Shape:
+    """Return the shape of images as three positive whole numbers.
+
+    Raises:
+        DnnTopologyError: It is none.
+    """
+    extents = tuple(shape) if isinstance(shape, tuple | list) else ()
+    if len(extents) != 3 or not all(isinstance(extent, Integral) and int(extent) >= 1 for extent in extents):
+        raise DnnTopologyError(
+            f"shape must be (channels, height, width), such as (1, 28, 28), found {shown_value(shape)}"
+        )
+    return int(extents[0]), int(extents[1]), int(extents[2])
 
 
 def check_options(name: str, **asked: float | None) -> dict[str, float]:

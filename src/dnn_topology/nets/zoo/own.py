@@ -65,25 +65,19 @@ def own_network(name: str) -> Network:
         The network. Where the model has a method `forward_features`, as the original's have, its nodes are those.
 
     Raises:
-        DnnTopologyError: There is no such module or factory.
+        DnnTopologyError: There is no such module or factory, or it fails.
     """
-    module_name, _, attribute = name.partition(":")
-    with contextlib.suppress(ImportError):
-        torchvision("models")  # the module may import torchvision itself, which needs our guard
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
-    try:
-        factory = getattr(importlib.import_module(module_name), attribute)
-    except ModuleNotFoundError as error:
-        raise DnnTopologyError(f"{name}: {error}: start where it can be imported, or install it") from error
-    except AttributeError as error:
-        raise DnnTopologyError(f"{name}: {error}") from error
-    if not callable(factory):
-        raise DnnTopologyError(f"{name}: expected a function or a class that makes the network, found {factory!r}")
+    factory = _factory(name)
 
     def build(n_classes: int, shape: Shape) -> nn.Module:
         offered = {"n_classes": n_classes, "num_classes": n_classes, "shape": shape}
-        made = factory(**{key: value for key, value in offered.items() if key in _arguments(factory)})
+        given = {key: value for key, value in offered.items() if key in _arguments(factory)}
+        try:
+            made = factory(**given)
+        except DnnTopologyError:
+            raise
+        except Exception as error:  # a foreign factory may raise anything
+            raise DnnTopologyError(f"{name} fails when it is called with {given} ({_said(error)}): mend it") from error
         if not isinstance(made, nn.Module):
             raise DnnTopologyError(f"{name}: expected an nn.Module, found {type(made).__name__}")
         checked(name, made, n_classes, shape)
@@ -107,9 +101,8 @@ def checked(name: str, model: nn.Module, n_classes: int, shape: Shape) -> nn.Mod
             model.eval()  # whose overridden `train` may return nothing
             output = model(torch.zeros(2, *shape))
     except Exception as error:  # a foreign model may raise anything
-        reason = " ".join(str(error).split())
         raise DnnTopologyError(
-            f"{name} fails on images of {shown(shape)} ({type(error).__name__}: {reason[:200]}): name the data set in "
+            f"{name} fails on images of {shown(shape)} ({_said(error)}): name the data set in "
             "another form, such as cifar10_color64, or take another network"
         ) from error
     finally:
@@ -121,6 +114,36 @@ def checked(name: str, model: nn.Module, n_classes: int, shape: Shape) -> nn.Mod
             f"images; found {gave}"
         )
     return model
+
+
+def _said(error: Exception) -> str:
+    """Return what an exception of the user's own says, on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+def _factory(name: str) -> Callable[..., Any]:
+    """Return what makes a network of the user's own.
+
+    Raises:
+        DnnTopologyError: There is no such module or factory, or the module fails.
+    """
+    module_name, _, attribute = name.partition(":")
+    with contextlib.suppress(ImportError):
+        torchvision("models")  # the module may import torchvision itself, which needs our guard
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    try:
+        factory = getattr(importlib.import_module(module_name), attribute)
+    except ModuleNotFoundError as error:
+        raise DnnTopologyError(f"{name}: {error}: start where it can be imported, or install it") from error
+    except AttributeError as error:
+        raise DnnTopologyError(f"{name}: {error}") from error
+    except Exception as error:  # whatever the user's module does when it is imported
+        raise DnnTopologyError(f"{name} cannot be imported ({_said(error)}): give package.module:factory") from error
+    if not callable(factory):
+        raise DnnTopologyError(f"{name}: expected a function or a class that makes the network, found {factory!r}")
+    made: Callable[..., Any] = factory
+    return made
 
 
 def _arguments(factory: Callable[..., Any]) -> set[str]:

@@ -1,0 +1,72 @@
+"""A model that fails on its inputs: what it says of them, in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import IterableDataset
+
+from dnn_topology._checks import DnnTopologyError
+
+WRONG_TYPE = re.compile(r"\b(d?type|Byte|Char|Short|Int|Long)\b")  # in what torch says of numbers of another type
+# What Python and torch raise where inputs do not fit; a model's own exceptions derive from these.
+FAILURES = {RuntimeError, IndexError, TypeError, ValueError, NotImplementedError}
+SAID = 200  # characters of what a model says where it fails
+
+
+@contextlib.contextmanager
+def failures_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[None]:
+    """Say in one line that a model does not take such inputs, where it fails on them.
+
+    Raises:
+        DnnTopologyError: It does, with an error of Python's or torch's.
+        RuntimeError: It raises one of a kind of its own, as below.
+        IndexError: The same.
+        TypeError: The same.
+        ValueError: The same.
+    """
+    try:
+        yield
+    except DnnTopologyError:
+        raise
+    except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        if type(error) not in FAILURES:
+            raise
+        tensors = [item for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor)]
+        if any(item.is_complex() for item in tensors):
+            raise DnnTopologyError(
+                "the inputs are complex numbers, which the model does not take: give their real part or absolute value"
+            ) from error
+        whole = [item.dtype for item in tensors if not item.is_floating_point()]
+        if not whole or not WRONG_TYPE.search(str(error)):
+            given = ", ".join(f"{str(each.dtype).removeprefix('torch.')} {tuple(each.shape)}" for each in tensors)
+            said = " ".join(str(error).split())[:SAID]
+            raise DnnTopologyError(
+                f"the model fails on its inputs ({given or 'no tensor'}): {said}: give them as it was trained on"
+            ) from error
+        raise DnnTopologyError(
+            f"the inputs are whole numbers ({str(whole[0]).removeprefix('torch.')}), and the model takes "
+            "floating-point ones: give them as it was trained on, such as images.float() / 255"
+        ) from error
+
+
+@contextlib.contextmanager
+def single_samples_explained(batches: Any) -> Iterator[None]:
+    """Say what an `IterableDataset` is taken for, where its items cannot be recorded as batches.
+
+    Raises:
+        DnnTopologyError: They cannot.
+    """
+    try:
+        yield
+    except DnnTopologyError as error:
+        if not isinstance(batches, IterableDataset):
+            raise
+        raise DnnTopologyError(
+            f"{error}. An IterableDataset is taken to give batches: if it gives single samples, pass "
+            "DataLoader(dataset, batch_size=100)"
+        ) from error

@@ -1,0 +1,165 @@
+"""A wrong argument of a public class's method is one line, and numbers of other kinds are told from ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import dnn_topology as dt
+from dnn_topology.cli import main
+from tests.test_wrong_calls import FAST, net
+
+WRONG = [
+    *(None, 0.5, -1, 10**60, Fraction(1, 3), "x", "", b"x", [None], {1: 2}, {1}, ..., int, len, 1j),
+    *(np.float64("nan"), np.array(3), np.empty(0), np.empty((0, 3)), np.array(["a"]), np.ones((2, 2, 2))),
+    *(torch.tensor(1.0), torch.empty(0), pd.DataFrame(), pd.Series([1])),
+]
+
+
+def methods() -> dict[str, tuple[Callable[..., Any], str, dict[str, Any]]]:
+    """Name → the method, the argument that is wrong, and others with which it works."""
+    inputs = torch.rand(40, 6, generator=torch.Generator().manual_seed(0))
+    graph = dt.functional_graph(dt.record(net(), [inputs]))
+    diagrams = dt.persistence(graph, max_dim=1)
+    measurement = dt.measure(net(), [inputs], **FAST)
+    cavities, participation = dt.cavities(graph), dt.participation(graph)
+    table = pd.DataFrame({"life": np.linspace(1, 2, 20), "midlife": np.linspace(1, 2, 20) ** 2})
+    model = dt.GapModel.fit(table.assign(gap=table["life"] * 3 + np.sin(np.arange(20))))
+    rule = dt.StoppingRule(patience=1)
+    decision = rule.decide({0: 0.3, 1: 0.2, 2: 0.4})
+    detectors = dt.fit_detectors(net(), inputs, detectors=["softmax"])
+    batches = dt.BatchDetector(batch_size=5, n_reference=5)
+    batches.fit(np.random.default_rng(0).random((40, 9)))
+    pairs = dt.persistence(graph, max_dim=1, pairs=True)
+    assert isinstance(pairs, dt.PersistencePairs)
+    labels = dt.NeighbourLabels.of(inputs, np.arange(40) % 3)
+    states: list[dt.TrainingState] = []
+    digits = dt.load_data("digits", data_subset=0.05)
+    dt.train(
+        dt.build_net("mlp", shape=digits.shape, width=0.05),
+        digits,
+        epochs=0,
+        on_epoch=states.append,
+    )
+    return {
+        "Diagrams.betti_curve": (diagrams.betti_curve, "dim", {}),
+        "Diagrams.select": (lambda dim: diagrams[dim], "dim", {}),
+        "Diagrams.filtered": (diagrams.filtered, "min_persistence", {}),
+        "Diagrams.save": (diagrams.save, "path", {}),
+        "Diagrams.load": (dt.Diagrams.load, "path", {}),
+        "BettiCurve.coarse": (diagrams.betti_curve(1).coarse, "n", {}),
+        "Measurement.save": (measurement.save, "path", {}),
+        "Measurement.load": (dt.Measurement.load, "path", {}),
+        "Cavities[]": (lambda number: cavities[number], "number", {}),
+        "Cavities.save": (cavities.save, "path", {}),
+        "Participation.share_within": (participation.share_within, "dim", {}),
+        "PersistencePairs.cycle": (pairs.cycle, "dim", {"point": 0}),
+        "PersistencePairs.cycle of a point": (pairs.cycle, "point", {"dim": 1}),
+        "PersistencePairs.shortest_loop": (pairs.shortest_loop, "point", {}),
+        "GapModel.predict": (model.predict, "table", {}),
+        "GapModel.predict with": (model.predict, "confidence", {"table": table}),
+        "GapModel.save": (model.save, "path", {}),
+        "Decision.of_all_epochs": (decision.of_all_epochs, "sureness", {"values": {0: 0.3}}),
+        "StoppingRule.decide": (rule.decide, "values", {}),
+        "StoppingRule.sureness": (rule.sureness, "draws", {}),
+        "StoppingRule.sureness of": (rule.sureness, "values", {"draws": {0: {0: 0.1}}}),
+        "FittedDetectors.score": (detectors.score, "inputs", {}),
+        "Observation.take": (detectors.observe(inputs).take, "places", {}),
+        "BatchDetector.fit": (lambda clean: dt.BatchDetector(batch_size=5, n_reference=5).fit(clean), "clean", {}),
+        "BatchDetector.score": (lambda *, signals: batches.score(signals), "signals", {}),
+        "BatchDetector.score_curves": (batches.score_curves, "curves", {}),
+        "NeighbourLabels.drawn": (labels.drawn, "draws", {"predictions": [0] * 40}),
+        "NeighbourLabels.disagreement": (labels.disagreement, "predictions", {}),
+        "MeasureSettings.with_thresholds": (dt.MeasureSettings().with_thresholds, "thresholds", {}),
+        "MeasureSettings.with_thresholds over": (
+            dt.MeasureSettings().with_thresholds,
+            "filtration",
+            {"thresholds": (0.5,)},
+        ),
+        "TrainingState.save": (states[0].save, "path", {}),
+        "TrainingState.load": (dt.TrainingState.load, "path", {}),
+        "observe": (lambda inputs: dt.observe(net(), inputs), "inputs", {}),
+        "record": (lambda batches: dt.record(net(), batches), "batches", {}),
+        "track": (lambda states: dt.track(net(), [inputs], states, **FAST), "states", {}),
+        "fit_detectors": (lambda **wrong: dt.fit_detectors(net(), inputs, **wrong), "detectors", {}),
+        "build_net": (lambda shape: dt.build_net("mlp", shape=shape), "shape", {}),
+        "functional_graph": (lambda metric: dt.functional_graph(np.eye(4), metric=metric), "metric", {}),
+        "plot_betti_curves": (lambda smooth: dt.plot_betti_curves(diagrams, smooth=smooth), "smooth", {}),
+    }
+
+
+METHODS = methods()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", METHODS)
+def test_a_wrong_argument_of_a_method_is_one_line(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    method, argument, others = METHODS[name]
+    failures, refused = [], 0
+    for value in WRONG:
+        try:
+            method(**others, **{argument: value})
+        except dt.DnnTopologyError as error:
+            refused += 1
+            if "\n" in str(error):
+                failures.append((value, str(error)))
+        except Exception as error:  # anything else is a fault
+            failures.append((value, f"{type(error).__name__}: {error}"[:100]))
+    assert not failures, "\n".join(map(str, failures))
+    assert refused
+
+
+def test_a_training_state_is_saved_under_a_path_that_is_a_text(tmp_path: Path) -> None:
+    METHODS["TrainingState.save"][0](path=str(tmp_path / "state.pt"))
+    assert dt.TrainingState.load(str(tmp_path / "state.pt")).epoch == 0
+
+
+def test_a_model_that_does_not_take_the_data_fails_in_one_line() -> None:
+    digits = dt.load_data("digits", data_subset=0.05)
+    images, labels = digits.test[list(range(8))]
+    for call in (
+        lambda: dt.train(net(), digits, epochs=1),
+        lambda: dt.list_layers(net(), images),
+        lambda: dt.attack(net(), images, labels, method="fgsm", data=digits),
+    ):
+        with pytest.raises(dt.DnnTopologyError, match="the model fails on its inputs"):
+            call()
+
+
+def test_a_features_function_that_fails_is_named() -> None:
+    with pytest.raises(dt.DnnTopologyError, match=r"features fails on the inputs .ZeroDivisionError"):
+        dt.NeighbourLabels.of(np.eye(6), np.arange(6) % 2, features=lambda _: 1 / 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "run --net breaks_when_called:make --dataset digits",
+            "fails when it is called with .*RuntimeError: no wheels",
+        ),
+        ("run --net breaks_when_imported:make --dataset digits", "cannot be imported .ZeroDivisionError"),
+        ("run --net :make --dataset digits", "cannot be imported"),
+        ("run --net mlp --dataset digits --trials 999999999", "--trials must be at most 10000, found 999999999"),
+    ],
+)
+def test_a_command_line_that_cannot_work_ends_in_one_line(
+    line: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "breaks_when_called.py").write_text("def make(): raise RuntimeError('no wheels')")
+    (tmp_path / "breaks_when_imported.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert main(line.split()) == 2
+    complaint = capsys.readouterr().err.strip()
+    assert re.search(said, complaint)
+    assert "\n" not in complaint

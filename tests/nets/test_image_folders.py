@@ -76,7 +76,7 @@ def test_a_class_without_images_to_train_on_is_refused(pets: Path, content: byte
 def test_a_class_without_images_to_test_on_is_named(pets: Path) -> None:
     (pets / "test" / "cat" / "0.png").unlink()
     with pytest.warns(UserWarning, match=r"test has no images of 'cat': accuracy there speaks of the other classes"):
-        assert len(loaded(pets).test.labels) == 1
+        assert len(loaded(pets).test) == 1
 
 
 def test_folders_below_a_class_links_and_odd_endings_are_followed(pets: Path) -> None:

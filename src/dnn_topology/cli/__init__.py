@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology._machine import CannotWriteError, end_if_unguarded, of_the_machine
 from dnn_topology._version import __version__
-from dnn_topology.cli.options import defaults_from_file, flag_names
+from dnn_topology.cli.options import defaults_from_file, flag_names, whole_numbers
 from dnn_topology.cli.spelling import our_words
 from dnn_topology.remedies import elsewhere, in_flags, of_file, one_line
 
@@ -49,7 +49,7 @@ app = App(
     help_format="markdown",
     version=f"dnn-topology {__version__}",
     default_parameter=Parameter(negative=(), consume_multiple=True, allow_repeating=True),
-    config=defaults_from_file,
+    config=[defaults_from_file, whole_numbers],
     suppress_keyboard_interrupt=False,  # which would end the process without a word
 )
 gap = App(name="gap", help="Foretell the generalisation gap from the topology of training inputs.")

@@ -6,9 +6,10 @@ documentation of these fields; only where a field is spelt or shown otherwise on
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_type_hints
 
 from cyclopts import Group, Parameter
 
@@ -211,6 +212,28 @@ def defaults_from_file(_app: App, _commands: tuple[str, ...], arguments: Argumen
             for item in value if isinstance(value, list) else [value]:
                 text = str(item).lower() if isinstance(item, bool) else str(item)
                 argument.append(Token(keyword=flag, value=text, source=str(path)))
+
+
+def whole_numbers(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Refuse 1.5, 1e3 and 0x10 where a whole number is asked for; cyclopts would round them, or take another base."""
+    for argument in arguments:
+        types = _types(argument.hint)
+        if int in types and not {float, str} & types:
+            for token in argument.tokens:
+                if _is_number(token.value) and not re.fullmatch(r"[+-]?\d+", token.value):
+                    raise DnnTopologyError(
+                        f"{argument.names[0]} takes a whole number, such as 2, found {token.value!r}"
+                    )
+
+
+def _types(hint: Any) -> set[Any]:
+    """Return the plain types that a hint, such as `tuple[int, ...] | None`, is made of."""
+    return set[Any]().union(*map(_types, get_args(hint))) if get_args(hint) else {hint}
+
+
+def _is_number(text: str) -> bool:
+    """Return whether a text is a number of any kind; other texts are refused where they are converted."""
+    return bool(re.fullmatch(r"[+-]?(0[xob][\da-f_]+|[\d_.]+(e[+-]?\d+)?|inf|nan)", text, flags=re.IGNORECASE))
 
 
 def _check_known(path: Path, key: str) -> None:

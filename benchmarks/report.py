@@ -84,5 +84,5 @@ def _plot(curves: dict[str, dict[str, Any]], values: dict[str, list[str]], path:
                 ax.plot([float(point) for point in points], heights, marker=marker, label=engine, **style)
         column[0].set(ylabel="seconds, H0–H2", yscale="log")
         column[1].set(xlabel=name, ylabel="peak memory, MiB", yscale="log")
-        column[0].legend()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(MARKERS))
     figure.savefig(path, dpi=150)

@@ -17,10 +17,11 @@ from torch import nn
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_choice, check_seed, check_whole, counted
 from dnn_topology.progress import showing
-from dnn_topology.recording.failures import failures_explained, single_samples_explained
+from dnn_topology.recording.batches import as_batches
+from dnn_topology.recording.failures import failures_explained
 from dnn_topology.recording.folding import check_repeated, repeated, untold
 from dnn_topology.recording.hooks import Tape, hooked
-from dnn_topology.recording.inputs import as_batches, batch_size, forward_arguments, rows_of
+from dnn_topology.recording.inputs import batch_size, forward_arguments, rows_of
 from dnn_topology.recording.layers import Layer, check_names, check_samples_first, declared_layers, unwrapped
 from dnn_topology.recording.listing import default_names, meant_layers
 from dnn_topology.recording.probing import OTHER, Probe, probe, unchanged
@@ -106,11 +107,12 @@ def record(
 
     Args:
         model: Any module.
-        batches: Any iterable of batches, such as a DataLoader; or samples: a tensor or NumPy array, along its first
-            axis, or a map-style Dataset, which are taken in their order, 256 at a time. A batch is a tensor or an
-            array; a mapping, which is passed as keyword arguments; or a sequence of the inputs that the model's forward
-            pass requires: one tensor, mapping or packed sequence, several tensors, or these in a sequence of their own.
-            What follows them are labels and is ignored.
+        batches: Any iterable of batches, such as a DataLoader or a list; or samples: a tensor or an array of any
+            library, along its first axis, or a map-style Dataset, which are taken in their order, 256 at a time. An
+            IterableDataset, and another object with items by number, may give either and is refused: pass a DataLoader.
+            A batch is a tensor or an array; a mapping, which is passed as keyword arguments; or a sequence of the
+            inputs that the model's forward pass requires: one tensor, mapping or packed sequence, several tensors, or
+            these in a sequence of their own. What follows them are labels, one per sample, and is ignored.
         layers: Names of modules (as in `named_modules`) whose outputs are the neurons; "output" is the model's own.
             A function that a module calls is named as by torch.fx: "relu", "block.add", "block.relu_1", …. In a
             glob, such as "features.*", `*` stays within one level and `**` does not; it means what `list_layers` lists.
@@ -218,7 +220,6 @@ def _recorded(
     n_samples = 0
     listening = contextlib.ExitStack()
     with borrowed(model, device) as (home, dtype), seeded(seed, (batches, model), home), listening:
-        listening.enter_context(single_samples_explained(batches))
         for batch in batches:
             args, kwargs = forward_arguments(batch, home, dtype, model)
             size = batch_size(args, kwargs)

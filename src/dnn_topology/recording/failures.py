@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.utils.data import IterableDataset
 
 from dnn_topology._checks import DnnTopologyError
 
@@ -51,22 +50,4 @@ def failures_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterat
         raise DnnTopologyError(
             f"the inputs are whole numbers ({str(whole[0]).removeprefix('torch.')}), and the model takes "
             "floating-point ones: give them as it was trained on, such as images.float() / 255"
-        ) from error
-
-
-@contextlib.contextmanager
-def single_samples_explained(batches: Any) -> Iterator[None]:
-    """Say what an `IterableDataset` is taken for, where its items cannot be recorded as batches.
-
-    Raises:
-        DnnTopologyError: They cannot.
-    """
-    try:
-        yield
-    except DnnTopologyError as error:
-        if not isinstance(batches, IterableDataset):
-            raise
-        raise DnnTopologyError(
-            f"{error}. An IterableDataset is taken to give batches: if it gives single samples, pass "
-            "DataLoader(dataset, batch_size=100)"
         ) from error

@@ -34,6 +34,18 @@ FUNCTION = "function"
 SEQUENCE_MODULES = (
     *(nn.RNNBase, nn.MultiheadAttention, nn.Transformer, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer),
 )
+# torch's modules that take a single sample by itself, and how many dimensions that has.
+WITHOUT_SAMPLES = (
+    *((nn.Linear, 1), (nn.Bilinear, 1), (nn.RNNCellBase, 1), (nn.RNNBase, 2), (nn.MultiheadAttention, 2)),
+    *(
+        (nn.TransformerEncoderLayer, 2),
+        (nn.Conv1d, 2),
+        (nn.ConvTranspose1d, 2),
+        (nn.Conv2d, 3),
+        (nn.ConvTranspose2d, 3),
+    ),
+    *((nn.Conv3d, 4), (nn.ConvTranspose3d, 4)),
+)
 
 
 @dataclass(frozen=True)
@@ -118,8 +130,11 @@ def probe(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], devi
             _calls(model, rows_of(tuple(args), some, size), rows_of(dict(kwargs), some, size), device) for some in rows
         )
     except Exception:  # whatever a model says of a number of samples that it does not take
-        whole = _calls(model, args, kwargs, device).tensors
-        return Probe(tuple(replace(each, axis=0 if each.size[0] == size else None) for each in whole), certain=False)
+        whole = _calls(model, args, kwargs, device)
+        _check_samples_there(whole.without_samples, args, kwargs)
+        return Probe(
+            tuple(replace(each, axis=0 if each.size[0] == size else None) for each in whole.tensors), certain=False
+        )
     _check_no_time_in_samples(two.time_first, three.time_first, output_name(model))
     larger = {tensor.layer: tensor.size for tensor in three.tensors}
     return Probe(tuple(_placed(each, larger.get(each.layer, ()), two, three) for each in two.tensors), certain=True)
@@ -137,23 +152,50 @@ def _placed(tensor: CalledTensor, larger: tuple[int, ...], two: _Log, three: _Lo
     return replace(tensor, fold="" if two.packing and fold == "samples inner" else fold)
 
 
+def _check_samples_there(
+    without: Mapping[str, tuple[int, ...]], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> None:
+    """Refuse a single sample, for which some modules take an input without a dimension of samples.
+
+    Args:
+        without: Shapes of the inputs of modules that such a dimension lacks.
+        args: Positional arguments of the model's forward pass.
+        kwargs: Keyword arguments of it.
+
+    Raises:
+        DnnTopologyError: An argument goes into such a module as it is.
+    """
+    given = {tuple(item.shape) for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor)}
+    name = next((name for name, size in without.items() if size in given), None)
+    if name is not None:
+        raise DnnTopologyError(
+            f"a batch of shape {without[name]} is a single sample to {name!r}, without a dimension of samples: give "
+            "batches, as of DataLoader(samples, batch_size=256), or x[None]"
+        )
+
+
 def _check_no_time_in_samples(
     two: Mapping[str, tuple[int, ...]], three: Mapping[str, tuple[int, ...]], output: str
 ) -> None:
     """Refuse a model of which a part takes the dimension of the samples for time.
 
     Args:
-        two: Shapes of the inputs of modules that were built with batch_first=False, for two samples.
+        two: Shapes of the inputs of modules that take the first dimension for time, for two samples.
         three: The same for three.
         output: The name of the model itself.
 
     Raises:
         DnnTopologyError: There is such a part.
     """
-    mistaken = [name for name, size in two.items() if len(size) == 3 and _sample_axis(size, three.get(name, ())) == 0]
+    mistaken = [name for name, size in two.items() if _sample_axis(size, three.get(name, ())) == 0]
     if mistaken:
         name = min(mistaken, key=lambda each: (each.count("."), len(each)))
         entered = "the model" if name == output else repr(name)
+        if len(two[name]) < 3:
+            raise DnnTopologyError(
+                f"what enters {entered} has two dimensions, of which it takes the first for time, and that is the "
+                "samples here: give it (n_samples, n_steps, n_features), with batch_first=True"
+            )
         raise DnnTopologyError(
             f"the samples lie in the first dimension of what enters {entered}, which takes that for time, because it "
             "was built with batch_first=False: build it with batch_first=True, or let the model exchange the two "
@@ -189,6 +231,7 @@ class _Log:
         tensors: What was returned, in order.
         digests: Layer → one number per row of its tensor, where rows may be more than samples.
         time_first: Module → the shape of what entered it, if it takes the first dimension for time.
+        without_samples: Module → the shape of what entered it, if it takes that for a single sample.
         packing: Whether there was a packed sequence.
     """
 
@@ -196,6 +239,7 @@ class _Log:
         self.tensors: list[CalledTensor] = []
         self.digests: dict[str, torch.Tensor] = {}
         self.time_first: dict[str, tuple[int, ...]] = {}
+        self.without_samples: dict[str, tuple[int, ...]] = {}
         self.packing = False
         self._times: Counter[str] = Counter()
         self._activations = {name for name, module in heard_modules(model) if is_leaf(module) and is_activation(module)}
@@ -244,9 +288,14 @@ class _Log:
     def _note_sequences(self, name: str, module: nn.Module, args: Any) -> None:
         """Remember packed sequences, and what enters a module that takes its first dimension for time."""
         self.packing |= any(isinstance(each, PackedSequence) for each in args)
-        time_first = isinstance(module, SEQUENCE_MODULES) and getattr(module, "batch_first", True) is False
-        if time_first and args and isinstance(args[0], torch.Tensor):
-            self.time_first.setdefault(name, tuple(args[0].shape))
+        if not args or not isinstance(args[0], torch.Tensor):
+            return
+        size = tuple(args[0].shape)
+        first = len(size) == 2 or (len(size) == 3 and getattr(module, "batch_first", True) is False)
+        if isinstance(module, SEQUENCE_MODULES) and first:
+            self.time_first.setdefault(name, size)
+        if any(isinstance(module, each) and len(size) == n_dims for each, n_dims in WITHOUT_SAMPLES):
+            self.without_samples.setdefault(name, size)
 
     def _note_layout(self, module: nn.Module, output: Any) -> None:
         """Remember of a shape whether the last layer that returned it mixes the last dimension, as Linear does."""

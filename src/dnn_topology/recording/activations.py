@@ -107,12 +107,11 @@ def record(
 
     Args:
         model: Any module.
-        batches: Any iterable of batches, such as a DataLoader or a list; or samples: a tensor or an array of any
-            library, along its first axis, or a map-style Dataset, which are taken in their order, 256 at a time. An
-            IterableDataset, and another object with items by number, may give either and is refused: pass a DataLoader.
-            A batch is a tensor or an array; a mapping, which is passed as keyword arguments; or a sequence of the
-            inputs that the model's forward pass requires: one tensor, mapping or packed sequence, several tensors, or
-            these in a sequence of their own. What follows them are labels, one per sample, and is ignored.
+        batches: Any iterable of batches, such as a DataLoader; or samples: a tensor or an array of any library, along
+            its first axis, or a map-style Dataset, taken in their order, 256 at a time. An IterableDataset, or another
+            object with items by number, may give either and is refused. A batch is a tensor or an array; a mapping,
+            passed as keyword arguments; or a sequence of the inputs that the model's forward pass requires: one tensor,
+            mapping or packed sequence, several tensors, or these in a sequence. After them come labels, not used.
         layers: Names of modules (as in `named_modules`) whose outputs are the neurons; "output" is the model's own.
             A function that a module calls is named as by torch.fx: "relu", "block.add", "block.relu_1", …. In a
             glob, such as "features.*", `*` stays within one level and `**` does not; it means what `list_layers` lists.

@@ -18,8 +18,13 @@ SAID = 200  # characters of what a model says where it fails
 
 
 @contextlib.contextmanager
-def failures_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[None]:
+def failures_explained(args: Sequence[Any], kwargs: Mapping[str, Any], *, earlier: str = "") -> Iterator[None]:
     """Say in one line that a model does not take such inputs, where it fails on them.
+
+    Args:
+        args: Positional arguments of its forward pass.
+        kwargs: Keyword arguments of it.
+        earlier: The inputs that it took before, as `described` says them.
 
     Raises:
         DnnTopologyError: It does, with an error of Python's or torch's.
@@ -42,12 +47,26 @@ def failures_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterat
             ) from error
         whole = [item.dtype for item in tensors if not item.is_floating_point()]
         if not whole or not WRONG_TYPE.search(str(error)):
-            given = ", ".join(f"{str(each.dtype).removeprefix('torch.')} {tuple(each.shape)}" for each in tensors)
+            given = described(args, kwargs)
             said = " ".join(str(error).split())[:SAID]
+            remedy = "give them as it was trained on"
+            if earlier not in {"", given}:
+                remedy = f"it took {earlier} before: give such alone, as with drop_last=True of a DataLoader"
             raise DnnTopologyError(
-                f"the model fails on its inputs ({given or 'no tensor'}): {said}: give them as it was trained on"
+                f"the model fails on its inputs ({given or 'no tensor'}): {said}: {remedy}"
             ) from error
         raise DnnTopologyError(
             f"the inputs are whole numbers ({str(whole[0]).removeprefix('torch.')}), and the model takes "
             "floating-point ones: give them as it was trained on, such as images.float() / 255"
         ) from error
+
+
+def described(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """Return the types and shapes of a batch's tensors.
+
+    Example:
+        >>> described([torch.zeros(5, 3)], {})
+        'float32 (5, 3)'
+    """
+    tensors = [item for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor)]
+    return ", ".join(f"{str(each.dtype).removeprefix('torch.')} {tuple(each.shape)}" for each in tensors)

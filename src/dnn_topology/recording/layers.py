@@ -103,6 +103,10 @@ class Layer:
         """Tell whether a tensor of the module's output belongs to the layer."""
         return path == self.path or path.startswith(f"{self.path}.")
 
+    def gives(self, label: str) -> bool:
+        """Tell whether what is recorded under a label is of a call of the layer's module."""
+        return label.startswith(self.module_name) and label[len(self.module_name) :][:1] in {"", ".", "@"}
+
 
 def check_names(names: Collection[str]) -> list[str]:
     """Return names of layers as a list, without the parts that a compiling wrapper adds to them.

@@ -26,6 +26,7 @@ from dnn_topology.recording.layers import (
     output_name,
 )
 from dnn_topology.recording.random_states import preserved
+from dnn_topology.recording.reordering import MOST, REORDERING, exchanged, reordered
 from dnn_topology.recording.signals import identity, leaves
 
 AFTER, BEFORE, OTHER = "after activation", "before activation", "other"
@@ -65,6 +66,7 @@ class CalledTensor:
         packed: Whether it is a packed sequence, padded.
         fold: How the first dimension is made of the samples and another one; "" if it is not.
         fixed: Whether it has the same shape for any number of samples, and so none of them in it.
+        reordered: Whether its samples are there in another order than in the batch.
     """
 
     layer: str
@@ -79,6 +81,7 @@ class CalledTensor:
     packed: bool = False
     fold: Fold = ""
     fixed: bool = False
+    reordered: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -110,8 +113,9 @@ class Probe:
 def probe(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device) -> Probe:
     """Run a borrowed model on two and on three samples of a batch: the dimension that follows is the samples.
 
-    Random states, buffers and the modules' attributes are left as they were, and hooks of the user's are not called. A
-    model that takes no other number of samples than it was given is run on the whole batch.
+    Where it calls functions that may put samples into another order, it is run on a few more, in two orders. Random
+    states, buffers and the modules' attributes are left as they were, and hooks of the user's are not called. A model
+    that takes no other number of samples than it was given is run on the whole batch.
 
     Args:
         model: A borrowed model.
@@ -137,7 +141,26 @@ def probe(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], devi
         )
     _check_no_time_in_samples(two.time_first, three.time_first, output_name(model))
     larger = {tensor.layer: tensor.size for tensor in three.tensors}
-    return Probe(tuple(_placed(each, larger.get(each.layer, ()), two, three) for each in two.tensors), certain=True)
+    placed = [_placed(each, larger.get(each.layer, ()), two, three) for each in two.tensors]
+    moved = _moved(model, args, kwargs, device, size) if two.reordering else set()
+    return Probe(tuple(replace(each, reordered=(each.layer, each.axis) in moved) for each in placed), certain=True)
+
+
+def _moved(
+    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device, size: int
+) -> set[tuple[str, int]]:
+    """Return the tensors, with their dimension of samples, in which these are in another order than in the batch."""
+    order = exchanged(min(size, MOST))
+    if len(order) < 2:
+        return set()
+    try:
+        plain, other = (
+            _calls(model, rows_of(tuple(args), rows, size), rows_of(dict(kwargs), rows, size), device, len(rows)).places
+            for rows in (list(range(len(order))), order)
+        )
+    except Exception:  # whatever a model says that wants its samples in one order, which it then leaves them in
+        return set()
+    return reordered(plain, other, order)
 
 
 def _placed(tensor: CalledTensor, larger: tuple[int, ...], two: _Log, three: _Log) -> CalledTensor:
@@ -211,9 +234,11 @@ def _sample_axis(two: tuple[int, ...], three: tuple[int, ...]) -> int | None:
     return axes[0] if axes and (axes[0] == 0 or len(axes) == 1) else None
 
 
-def _calls(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device) -> _Log:
-    """Run a model once and return what it computed."""
-    log = _Log(model)
+def _calls(
+    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device, n_places: int = 0
+) -> _Log:
+    """Run a model once and return what it computed, with a look at every place along dimensions of an extent."""
+    log = _Log(model, n_places)
     with contextlib.ExitStack() as stack:
         stack.enter_context(preserved((model,), device))
         stack.enter_context(unchanged(model))
@@ -233,14 +258,19 @@ class _Log:
         time_first: Module → the shape of what entered it, if it takes the first dimension for time.
         without_samples: Module → the shape of what entered it, if it takes that for a single sample.
         packing: Whether there was a packed sequence.
+        reordering: Whether there was a function that may put samples into another order.
+        places: (Layer, dimension) → one number per place along it, for the first dimensions of an extent.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, n_places: int = 0) -> None:
         self.tensors: list[CalledTensor] = []
         self.digests: dict[str, torch.Tensor] = {}
         self.time_first: dict[str, tuple[int, ...]] = {}
         self.without_samples: dict[str, tuple[int, ...]] = {}
         self.packing = False
+        self.reordering = False
+        self.places: dict[tuple[str, int], torch.Tensor] = {}
+        self._n_places = n_places
         self._times: Counter[str] = Counter()
         self._activations = {name for name, module in heard_modules(model) if is_leaf(module) and is_activation(module)}
         self._last_dimension_mixed: dict[tuple[int, ...], bool] = {}
@@ -263,6 +293,7 @@ class _Log:
     def function(self, name: str, output: Any) -> None:
         owner, _, called = name.rpartition(".")
         self.packing |= "pack_padded_sequence" in called
+        self.reordering |= called.rstrip("_0123456789") in REORDERING
         active = called.rstrip("_0123456789") in ACTIVATION_FUNCTIONS or called in ACTIVATION_FUNCTIONS
         inside = any(owner == each or owner.startswith(f"{each}.") for each in self._activations)
         self._take(name, output, FUNCTION, AFTER if active else None, activation=active and not inside)
@@ -282,7 +313,10 @@ class _Log:
             self.tensors.append(
                 CalledTensor(label + path, name, path, kind, size, None, known, tokens, activation, packed)
             )
-            if len(leaf) > 3:
+            if self._n_places:
+                along = [axis for axis in range(min(leaf.ndim, 2)) if size[axis] == self._n_places]
+                self.places.update({(label + path, axis): digest(leaf.movedim(axis, 0)) for axis in along})
+            elif len(leaf) > 3:
                 self.digests[label + path] = digest(leaf)
 
     def _note_sequences(self, name: str, module: nn.Module, args: Any) -> None:

@@ -242,7 +242,7 @@ def _calls(
     with contextlib.ExitStack() as stack:
         stack.enter_context(preserved((model,), device))
         stack.enter_context(unchanged(model))
-        paused = stack.enter_context(function_calls(model, log.function))
+        paused = stack.enter_context(function_calls(model, log.function, log.arranged))
         for name, module in [*list(heard_modules(model))[1:], (output_name(model), model)]:
             stack.callback(hear(module, log.module_hook(name, paused)).remove)
         model(*args, **kwargs)
@@ -297,6 +297,19 @@ class _Log:
         active = called.rstrip("_0123456789") in ACTIVATION_FUNCTIONS or called in ACTIVATION_FUNCTIONS
         inside = any(owner == each or owner.startswith(f"{each}.") for each in self._activations)
         self._take(name, output, FUNCTION, AFTER if active else None, activation=active and not inside)
+
+    def arranged(self, before: torch.Tensor, after: torch.Tensor, order: list[int] | None) -> None:
+        """Remember where channels and what else a layer mixes lie after dimensions were exchanged or reshaped."""
+        mixed = self._last_dimension_mixed.get(tuple(before.shape))
+        if mixed is None or before.ndim < 3 or after.ndim < 3:
+            return
+        if order is None:
+            kept = before.shape[-1] == after.shape[-1] if mixed else before.shape[:2] == after.shape[:2]
+            if kept:
+                self._last_dimension_mixed.setdefault(tuple(after.shape), mixed)
+            return
+        place = order.index(before.ndim - 1 if mixed else 1)
+        self._last_dimension_mixed[tuple(after.shape)] = place > (1 if order[0] == 0 else 0)
 
     def _take(self, name: str, output: Any, kind: str, stage: str | None, *, activation: bool) -> None:
         self._times[name] += 1

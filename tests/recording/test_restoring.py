@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import dnn_topology as dt
-from tests.recording.test_any_module import n_hooks, randn
+from tests.recording.test_any_module import Calling, n_hooks, randn
 
 
 class Frozen(nn.Sequential):
@@ -65,6 +65,20 @@ def test_threads_that_record_one_model_get_the_same_signals_and_leave_it_as_it_w
     assert all(module.training for module in model.modules())
     assert n_hooks(model) == 0
     assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_calls_of_another_thread_meanwhile_are_not_heard() -> None:
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+        beside = threading.Thread(target=lambda: self.act(torch.ones(3, 2)))
+        beside.start()
+        beside.join()
+        answer: torch.Tensor = self.act(x)
+        return answer
+
+    x = randn(9, 6)
+    recorded = dt.record(Calling(forward, act=nn.ReLU()), [x])
+    assert recorded.neurons["layer"].unique().tolist() == ["act"]
+    np.testing.assert_array_equal(recorded.values, x.relu().numpy())
 
 
 def test_threads_that_shuffle_with_the_process_wide_generator_get_the_same_inputs() -> None:

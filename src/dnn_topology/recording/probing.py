@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -271,6 +272,7 @@ class _Log:
         self.reordering = False
         self.places: dict[tuple[str, int], torch.Tensor] = {}
         self._n_places = n_places
+        self._thread = threading.get_ident()
         self._times: Counter[str] = Counter()
         self._activations = {name for name, module in heard_modules(model) if is_leaf(module) and is_activation(module)}
         self._last_dimension_mixed: dict[tuple[int, ...], bool] = {}
@@ -279,6 +281,8 @@ class _Log:
 
     def module_hook(self, name: str, paused: Any) -> Any:
         def heard(module: nn.Module, args: Any, output: Any) -> None:
+            if self._thread != threading.get_ident():  # another one may run the model meanwhile
+                return
             with paused():
                 self._note_sequences(name, module, args)
                 stage = None

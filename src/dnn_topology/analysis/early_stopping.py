@@ -66,6 +66,18 @@ def described_quantities(table: pd.DataFrame) -> str:
     return ", ".join(f"{name} {'–' if math.isnan(value) else f'{value:.4g}'}" for name, value in numbers.items())
 
 
+def _check_by_epoch(quantity: str, values: Mapping[int, float]) -> None:
+    """Check that values are numbers by epoch.
+
+    Raises:
+        DnnTopologyError: An epoch is no whole number, or a value no number.
+    """
+    for epoch, value in values.items():
+        check_type("an epoch", epoch, int)
+        if not isinstance(value, Real):
+            raise DnnTopologyError(f"the {quantity} of epoch {epoch} must be a number, found {shown(value)}")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Decision:
     """What a rule makes of the epochs so far.
@@ -125,11 +137,12 @@ class Decision:
             sureness: What the rule makes of several draws of inputs, to stand beside.
 
         Raises:
-            DnnTopologyError: `sureness` is no such table.
+            DnnTopologyError: `values` are no numbers by epoch, or `sureness` is no such table.
         """
+        _check_by_epoch(self.rule.quantity, values)
         table = pd.DataFrame({"epoch": values.keys(), "value": values.values()})
         table = table.merge(self.table[["epoch", "lowest", "good"]], on="epoch", how="left")
-        if sureness is not None and "epoch" not in sureness:
+        if sureness is not None and ("epoch" not in sureness or sureness["epoch"].dtype.kind not in "iu"):
             raise DnnTopologyError("sureness must have a column epoch: give what `StoppingRule.sureness` returns")
         return table if sureness is None else table.merge(sureness, on="epoch", how="left")
 
@@ -200,10 +213,7 @@ class StoppingRule:
         """
         if not values:
             raise DnnTopologyError("there is no epoch to decide on: measure some first")
-        for epoch, value in values.items():
-            check_type("an epoch", epoch, int)
-            if not isinstance(value, Real):
-                raise DnnTopologyError(f"the {self.quantity} of epoch {epoch} must be a number, found {shown(value)}")
+        _check_by_epoch(self.quantity, values)
         wrong = [epoch for epoch, value in values.items() if value < 0 or math.isinf(value)]
         if wrong:
             raise DnnTopologyError(f"the {self.quantity} of epoch {min(wrong)} is {values[min(wrong)]}, and is no such")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import operator
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from dnn_topology import store
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_max_epsilon, check_type, shown
+from dnn_topology._records import record_of
 from dnn_topology.graphs.checks import check_count, check_scales
 from dnn_topology.homology.betti_curve import BettiCurve
 from dnn_topology.homology.filter_keywords import filter_keywords
@@ -151,6 +153,7 @@ class Diagrams:
         )
 
     __hash__ = None  # type: ignore[assignment]  # arrays inside
+    __array_ufunc__ = None  # diagrams beside an array are compared by `__eq__`, not entry by entry
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the Betti curves, small."""
@@ -373,34 +376,54 @@ class Diagrams:
         arrays = store.read_arrays(Path(path), remedy=REMEDY)
         try:
             return cls.of_arrays(arrays)
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+        except DnnTopologyError as error:
             raise DnnTopologyError(f"{path} holds no diagrams ({error}); {REMEDY}") from error
 
     @classmethod
+    @checked
     def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Diagrams:
         """Return what `to_arrays` gave.
 
         Args:
-            arrays: Name → array.
+            arrays: Name → array: `about`, what is known of the diagrams, as JSON; `H0`, `H1`, … (k, 2), float64; and
+                perhaps `density` (m, 2), float64.
 
         Returns:
             The diagrams.
 
         Raises:
-            KeyError: An array is missing.
-            TypeError: One is of another kind.
-            ValueError: One is no such diagram.
+            DnnTopologyError: An array is missing, or is not what `to_arrays` gives.
         """
-        about = json.loads(str(arrays["about"]))
-        n_dims = sum(name.startswith("H") for name in arrays)
-        return cls(
-            [arrays[f"H{dim}"] for dim in range(n_dims)],
-            about["max_epsilon"],
-            about["n_nodes"],
-            arrays.get("density"),
-            dict(about["provenance"]),
-            **{name: about["filter"][name] for name in FILTER if "filter" in about},
-        )
+        if "about" not in arrays or "H0" not in arrays:
+            raise DnnTopologyError("arrays must be those of `Diagrams.to_arrays`, found no 'about' and 'H0' among them")
+        try:
+            content = json.loads(str(arrays["about"]))
+        except (ValueError, RecursionError) as error:
+            raise DnnTopologyError(f"arrays['about'] must be JSON, found {shown(arrays['about'])}") from error
+        about = record_of(content, _About, name="about", strict=False)
+        n_dims = next(dim for dim in itertools.count() if f"H{dim}" not in arrays)
+        passed = {name: getattr(about.filter, name) for name in FILTER if about.filter is not None}
+        points = [arrays[f"H{dim}"] for dim in range(n_dims)]
+        return cls(points, about.max_epsilon, about.n_nodes, arrays.get("density"), about.provenance, **passed)
+
+
+@dataclass(frozen=True)
+class _Filter:
+    """What a file says of the filter that diagrams went through."""
+
+    min_persistence: float
+    essential: Essential
+    n_essential: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _About:
+    """What a file says of diagrams beside their arrays."""
+
+    max_epsilon: float
+    n_nodes: int | None
+    provenance: dict[str, str | int | float]
+    filter: _Filter | None = None
 
 
 def diagrams_of(source: Diagrams | HasDiagrams) -> Diagrams:

@@ -73,12 +73,22 @@ class Scores:
     @classmethod
     @checked
     def of_arrays(cls, arrays: Mapping[str, NDArray[np.float64]]) -> Scores:
-        """Return what `arrays` returned as scores again."""
+        """Return what `arrays` returned as scores again, arrays of other names being passed over.
+
+        Raises:
+            DnnTopologyError: A name or an array is of another kind.
+        """
         by_kind: dict[str, dict[str, NDArray[np.float64]]] = {"single": {}, "batches": {}, "curves": {}}
         for name, values in arrays.items():
-            kind, _, which = name.partition("/")
-            if kind in by_kind:
-                by_kind[kind][which] = values
+            kind, _, which = name.partition("/") if isinstance(name, str) else ("", "", "")
+            if isinstance(name, str) and kind not in by_kind:
+                continue  # a file holds others beside them
+            if not which or (kind != "single" and not which.isdecimal()):
+                raise DnnTopologyError(
+                    f"arrays must be named as `Scores.arrays` names them, 'single/softmax' or 'batches/100', found "
+                    f"{shown(name)}"
+                )
+            by_kind[kind][which] = real_array(f"arrays[{name!r}]", values).astype(np.float64, copy=False)
         sized = [{int(size): values for size, values in by_kind[kind].items()} for kind in ("batches", "curves")]
         return cls(by_kind["single"], *sized)
 

@@ -9,6 +9,8 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, Union, get_args, get_origin
 
+import numpy as np
+
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_type, shown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -58,14 +60,16 @@ def checked(function: Function) -> Function:
     @functools.wraps(function)
     def with_checked_arguments(*args: Any, **kwargs: Any) -> Any:
         try:
-            given = signature.bind(*args, **kwargs).arguments
+            given = signature.bind(*args, **kwargs)
         except TypeError:
             return function(*args, **kwargs)  # which says in Python's words what is missing or too much
         hints = _hints(function)
-        for name, value in given.items():
+        for name, value in given.arguments.items():
             if name in hints:
                 check_argument(name, value, hints[name])
-        return function(*args, **kwargs)
+                if isinstance(value, np.number) and {int, float} & set(_choices(hints[name])):
+                    given.arguments[name] = value.item()  # generators and blocks take Python's own numbers alone
+        return function(*given.args, **given.kwargs)
 
     return with_checked_arguments  # type: ignore[return-value]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, shown
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -161,7 +161,7 @@ def check_count(name: str, count: Any, least: int) -> int:
     """
     whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
     if not whole or count < least:
-        raise DnnTopologyError(f"{name} must be a whole number of at least {least}, found {count!r}")
+        raise DnnTopologyError(f"{name} must be a whole number of at least {least}, found {shown(count)}")
     return int(count)
 
 

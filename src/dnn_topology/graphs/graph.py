@@ -219,7 +219,7 @@ def functional_graph(
     check_max_epsilon(max_epsilon, bounded=is_bounded(metric))
     check_choice("constant", constant, ("drop", "isolate"))
     if block is not None:
-        check_count("block", block, 1)
+        block = check_count("block", block, 1)
     values, neurons = _signals(activations)
     varying = varying_neurons(values, neurons)
     if not len(varying):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnn_topology._checks import DnnTopologyError, nearest
+from dnn_topology._checks import DnnTopologyError, nearest, shown
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -44,7 +44,7 @@ def resolve_metric(metric: Metric) -> Metric:
         return metric
     if not isinstance(metric, str):
         raise DnnTopologyError(
-            f"metric must be one of {', '.join(METRICS)}, a function or package.module:function, found {metric!r}"
+            f"metric must be one of {', '.join(METRICS)}, a function or package.module:function, found {shown(metric)}"
         )
     if metric in METRICS:
         return metric

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, overload
 import numpy as np
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_max_dim
+from dnn_topology._checks import DnnTopologyError, check_max_dim, shown
 from dnn_topology._version import __version__
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.engines import AUTO
@@ -126,7 +126,7 @@ def _paired(
     """
     if engine not in {AUTO, "morse"}:
         raise DnnTopologyError(
-            f"pairs need engine='morse', found {engine!r}: the others do not say which edges they pair"
+            f"pairs need engine='morse', found {shown(engine)}: the others do not say which edges they pair"
         )
     check_dimension(max_dim)
     _, plan, _ = prepare(graph, max_dim=max_dim, engine="morse", threads=threads)

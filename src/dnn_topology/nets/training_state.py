@@ -114,7 +114,9 @@ class TrainingState:
         for number, of_one in state.items() if isinstance(state, dict) else [(None, None)]:
             momentum = of_one.get("momentum_buffer") if isinstance(of_one, dict) else of_one
             if number not in shapes or not isinstance(momentum, torch.Tensor) or momentum.shape != shapes[number]:
-                raise DnnTopologyError(f"optimizer.state must hold a momentum of each weight's shape, found {number!r}")
+                raise DnnTopologyError(
+                    f"optimizer.state must hold a momentum of each weight's shape, found {shown(number)}"
+                )
 
 
 def _state_of(content: StateDict) -> TrainingState:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError, check_choice, check_seed, check_whole, counted
+from dnn_topology._checks import DnnTopologyError, check_choice, check_seed, check_whole, counted, shown
 from dnn_topology.progress import showing
 from dnn_topology.recording.batches import as_batches
 from dnn_topology.recording.failures import described, failures_explained
@@ -163,7 +163,8 @@ def record(
         >>> acts.neurons["layer"].tolist()
         ['1', '1', '1', 'output', 'output']
     """
-    _check_options(nodes, max_samples, seed, out)
+    _check_options(nodes, max_samples, out)
+    seed = check_seed(seed)
     names = None if layers is None else check_names(layers)
     parts: list[NDArray[np.float32]] = []
     rows = contextlib.nullcontext(parts.append) if out is None else store.growing_array(Path(out))
@@ -186,20 +187,20 @@ def _counting(
     return kept
 
 
-def _check_options(nodes: object, max_samples: object, seed: int, out: object) -> None:
+def _check_options(nodes: object, max_samples: object, out: object) -> None:
     """Check the options of `record`.
 
     Raises:
         DnnTopologyError: One is of a wrong type or out of range.
     """
     if not isinstance(nodes, str):
-        raise DnnTopologyError(f"nodes must be one of {', '.join(NODES)}, found {nodes!r}")
+        raise DnnTopologyError(f"nodes must be one of {', '.join(NODES)}, found {shown(nodes)}")
     check_choice("nodes", nodes, NODES)
     if max_samples is not None:
         check_whole("max_samples", max_samples, 1)
-    check_seed(seed)
-    if out is not None and not isinstance(out, (str, Path)):
-        raise DnnTopologyError(f"out must be a path of a .npy file, found {type(out).__name__}")
+    if out is not None and not (isinstance(out, (str, Path)) and Path(out).name):
+        what = shown(out) if isinstance(out, str) else type(out).__name__
+        raise DnnTopologyError(f"out must be a path of a .npy file, found {what}")
 
 
 def _recorded(

@@ -108,7 +108,7 @@ def take_batches(batches: Iterable[Any], *, max_samples: int | None = 1000, seed
     """
     if max_samples is not None:
         check_whole("max_samples", max_samples, 1)
-    check_seed(seed)
+    seed = check_seed(seed)
     taken: list[Any] = []
     n_samples = 0
     batches = as_batches(batches)

@@ -13,7 +13,7 @@ from dnn_topology._checks import DnnTopologyError
 
 WRONG_TYPE = re.compile(r"\b(d?type|Byte|Char|Short|Int|Long)\b")  # in what torch says of numbers of another type
 # What Python and torch raise where inputs do not fit; a model's own exceptions derive from these.
-FAILURES = {RuntimeError, IndexError, TypeError, ValueError, NotImplementedError}
+FAILURES = {RuntimeError, IndexError, TypeError, ValueError, NotImplementedError, AttributeError}
 SAID = 200  # characters of what a model says where it fails
 
 
@@ -32,12 +32,13 @@ def failures_explained(args: Sequence[Any], kwargs: Mapping[str, Any], *, earlie
         IndexError: The same.
         TypeError: The same.
         ValueError: The same.
+        AttributeError: The same.
     """
     try:
         yield
     except DnnTopologyError:
         raise
-    except (RuntimeError, IndexError, TypeError, ValueError) as error:
+    except (RuntimeError, IndexError, TypeError, ValueError, AttributeError) as error:
         if type(error) not in FAILURES:
             raise
         tensors = [item for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor)]

@@ -68,7 +68,7 @@ def weighted_layers(
         >>> [(layer.name, layer.strengths.shape, layer.inputs.shape) for layer in layers]
         [('0', (2, 3), (5, 3)), ('2', (1, 2), (5, 2))]
     """
-    check_seed(seed)
+    seed = check_seed(seed)
     model = unwrapped(model)
     batches = as_batches(batches)
     heard: dict[str, list[NDArray[np.float32]]] = {}

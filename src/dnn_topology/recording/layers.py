@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from dnn_topology._checks import DnnTopologyError, nearest
+from dnn_topology._checks import DnnTopologyError, nearest, shown
 
 PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 # Where torch, transformers and timm keep their non-linearities; transformers' are no subclasses of torch's.
@@ -126,7 +126,7 @@ def check_names(names: Collection[str]) -> list[str]:
         DnnTopologyError: There are none, one is there twice, or one is no name.
     """
     if isinstance(names, str) or not all(isinstance(name, str) for name in _items(names)):
-        raise DnnTopologyError(f"layers must be a sequence of names, such as ['relu'], found {names!r}")
+        raise DnnTopologyError(f"layers must be a sequence of names, such as ['relu'], found {shown(names)}")
     if not len(names):
         raise DnnTopologyError("no layer to record: name at least one")
     plain = [name.replace("_orig_mod.", "") for name in names]

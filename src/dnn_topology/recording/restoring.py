@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, shown
 from dnn_topology.recording.layers import inner_module
 from dnn_topology.recording.random_states import seeded
 
@@ -81,8 +81,8 @@ def usable_device(device: torch.device | str) -> torch.device:
     """
     try:
         wanted = torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise DnnTopologyError(f"device must name a device such as 'cpu' or 'cuda:0', found {device!r}") from error
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise DnnTopologyError(f"device must name a device such as 'cpu' or 'cuda:0', found {shown(device)}") from error
     counts = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     n_devices = counts.get(wanted.type)
     if n_devices is not None and (wanted.index or 0) >= n_devices:

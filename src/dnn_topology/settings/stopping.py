@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_types
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_types, shown
 
 Quantity = Literal["neighbours", "midlife", "life", "density", "epsilon"]
 
@@ -72,7 +72,9 @@ class NeighbourSettings:
     def __post_init__(self) -> None:
         check_types(self)
         if self.neighbours != "tree" and not (self.neighbours.isdecimal() and int(self.neighbours)):
-            raise DnnTopologyError(f"neighbours must be 'tree' or a number of nearest ones, found {self.neighbours!r}")
+            raise DnnTopologyError(
+                f"neighbours must be 'tree' or a number of nearest ones, found {shown(self.neighbours)}"
+            )
         if self.n_inputs is not None:
             check_at_least("n_inputs", self.n_inputs, 3)
 

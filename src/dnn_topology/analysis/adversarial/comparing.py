@@ -9,6 +9,7 @@ import numpy as np
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least
+from dnn_topology.graphs.checks import real_array
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -76,7 +77,8 @@ def compare_scores(
     """
     from sklearn.metrics import roc_auc_score
 
-    low, high = (np.asarray(scores, dtype=np.float64).ravel() for scores in (negative, positive))
+    given = {"negative": negative, "positive": positive}
+    low, high = (real_array(name, scores).astype(np.float64).ravel() for name, scores in given.items())
     check_at_least("resamples", resamples, 1)
     if not len(low) or not len(high):
         raise DnnTopologyError(f"scores of both kinds are needed, found {len(low)} negatives and {len(high)} positives")

@@ -137,6 +137,12 @@ def observe(
         raise DnnTopologyError("inputs must hold samples along its first axis, found a single number")
     places = [slice(start, start + BATCH) for start in range(0, len(inputs), BATCH)]
     given = squeezed or {}
+    for name, each in given.items():
+        if tuple(getattr(each, "shape", ()))[:1] != (len(inputs),):
+            raise DnnTopologyError(
+                f"squeezed[{shown(name)}] must hold the {len(inputs)} inputs squeezed, found {shown(each)}: see "
+                "`squeezed_inputs`"
+            )
     parts = [
         _observe(model, inputs[part], parts_of(given, part), layers=layers, trees=trees, edges=edges, device=device)
         for part in places

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Protocol, cast
 
-from dnn_topology._checks import DnnTopologyError, check_choice
+from dnn_topology._checks import DnnTopologyError, check_choice, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,7 +81,7 @@ def get_engine(name: str) -> Engine:
     name, _, argument = name.partition(":")
     check_choice("engine", name, ENGINES)
     if argument and name != "dipha":
-        raise DnnTopologyError(f"engine {name!r} takes no path, found {argument!r}: only dipha:PATH does")
+        raise DnnTopologyError(f"engine {name!r} takes no path, found {shown(argument)}: only dipha:PATH does")
     module = import_module(f"{__name__}.{name.replace('-', '_')}")
     return cast(Engine, getattr(module, ENGINES[name])(*([argument] if argument else [])))
 

@@ -193,7 +193,7 @@ def _check_number(name: str, value: Any, *, whole: bool) -> None:
     """
     numbers = (int, np.integer) if whole else (int, float, np.integer, np.floating)
     if not isinstance(value, numbers) or isinstance(value, bool):
-        raise DnnTopologyError(f"{name} must be a {'whole ' if whole else ''}number, found {value!r}"[:300])
+        raise DnnTopologyError(f"{name} must be a {'whole ' if whole else ''}number, found {shown(value)}"[:300])
 
 
 def _folder(data_dir: Any) -> Path:
@@ -205,7 +205,7 @@ def _folder(data_dir: Any) -> Path:
     if data_dir is None:
         return default_data_dir()
     if not isinstance(data_dir, (str, Path)):
-        raise DnnTopologyError(f"data_dir must be a folder, as a text or a path, found {data_dir!r}"[:300])
+        raise DnnTopologyError(f"data_dir must be a folder, as a text or a path, found {shown(data_dir)}"[:300])
     return Path(data_dir).expanduser()
 
 

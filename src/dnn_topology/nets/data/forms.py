@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 from torch.utils.data import Dataset
 
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, shown
 from dnn_topology.nets.data.pixels import Pixels, tensor_digest
 
 Shape = tuple[int, int, int]
@@ -121,7 +121,7 @@ def form_of(shape: Shape, own: Normalisation, normalise: Normalise) -> Form:
     asked = (0.0, 1.0) if normalise == "none" else _two(normalise)
     mean, std = (_per_channel(values, shape[0], normalise) for values in asked)
     if not min(std) > 0:
-        raise DnnTopologyError(f"normalise: a standard deviation must be positive, found {normalise!r}")
+        raise DnnTopologyError(f"normalise: a standard deviation must be positive, found {shown(normalise)}")
     return Form(shape, mean, std, "shape")
 
 
@@ -134,7 +134,8 @@ def _two(normalise: Any) -> Any:
     parts = [part.split() for part in normalise.split(",")] if isinstance(normalise, str) else normalise
     if not isinstance(parts, (tuple, list)) or len(parts) != 2:
         raise DnnTopologyError(
-            f"normalise must be 'data', 'none', or mean and standard deviation such as (0.5, 0.25), found {normalise!r}"
+            "normalise must be 'data', 'none', or mean and standard deviation such as (0.5, 0.25), found "
+            f"{shown(normalise)}"
         )
     return parts
 
@@ -152,7 +153,7 @@ def _per_channel(values: Any, n_channels: int, normalise: Any) -> tuple[float, .
     if len(numbers) not in {1, n_channels} or not all(map(math.isfinite, numbers)):
         raise DnnTopologyError(
             f"normalise takes one finite number, or one per channel ({n_channels}), for the mean and for the standard "
-            f"deviation, found {normalise!r}"
+            f"deviation, found {shown(normalise)}"
         )
     return tuple(numbers * (1 if len(numbers) == n_channels else n_channels))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from dnn_topology._checks import DnnTopologyError, nearest
+from dnn_topology._checks import DnnTopologyError, nearest, shown
 from dnn_topology.nets.data import arrays, embedded, folders
 from dnn_topology.nets.data.downloaded import DOWNLOADS
 from dnn_topology.nets.data.source import Source
@@ -64,7 +64,9 @@ def named(name: str | Path) -> str:
         return f"{'npz' if name.suffix == '.npz' else 'folder'}:{name}"
     if not isinstance(name, str):
         raise DnnTopologyError(
-            f"a data set is named by a text or a path, such as 'mnist-5k' or Path('mine.npz'), found {name!r}"[:300]
+            f"a data set is named by a text or a path, such as 'mnist-5k' or Path('mine.npz'), found {shown(name)}"[
+                :300
+            ]
         )
     return name
 

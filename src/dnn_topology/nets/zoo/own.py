@@ -141,7 +141,7 @@ def _factory(name: str) -> Callable[..., Any]:
     except Exception as error:  # whatever the user's module does when it is imported
         raise DnnTopologyError(f"{name} cannot be imported ({_said(error)}): give package.module:factory") from error
     if not callable(factory):
-        raise DnnTopologyError(f"{name}: expected a function or a class that makes the network, found {factory!r}")
+        raise DnnTopologyError(f"{name}: expected a function or a class that makes the network, found {shown(factory)}")
     made: Callable[..., Any] = factory
     return made
 

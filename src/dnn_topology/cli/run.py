@@ -193,7 +193,8 @@ def topology(
 
     Args:
         run: The folder of a run, trial0, that `run`, `train` or a study left.
-        checkpoint: Measure the weights in this file, as epoch 0 of a new run.
+        checkpoint: Measure the weights in this file, as epoch 0 of a new run: on the images of the run that left them,
+            or on those of --dataset.
         epochs: Epochs to measure (default: every checkpoint).
         thresholds: Write the Betti numbers at these to betti_numbers.csv; see `run`.
         verbose: Say how each epoch was computed.
@@ -201,8 +202,8 @@ def topology(
     used = machine.using(resources)
     measured = opt.plain(settings).with_thresholds(thresholds, filtration=pictures.filtration)
     if checkpoint is not None:
-        training = TrainSettings(net=named.net, dataset=named.dataset, trial=named.trial)
-        there = named_run(training, None, checkpoint, named.save_path, machine)
+        training = replace(named.that_left(checkpoint, machine).training, trial=named.trial)
+        there = named_run(training, training.seed, checkpoint, named.save_path, machine)
         train_with_progress(there, epochs=0, save_epochs=(), save_every=0, stopping=None)
     else:
         there = named.open(run, machine)

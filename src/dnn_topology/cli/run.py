@@ -265,9 +265,12 @@ def check_measurable(run: Run, settings: RunMeasureSettings) -> None:
 def train_with_progress(
     run: Run, *, epochs: int, save_epochs: Sequence[int], save_every: int, stopping: EarlyStopping | None
 ) -> None:
-    """Train and say after each epoch how well it went."""
+    """Train and say after each epoch how well it went, and of weights from elsewhere what they are given."""
+    from dnn_topology.nets.claims import described_feed
     from dnn_topology.runs.training import run_training
 
+    if run.weights_file is not None:
+        say(f"{run.weights_file} is given {described_feed(run.load_data())}, which `run --normalise` changes")
     with progress("training", total=epochs + 1) as step:
 
         def told(state: TrainingState) -> None:

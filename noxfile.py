@@ -10,6 +10,7 @@ nox -s tests | lowest | docs | bench | package | coverage | workflows
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -93,15 +94,15 @@ def coverage(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """Build sdist and wheel, check both, and run the sdist's own tests in an empty folder."""
     install(session, "package")
-    folder = Path(session.create_tmp()).resolve()
-    for old in folder.glob("dnn_topology-*"):
-        session.run("python", "-c", f"import shutil; shutil.rmtree({str(old)!r}, ignore_errors=True)")
-        old.unlink(missing_ok=True)
+    made, folder = Path("dist").resolve(), Path(session.create_tmp()).resolve()
+    for old in (made, folder):
+        shutil.rmtree(old, ignore_errors=True)
+        old.mkdir()
     session.run("validate-pyproject", "pyproject.toml")
     session.run("pyroma", "--min", "8", ".")  # 10 needs an address of the project
     session.run("repo-review", ".")
-    session.run("python", "-m", "build", "--outdir", folder)
-    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    session.run("python", "-m", "build", "--outdir", made)
+    (wheel,), (sdist,) = made.glob("*.whl"), made.glob("*.tar.gz")
     session.run("check-wheel-contents", wheel)
     session.run("twine", "check", "--strict", wheel, sdist)
     if sdist.stat().st_size > SIZE_LIMIT_MIB * 2**20:
@@ -114,10 +115,11 @@ def package(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def workflows(session: nox.Session) -> None:
-    """Check the workflows for what could be misused; actionlint too where it is installed."""
-    session.install("zizmor>=1.5")
+    """Check the workflows for mistakes, and for what could be misused."""
+    session.install("pip>=25.1")
+    session.install("--group", "workflows")
     session.run("zizmor", "--offline", ".github")
-    session.run("actionlint", external=True)
+    session.run("actionlint")
 
 
 if __name__ == "__main__":

@@ -80,14 +80,14 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/install_size.py")
 
 
-@nox.session(python="3.11", default=False)
+@nox.session(default=False)
 def coverage(session: nox.Session) -> None:
-    """Branch coverage of the whole suite, child processes included; slower than the tests alone."""
+    """Branch coverage of the whole suite, child processes included; from Python 3.14 on it costs little more time."""
     install(session, "coverage", ".[all]")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", "--numprocesses", "logical", *session.posargs)
     session.run("coverage", "combine", "--quiet")
-    session.run("coverage", "report")
+    session.run("coverage", "report")  # fails below the floor that pyproject.toml sets
 
 
 @nox.session(python="3.11")

@@ -15,6 +15,7 @@ import pytest
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology._machine import CannotWriteError
+from dnn_topology.store import leftovers
 
 
 def names(folder: Path) -> list[str]:
@@ -95,7 +96,7 @@ def test_a_damaged_json_is_refused(content: str, tmp_path: Path) -> None:
 def test_what_a_killed_writer_left_is_swept_away_but_not_what_is_being_written(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    dead, alive = (tmp_path / f"{store.PARTIAL}{pid}@{store._host()}=x.pt" for pid in (gone.pid, os.getpid()))
+    dead, alive = (tmp_path / f"{store.PARTIAL}{pid}@{leftovers.host()}=x.pt" for pid in (gone.pid, os.getpid()))
     elsewhere = [tmp_path / f"{store.PARTIAL}1@other-machine={age}.pt" for age in ("old", "new")]
     for path in (dead, alive, *elsewhere):
         path.write_text("")
@@ -107,7 +108,7 @@ def test_what_a_killed_writer_left_is_swept_away_but_not_what_is_being_written(t
 def test_the_first_file_that_is_written_to_a_folder_sweeps_it(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    (tmp_path / f"{store.PARTIAL}{gone.pid}@{store._host()}=half.csv").touch()
+    (tmp_path / f"{store.PARTIAL}{gone.pid}@{leftovers.host()}=half.csv").touch()
     store.write_bytes(tmp_path / "a.txt", b"")
     assert names(tmp_path) == ["a.txt"]
 

@@ -14,7 +14,6 @@ another. Test accuracy judges and decides nothing.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from machine import machine
+from machine import command_line, machine
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from stopping_runs import Run, Training, carry_out, split
@@ -229,7 +228,7 @@ def judge(settings: list[Setting], out: Path) -> None:
     parts = {name: summarized(rows[rows["dataset"] == name]) for name in ALL if (rows["dataset"] == name).any()}
     text = markdown(table, parts, fresh, rows)
     results = {
-        "command": " ".join(["python", *sys.argv]),
+        "command": command_line(),
         "machine": machine(),
         "settings": [setting.parted.run.name for setting in settings],
         "fresh": table.to_dict("records"),

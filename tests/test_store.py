@@ -52,8 +52,10 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path: Path) -> None
     target.write_bytes(b"old")
     code = (
         "import resource, pathlib, sys; from dnn_topology import store\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        f"store.write_bytes(pathlib.Path({str(target)!r}), bytes(5000))"
+        "before = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))\n"
+        f"try: store.write_bytes(pathlib.Path({str(target)!r}), bytes(5000))\n"
+        "finally: resource.setrlimit(resource.RLIMIT_FSIZE, before)"  # what measures coverage writes at the end
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert re.search(r"CannotWriteError: cannot write .*a\.bin: .*: free some space or ", done.stderr.splitlines()[-1])

@@ -38,9 +38,10 @@ class NeighbourEpochs(EpochTables):
     usual: ClassVar[NeighbourSettings] = NeighbourSettings()
 
     def prepare(self) -> None:
-        """Make the graph, unless it is there."""
-        if not (self.folder / EDGES).exists():
-            self.neighbours()
+        """Make the graph, unless it is there, and say if it is no guide."""
+        advice = self.neighbours().advice
+        if advice:
+            warnings.warn(advice, stacklevel=2)
 
     def do(self, epoch: int) -> pd.DataFrame:
         """Predict at the inputs with the weights of one epoch, and compare with the labels of neighbours."""
@@ -70,8 +71,6 @@ class NeighbourEpochs(EpochTables):
         with by_share("neighbours") as told:
             made = NeighbourLabels.of(images, labels, graph=graph, features=settings.features, on_progress=told)
         store.write_arrays(path, {"edges": made.edges})
-        if made.advice:
-            warnings.warn(made.advice, stacklevel=2)
         return made
 
     def _inputs(self) -> Any:

@@ -351,7 +351,7 @@ def markdown(table: pd.DataFrame, rows: pd.DataFrame) -> str:
     fresh = rows[rows["dataset"].isin(FRESH)]
     one = fresh[fresh["rule"] == OURS]
     lines = [
-        f"{len(one)} settings on {', '.join(FRESH)}, on which no rule was chosen, 0, 25 and 50 % of the labels permuted,"
+        f"{len(one)} settings on {', '.join(FRESH)}, on which no rule was chosen, 0, 25 and 50 % of labels permuted,"
         " 60 epochs, each trained on four fifths and on all images. *Lost*: points of test accuracy below the best "
         "epoch of the same training (a rule that needs a held-out fifth: of the training on four fifths). *Accuracy*: "
         "what one is left with, the rules that need no split having trained on all images. *Above validation*: paired "

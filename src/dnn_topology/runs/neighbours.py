@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pandas as pd
@@ -38,10 +39,16 @@ class NeighbourEpochs(EpochTables):
     usual: ClassVar[NeighbourSettings] = NeighbourSettings()
 
     def prepare(self) -> None:
-        """Make the graph, unless it is there, and say if it is no guide."""
+        """Make the graph, unless it is there, and say if it is no guide; once in a command, before it trains."""
+        _ = self._advice
+
+    @cached_property
+    def _advice(self) -> str | None:
+        """Why neighbours are no guide, which is said when it is first asked for; None where they may be one."""
         advice = self.neighbours().advice
         if advice:
             warnings.warn(advice, stacklevel=2)
+        return advice
 
     def do(self, epoch: int) -> pd.DataFrame:
         """Predict at the inputs with the weights of one epoch, and compare with the labels of neighbours."""

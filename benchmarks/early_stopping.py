@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from stopping_runs import Run, Training, carry_out, split
 
 from dnn_topology.analysis.early_stopping import StoppingRule
+from dnn_topology.analysis.gap.scores import bootstrap_means, interval_of_units
 from dnn_topology.analysis.neighbour_labels import NeighbourLabels
 from dnn_topology.store import write_bytes, write_json, write_table
 
@@ -319,22 +320,17 @@ def summarized(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(summary)
 
 
-def interval(values: pd.Series, by: Any = None, *, repeats: int = 4000) -> tuple[float, float, float]:
+def interval(values: pd.Series, *, repeats: int = 4000) -> tuple[float, float, float]:
     """Return a mean and its 95 % interval, cells (data set, network, size, seed; all noise levels) resampled whole.
 
     Args:
         values: One per setting, the cell in the index; NaN where a rule looks at what was not measured.
-        by: What is resampled instead, one label per setting.
         repeats: Bootstrap samples.
     """
-    groups = [
-        part.to_numpy()
-        for _, part in values.dropna().groupby(values.index.get_level_values("cell") if by is None else by)
-    ]
-    sums, sizes = np.array([part.sum() for part in groups]), np.array([len(part) for part in groups])
-    drawn = np.random.default_rng(0).integers(len(groups), size=(repeats, len(groups)))
-    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    return float(values.mean()), *(float(end) for end in np.quantile(means, [0.025, 0.975]))
+    there = values.dropna()
+    groups, _ = pd.factorize(there.index.get_level_values("cell"), sort=True)
+    means = bootstrap_means(there.to_numpy(), groups, n=repeats, seed=0)
+    return float(there.mean()), *(float(end) for end in np.quantile(means, [0.025, 0.975]))
 
 
 def shown(row: Mapping[str, Any], quantity: str, *, sign: bool = True) -> str:
@@ -409,11 +405,12 @@ def _of_draws(fresh: pd.DataFrame) -> str:
     """Return how sure the gain is where only draws of images and labels are taken for independent."""
     table = fresh.pivot_table(index=["cell", "run"], columns="rule", values="accuracy")
     apart = table[OURS] - table[VALIDATION]
-    draws = [f"{cell.split('-')[0]}-{cell.rsplit('-', 1)[1]}" for cell in apart.index.get_level_values("cell")]
-    mean, low, high = interval(apart, draws)
+    draws, names = pd.factorize([f"{cell.split('-')[0]} {cell.rsplit('-', 1)[1]}" for cell, _ in apart.index])
+    low, high = interval_of_units(apart.to_numpy(), draws)
     return (
-        f"Networks of one seed share images and permuted labels: with each of these {len({*draws})} draws resampled as "
-        f"one, the default is {mean:+.1f} [{low:+.1f}, {high:+.1f}] above validation."
+        f"Networks of one data set and seed share images and permuted labels: over these {len(names)} draws alone "
+        f"(Student's interval of their means) the default is {apart.mean():+.1f} [{low:+.1f}, {high:+.1f}] above "
+        "validation."
     )
 
 

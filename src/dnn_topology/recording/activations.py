@@ -167,12 +167,12 @@ def record(
     seed = check_seed(seed)
     names = None if layers is None else check_names(layers)
     parts: list[NDArray[np.float32]] = []
-    rows = contextlib.nullcontext(parts.append) if out is None else store.growing_array(Path(out))
-    with rows as keep, showing("recording inputs", total=max_samples, enabled=progress) as step:
-        neurons, table, n_samples = _recorded(
-            unwrapped(model), as_batches(batches), names, nodes, _counting(keep, step), max_samples, seed, device
-        )
-    return Activations(_stacked(parts, n_samples) if out is None else np.load(out, mmap_mode="r"), neurons, table)
+    file = None if out is None else store.GrowingArray(Path(out))
+    with file or contextlib.nullcontext(), showing("recording inputs", total=max_samples, enabled=progress) as step:
+        keep = _counting(file.add if file else parts.append, step)
+        modules, given = unwrapped(model), as_batches(batches)
+        neurons, table, n_samples = _recorded(modules, given, names, nodes, keep, max_samples, seed, device)
+    return Activations(_stacked(parts, n_samples) if file is None else file.values, neurons, table)
 
 
 def _counting(

@@ -139,7 +139,8 @@ class Diagrams:
         place = operator.index(dim)
         if not -len(self) <= place < len(self):
             raise DimensionError(
-                f"dimension {dim} was not computed: there are 0 to {self.max_dim}; compute with max_dim={dim}"
+                f"dimension {dim} was not computed: there are 0 to {self.max_dim}; compute with max_dim={dim}, or "
+                "look at one that is there, such as dim=0"
             )
         return self.points[place]
 

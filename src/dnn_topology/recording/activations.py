@@ -160,8 +160,6 @@ def record(
         >>> acts = record(model, [torch.randn(5, 4), torch.randn(5, 4)])
         >>> acts.values.shape
         (10, 5)
-        >>> acts.neurons["layer"].tolist()
-        ['1', '1', '1', 'output', 'output']
     """
     _check_options(nodes, max_samples, out)
     seed = check_seed(seed)

@@ -186,7 +186,9 @@ def _rows(table: pd.DataFrame, dim: int) -> pd.DataFrame:
         raise DnnTopologyError(f"the topology table has no column {sorted(missing)[0]!r}: {', '.join(table.columns)}")
     rows = table[table["dim"] == dim].sort_values("epoch", kind="stable")
     if rows.empty:
-        raise DnnTopologyError(f"the topology table has no rows of dimension {dim}")
+        raise DnnTopologyError(
+            f"the topology table has no rows of dimension {dim}: measure with max_dim={dim}, or give another dim"
+        )
     return rows
 
 

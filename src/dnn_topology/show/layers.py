@@ -77,7 +77,9 @@ def plot_layers(
         raise DnnTopologyError(f"the table has no column {missing[0]!r}: {', '.join(map(str, table.columns))}")
     rows = table[(table["dim"] == dim) & table[by].notna() & (table[by] != WHOLE)]
     if rows.empty:
-        raise DnnTopologyError(f"no {by} has numbers of dimension {dim}: measure with a higher max_dim")
+        raise DnnTopologyError(
+            f"no {by} has numbers of dimension {dim}: measure with max_dim={dim}, or give another dim"
+        )
     if rows.duplicated(["epoch", by]).any():
         raise DnnTopologyError(f"the table has several rows of the same epoch and {by}: pass one measurement's")
     cells = rows.pivot_table(summary, by, "epoch", dropna=False, sort=False, observed=True)

@@ -15,7 +15,7 @@ import dnn_topology as dt
 
 MODEL = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
 X = torch.arange(40.0).reshape(10, 4) / 40
-DIAGRAMS = dt.Diagrams([[(0, 0.1), (0, float("inf"))], [(0.1, 0.2)]], max_epsilon=0.3)
+DIAGRAMS = dt.Diagrams([np.array([(0, 0.1), (0, np.inf)]), np.array([(0.1, 0.2)])], max_epsilon=0.3)
 
 
 class Unprintable:

@@ -79,6 +79,7 @@ class Scores:
             DnnTopologyError: A name or an array is of another kind.
         """
         by_kind: dict[str, dict[str, NDArray[np.float64]]] = {"single": {}, "batches": {}, "curves": {}}
+        name: Any  # of whatever type a caller has given
         for name, values in arrays.items():
             kind, _, which = name.partition("/") if isinstance(name, str) else ("", "", "")
             if isinstance(name, str) and kind not in by_kind:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from machine import machine
+from machine import command_line, machine
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from stopping_runs import Run, Training, carry_out, split
@@ -58,10 +58,6 @@ RUNS = [
     for noise in NOISE
 ]
 PERCEPTRONS = ("lenet_300_100", "mlp")
-COMMAND = (
-    "python benchmarks/early_stopping.py --data fashion=npz:fashion_mnist_20k.npz --data usps=npz:usps.npz "
-    "--data cifar10=npz:cifar10_jpg.npz --data-dir MNIST_ROOT"
-)
 SMOOTHED = 5  # epochs, of the curve that shows how much of a loss is noise
 VALIDATION, LAST = "validation accuracy, patience 15", "last epoch"
 RETRAINED, OURS = "retrained on all for validation's epoch", "neighbours: tree, patience 15"
@@ -251,7 +247,7 @@ def judge(settings: list[Setting], out: Path) -> None:
     parts = {name: summarized(rows[rows["dataset"] == name]) for name in ALL if (rows["dataset"] == name).any()}
     text = markdown(table, rows)
     results = {
-        "command": COMMAND,
+        "command": command_line(),
         "machine": machine(),
         "settings": [setting.parted.run.name for setting in settings],
         "fresh": table.to_dict("records"),

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError, check_seed
-from dnn_topology.recording.inputs import as_batches, forward_arguments
+from dnn_topology.recording.batches import as_batches
+from dnn_topology.recording.inputs import forward_arguments
 from dnn_topology.recording.layers import heard_modules, unwrapped
 from dnn_topology.recording.random_states import seeded
 from dnn_topology.recording.restoring import borrowed

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 DELAY = 2.0  # seconds that work takes before it is shown
+IN_A_CELL = 76  # letters that a notebook's cell shows beside its list of files, in a narrow window
 LOGGER = logging.getLogger("dnn_topology")
 Step = Callable[..., None]
 
@@ -171,18 +172,25 @@ def _console() -> Console | None:
     console = Console(stderr=True)
     if console.is_jupyter:
         if importlib.util.find_spec("ipywidgets"):
-            return console
-        return Console(stderr=True, force_jupyter=False, force_terminal=True)  # a line of text under the cell
+            return Console(stderr=True, width=IN_A_CELL)
+        # A line of text under the cell; where it is written over, the codes of colours would count as letters.
+        return Console(stderr=True, width=IN_A_CELL, force_jupyter=False, force_terminal=True, color_system=None)
     return console if sys.stderr is not None and sys.stderr.isatty() else None
 
 
 def _bar(console: Console) -> Progress:
-    """Return a bar that is gone when the work is done."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    """Return a bar that is gone when the work is done; a notebook without ipywidgets leaves its last line there.
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    note = TextColumn("{task.fields[note]}", markup=False)
-    return Progress(*columns, note, console=console, transient=True)
+    Every line is as wide as the console, so that what such a notebook writes over is gone.
+    """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    times = (TimeElapsedColumn(), TimeRemainingColumn())
+    rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
+    note = TextColumn("{task.fields[note]}", markup=False, table_column=rest)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(20), *times, note)
+    return Progress(*columns, console=console, transient=True, expand=True)
 
 
 @contextlib.contextmanager

@@ -101,8 +101,8 @@ def estimate(
 
     measured, compute = opt.plain(settings), machine.using(resources)
     if run is None and (checkpoint is not None or not (named.folder / "settings.json").exists()):
-        training = TrainSettings(net=named.net, dataset=named.dataset, trial=named.trial, seed=named.trial)
-        there = Run(named.folder, training, machine.data_dir, machine.place)
+        plain = Run(named.folder, named.training, machine.data_dir, machine.place)
+        there = plain if checkpoint is None else named.that_left(checkpoint, machine)
         weights: dict[str, Path | None] = {"given" if checkpoint else "untrained": checkpoint}
     else:
         there = named.open(run, machine)

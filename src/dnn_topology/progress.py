@@ -238,10 +238,16 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def answer(*lines: str | Path) -> None:
-    """Print what was asked for, on standard output."""
+def answer(*lines: str | Path, beside: str = "text") -> None:
+    """Print what was asked for, on standard output.
+
+    Args:
+        *lines: The lines.
+        beside: The form of a table that they stand beside: one for a paper or a program is alone on standard output,
+            which goes into a file, and they are said on standard error.
+    """
     for line in lines:
-        print(line, flush=True)  # noqa: T201
+        print(line, file=sys.stdout if beside == "text" else sys.stderr, flush=True)
 
 
 def print_table(table: pd.DataFrame, form: str = "text") -> None:

@@ -342,6 +342,20 @@ def test_what_cannot_be_measured_is_known_before_anything_is_trained(
     assert not (tmp_path / "new").exists()
 
 
+def test_what_is_measured_on_the_spot_has_its_data_where_the_training_had_them(
+    done: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(done, tmp_path / "results")) / "lenet_300_100_digits" / "trial0"
+    settings = json.loads((folder / "settings.json").read_text())
+    (folder / "settings.json").write_text(json.dumps({**settings, "dataset": "mnist"}))
+    (folder / "eps0.3" / "epoch1.npz").unlink()
+    words = ["visualise", str(folder), "--formats", "png", "--epochs", "0", "1", "--data-dir", str(tmp_path / "data")]
+    (tmp_path / "data" / "MNIST" / "raw").mkdir(parents=True)
+    (tmp_path / "data" / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(b"no images")
+    assert main(words) == 2
+    assert str(tmp_path / "data") in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_epochs_with_a_checkpoint_are_measured_on_the_spot_and_those_without_are_named(
     done: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -370,7 +384,10 @@ def test_life_and_midlife_of_epochs_are_a_table_for_papers(
 ) -> None:
     run = done / "lenet_300_100_digits" / "trial0"
     assert main(["visualise", str(run), "--formats", "png", "--format", form, "--out", str(tmp_path)]) == 0
-    assert capsys.readouterr().out.startswith(start)
+    printed = capsys.readouterr()
+    assert printed.out.startswith(start)
+    assert "betti_curves" not in printed.out  # which goes into a file
+    assert str(tmp_path / "betti_curves_H1.png") in printed.err
 
 
 def test_the_flags_of_the_original_s_training_are_understood(tmp_path: Path) -> None:

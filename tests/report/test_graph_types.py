@@ -15,6 +15,7 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.tables import described_graphs
 from dnn_topology.report import open_measurements, write_report
+from dnn_topology.report.facts import distance
 from dnn_topology.report.graphs import side_by_side
 from dnn_topology.runs.measurements import RunMeasurement
 from dnn_topology.runs.measuring import measure_epochs, traced
@@ -135,6 +136,13 @@ def test_a_page_of_components_alone_shows_when_they_die_and_says_why_none_is_tra
     assert "components alone were measured" in Elements(text).text
     dots = text.split('aria-label="Persistence diagram, epoch 2')[1].split("</figure>")[0]
     assert dots.count("L ") > len(Diagrams.load(there.diagrams_file(2)).select(0)) / 2
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"), [("layer", "each layer put on a scale"), ("none", "log-probabilities are joined")]
+)
+def test_the_page_says_on_which_scale_the_answers_to_one_input_are(scale: Any, said: str) -> None:
+    assert said in distance(RunMeasureSettings(graph_type="per-sample", n_samples=2, sample_scale=scale))
 
 
 def test_where_no_loop_dies_no_mean_is_said_to_be_nan(trained: Run, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_labels_of_epochs_cover_neither_data_nor_each_other_and_lie_in_the_figur
     options: dict[str, object], size: tuple[float, float], curves: dict[int, Diagrams]
 ) -> None:
     figure = Figure(figsize=size, layout="constrained")
-    ax = plot_betti_curves(curves, ax=figure.add_subplot(), **options)  # type: ignore[arg-type]
+    ax = plot_betti_curves(curves, ax=figure.add_subplot(), **options)
     labels = labels_of(ax)
     assert [text.get_text() for text in labels.texts] == [str(epoch) for epoch in EPOCHS]
     boxes = [text.get_window_extent() for text in (*labels.texts, labels.heading)]

@@ -147,9 +147,12 @@ def test_tables_are_printed_for_papers(
 ) -> None:
     folders = [trained / which / f"{NET}_digits" for which in ("true", "permuted")]
     assert main(["compare", *map(str, folders), "--format", form, "--epochs", "1", "--out", str(tmp_path)]) == 0
-    printed = capsys.readouterr().out
-    assert printed.startswith(start)
-    assert ("ε" in printed) == (form != "latex")
+    printed = capsys.readouterr()
+    assert printed.out.startswith(start)
+    assert ("ε" in printed.out) == (form != "latex")
+    assert str(tmp_path) not in printed.out  # which goes into a file
+    assert str(tmp_path / "groups.csv") in printed.err
+    assert "no p-value can be below" in printed.err
 
 
 def test_a_group_of_one_is_described_and_not_tested(

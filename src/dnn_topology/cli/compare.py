@@ -31,4 +31,4 @@ def compare(
         if len(table):
             print_table(table, form)
             answer("")
-    answer(*(result.notes if form == "text" else ()), *paths)
+    answer(*result.notes, *paths, beside=form)

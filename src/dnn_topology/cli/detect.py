@@ -73,7 +73,7 @@ def detect(
         results = detection.run(step)
     paths = write_detection(results, detection.folder)
     print_table(results.report(), form)
-    answer(*paths)
+    answer(*paths, beside=form)
 
 
 def _opened(

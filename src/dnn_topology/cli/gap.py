@@ -136,7 +136,7 @@ def evaluate(
     networks = _read(table)
     judged = evaluate_gap(pooled(networks) if by_row else networks, by_row=by_row, method=method, seed=seed)
     of = f"{counted(judged.n_networks, 'network')}, {counted(judged.n_rows, 'row')}"
-    answer(f"{of}; mean absolute error in points, [95 % interval]")
+    answer(f"{of}; mean absolute error in points, [95 % interval]", beside=form)
     for shown in (judged.headline(), judged.report()) if form == "text" else (judged.report(),):
         print_table(shown, form)
     folder = table.parent if out is None else out
@@ -146,7 +146,8 @@ def evaluate(
         store.write_table(path, getattr(judged, name))
     picture = networks[["cell", "dataset"]].drop_duplicates("cell") if {"cell", "dataset"} <= {*networks} else None
     predictions = judged.predictions if picture is None else judged.predictions.merge(picture, on="cell", how="left")
-    answer(*paths.values(), *save_figure(plot_predictors(predictions, by_row=by_row), folder / stem, formats=["png"]))
+    pictures = save_figure(plot_predictors(predictions, by_row=by_row), folder / stem, formats=["png"])
+    answer(*paths.values(), *pictures, beside=form)
 
 
 def _weights(

@@ -148,4 +148,4 @@ def cavities(
         answer(repr(several[cavity]), *map(str, several[cavity].neurons))
     if out is not None:
         several.save(out)
-        answer(out)
+        answer(out, beside=form)

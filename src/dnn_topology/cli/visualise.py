@@ -36,7 +36,7 @@ def visualise(
     out: Annotated[Path | None, Drawn] = None,
     show: Annotated[bool, Drawn] = False,
     form: opt.Form = "text",
-    config: Annotated[Path | None, Parameter(group=opt.PLACES)] = None,
+    machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
 ) -> None:
     """Draw the Betti curves of several epochs, and print their life and midlife.
 
@@ -55,9 +55,7 @@ def visualise(
         out: Where pictures go (default: the folder of the measurement).
         show: Show a window too, if there is a screen.
         form: Print life and midlife as text, or as a table: md, latex or csv.
-        config: Take flags from a TOML file (dim = [1, 2]); flags given here win.
     """
-    del config
     from dnn_topology.homology.tables import counting, epoch_lines, epoch_report, epoch_table
     from dnn_topology.runs.measurements import find_measurement
     from dnn_topology.runs.measuring import measured_on_the_spot
@@ -66,7 +64,7 @@ def visualise(
     from dnn_topology.show.window import show_window
 
     settings = RunMeasureSettings(min_persistence=min_persistence, essential=essential)
-    there = find_measurement(_opened(run, named), max_epsilon=max_epsilon, name=measurement)
+    there = find_measurement(_opened(run, named, machine), max_epsilon=max_epsilon, name=measurement)
     folder = there.folder if out is None else out
     drawable = epochs and measured_on_the_spot(there, epochs, say)
     for graph, k in itertools.product(there.graphs(), dim):
@@ -83,16 +81,16 @@ def visualise(
             answer(f"{name}{', ' if name else ''}{lines}")
         else:
             print_table(epoch_report(table, dim=k), form)
-        answer(*paths)
+        answer(*paths, beside=form)
         if show and not show_window(partial(plot_betti_curves, curves, **drawn)):
             say("there is no screen here; the picture is in the files above")
 
 
-def _opened(run: Path | None, named: opt.Named) -> Run:
+def _opened(run: Path | None, named: opt.Named, machine: opt.Machine) -> Run:
     """Return a run whose pictures are drawn, of which there may be nothing but the original's results."""
     from dnn_topology.runs.run import Run
 
     folder = run or named.folder
     if run is None and not (folder / "settings.json").exists():
         return Run(folder)
-    return Run.open(folder)
+    return Run.open(folder, data_dir=machine.data_dir, device=machine.place)

@@ -42,7 +42,13 @@ def distance(settings: RunMeasureSettings) -> str:
     if settings.graph_type == "structural":
         return "of two neurons in the graph of the weights"
     if settings.graph_type == "per-sample":
-        return "d = 1 − |difference| of what two neurons answer to one input, on a scale from 0 to 1"
+        scale = (
+            "each layer put on a scale from 0 to 1"
+            if settings.sample_scale == "layer"
+            else "all on one scale from 0 to 1, on which log-probabilities are joined to all hidden neurons, "
+            "whatever the input"
+        )
+        return f"d = 1 − |difference| of what two neurons answer to one input, {scale}"
     of_groups = (settings.graph_type == "grouped" and settings.parted_by != "channels") or settings.subsplit
     signals = "of the mean signals of two groups of neurons" if of_groups else "of two neurons' signals"
     return f"d = 1 − |correlation| {signals}" if settings.metric == "pearson" else f"{signals} ({settings.metric})"

@@ -72,7 +72,8 @@ class MeasureSettings:
         threshold: METIS joins two neurons whose |correlation| is above this.
         n_samples: Inputs that get a graph of their own (per-sample).
         select_nodes: Only the tenth of the neurons that best tells right from wrong predictions (per-sample).
-        sample_scale: Each 'layer' of a per-sample graph is put on the same scale first, or 'none' is.
+        sample_scale: Each 'layer' of a per-sample graph is put on the same scale first, or 'none' is, and all hidden
+            neurons are joined to the log-probabilities that a network gives, whatever the input.
         metric: Of two signals: pearson, spearman, distance-correlation, euclidean, or a function from signals
             (n_samples, n) to distances (n, n), by itself or as package.module:function.
         constant: 'drop' neurons that never change, or 'isolate' them as nodes born at 0.

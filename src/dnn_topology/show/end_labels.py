@@ -50,7 +50,7 @@ class EndLabels(Artist):
         if not self.get_visible():
             return
         edge, starts, heights = self._place(renderer)
-        slant, piece = renderer.points_to_pixels(SLANT), renderer.points_to_pixels(PIECE)
+        slant, piece = _pixels(renderer, SLANT), _pixels(renderer, PIECE)
         for line, text, (x, y), height in zip(self.lines, self.texts, starts, heights, strict=True):
             look: dict[str, Any] = {"color": line.get_color(), "transform": IdentityTransform()}
             if x < edge - 1:  # it ends before the others: what is beyond is no data
@@ -83,12 +83,12 @@ class EndLabels(Artist):
         assert self.axes is not None
         box = self.axes.get_window_extent(renderer)
         starts = np.array([_end(line, box) for line in self.lines])
-        least = LINE_HEIGHT * renderer.points_to_pixels(FONT_SIZE)
+        least = LINE_HEIGHT * _pixels(renderer, FONT_SIZE)
         heights = apart(starts[:, 1], least, box.y0, box.y1)
-        left = box.x1 + renderer.points_to_pixels(SLANT + PIECE + GAP)
+        left = box.x1 + _pixels(renderer, SLANT + PIECE + GAP)
         for text, height in zip(self.texts, heights, strict=True):
             text.set_position((left, float(height)))
-        self.heading.set_position((box.x1 + renderer.points_to_pixels(SLANT), float(heights.max()) + least))
+        self.heading.set_position((box.x1 + _pixels(renderer, SLANT), float(heights.max()) + least))
         return float(box.x1), starts, heights
 
     def _text(self, words: str, colour: Any) -> Text:
@@ -146,6 +146,12 @@ def apart(wanted: ArrayLike, least: float, bottom: float, top: float) -> NDArray
     result = np.empty_like(heights)
     result[order] = np.minimum(np.maximum(placed, bottom), top - steps[-1]) + steps
     return result
+
+
+def _pixels(renderer: RendererBase, points: float) -> float:
+    """Return a length in pixels."""
+    pixels: Any = renderer.points_to_pixels(points)
+    return float(pixels)
 
 
 def _end(line: Line2D, box: Bbox) -> tuple[float, float]:

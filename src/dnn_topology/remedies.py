@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -36,15 +36,19 @@ def of_file(words: Sequence[str]) -> str:
     return "" if path is None else f" (with the flags in {path})"
 
 
-def in_flags(message: str, flags: Iterable[str]) -> str:
+def in_flags(message: str, flags: Mapping[str, str]) -> str:
     """Return a message of the library in which arguments are named as the flags of a command.
 
+    Args:
+        message: The message.
+        flags: Argument → its flag, without hyphens.
+
     Example:
-        >>> in_flags("n_inputs must be at least 2, found 1: raise n_inputs=", ["n-inputs"])
+        >>> in_flags("n_inputs must be at least 2, found 1: raise n_inputs=", {"n_inputs": "n-inputs"})
         '--n-inputs must be at least 2, found 1: raise --n-inputs'
     """
-    for flag in sorted(flags, key=len, reverse=True):
-        name = re.escape(flag.replace("-", "_"))
+    for argument in sorted(flags, key=len, reverse=True):
+        flag, name = flags[argument], re.escape(argument)
         value = r"(?:'([^']*)'|([\w./:+-]+))?"
         message = re.sub(rf"(?<![\w`'/.-]){name}={value}", rf"--{flag} \1\2", message).replace(
             f"--{flag} ,", f"--{flag},"

@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology._machine import CannotWriteError, end_if_unguarded, of_the_machine
 from dnn_topology._version import __version__
-from dnn_topology.cli.options import defaults_from_file, flag_names, whole_numbers
+from dnn_topology.cli.options import defaults_from_file, flag_names, flags_of_arguments, whole_numbers
 from dnn_topology.cli.spelling import our_words
 from dnn_topology.remedies import elsewhere, in_flags, of_file, one_line
 
@@ -89,7 +89,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except CannotWriteError as error:
         return _complain(error.with_remedy(elsewhere(error.path, words, flag_names(_app(command)))))
     except DnnTopologyError as error:
-        _complain(in_flags(str(error), flag_names(_app(command))) + of_file(words))
+        _complain(in_flags(str(error), flags_of_arguments(_app(command))) + of_file(words))
         return 2 if getattr(error, "mendable", True) else 1
     except CycloptsError as error:
         return _complain(f"{one_line(str(error))} See `{' '.join(['dnn-topology', *command, '--help'])}`.")

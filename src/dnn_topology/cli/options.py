@@ -272,7 +272,17 @@ def _check_known(path: Path, key: str) -> None:
 
 def flag_names(command: App) -> set[str]:
     """Return the names of a command's flags, without the leading hyphens."""
-    if command.default_command is None:
-        return set()
-    arguments = command.assemble_argument_collection()
-    return {name[2:] for argument in arguments for name in argument.names if name.startswith("--")}
+    return {name[2:] for names in _flags(command).values() for name in names}
+
+
+def flags_of_arguments(command: App) -> dict[str, str]:
+    """Return the flags, without the leading hyphens, of the arguments that messages of the library name."""
+    named = {name[2:].replace("-", "_"): name[2:] for names in _flags(command).values() for name in names}
+    return named | {argument: names[0][2:] for argument, names in _flags(command).items() if names}
+
+
+def _flags(command: App) -> dict[str, list[str]]:
+    """Return the flags of a command by the names that they have in Python."""
+    arguments = [] if command.default_command is None else command.assemble_argument_collection()
+    taken = {argument.field_info.name: argument.names for argument in arguments if argument.parse}
+    return {name: [flag for flag in names if flag.startswith("--")] for name, names in taken.items()}

@@ -242,7 +242,7 @@ def test_a_state_to_resume_from_that_is_damaged_starts_the_training_again(finish
 def test_measuring_a_damaged_checkpoint_is_refused_with_what_makes_it_again(tmp_path: Path) -> None:
     made = run(tmp_path, epochs=1)
     made.checkpoint(1).write_bytes(b"damaged")
-    with pytest.raises(DnnTopologyError, match=r"epoch1.pt is damaged: .* trains it again"):
+    with pytest.raises(DnnTopologyError, match=r"epoch1.pt is damaged: .* makes it again"):
         measure_epochs(made, replace(SETTINGS, max_epsilon=0.2), [0, 1])
 
 

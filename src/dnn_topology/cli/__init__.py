@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as shells say it
+NARROWEST = 20  # columns of a terminal; the library that prints the help never ends in much fewer
 # command → where it is; it is imported when it is called, or its help is asked for
 COMMANDS = {
     "run": "run:run",
@@ -111,6 +113,8 @@ def _suit_terminal() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks ε shows ?
+    if shutil.get_terminal_size().columns < NARROWEST:
+        os.environ["COLUMNS"] = str(NARROWEST)
     if os.environ.get("MPLBACKEND", "").startswith("module:"):  # of a notebook, which other programs may not have
         del os.environ["MPLBACKEND"]
 

@@ -15,6 +15,7 @@ import pytest
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology._machine import CannotWriteError
+from dnn_topology.store import leftovers
 
 
 def names(folder: Path) -> list[str]:
@@ -51,8 +52,10 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path: Path) -> None
     target.write_bytes(b"old")
     code = (
         "import resource, pathlib, sys; from dnn_topology import store\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        f"store.write_bytes(pathlib.Path({str(target)!r}), bytes(5000))"
+        "before = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))\n"
+        f"try: store.write_bytes(pathlib.Path({str(target)!r}), bytes(5000))\n"
+        "finally: resource.setrlimit(resource.RLIMIT_FSIZE, before)"  # what measures coverage writes at the end
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert re.search(r"CannotWriteError: cannot write .*a\.bin: .*: free some space or ", done.stderr.splitlines()[-1])
@@ -93,7 +96,7 @@ def test_a_damaged_json_is_refused(content: str, tmp_path: Path) -> None:
 def test_what_a_killed_writer_left_is_swept_away_but_not_what_is_being_written(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    dead, alive = (tmp_path / f"{store.PARTIAL}{pid}@{store._host()}=x.pt" for pid in (gone.pid, os.getpid()))
+    dead, alive = (tmp_path / f"{store.PARTIAL}{pid}@{leftovers.host()}=x.pt" for pid in (gone.pid, os.getpid()))
     elsewhere = [tmp_path / f"{store.PARTIAL}1@other-machine={age}.pt" for age in ("old", "new")]
     for path in (dead, alive, *elsewhere):
         path.write_text("")
@@ -105,7 +108,7 @@ def test_what_a_killed_writer_left_is_swept_away_but_not_what_is_being_written(t
 def test_the_first_file_that_is_written_to_a_folder_sweeps_it(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    (tmp_path / f"{store.PARTIAL}{gone.pid}@{store._host()}=half.csv").touch()
+    (tmp_path / f"{store.PARTIAL}{gone.pid}@{leftovers.host()}=half.csv").touch()
     store.write_bytes(tmp_path / "a.txt", b"")
     assert names(tmp_path) == ["a.txt"]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -257,3 +258,18 @@ def test_a_graph_that_an_older_version_left_is_taken_as_it_is(
     assert main(["early-stop", str(copy), "--draws", "0"]) == 0
     assert "done again" not in capsys.readouterr().err
     assert Manifest(copy / "neighbours").knows("edges")
+
+
+def test_labels_that_neighbours_do_not_share_are_warned_of_once_before_training_and_again_afterwards(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", "--net", "mlp", "--dataset", "digits", "--train-size", "200", "--permute-labels", "1"]
+    words += ["--n-epochs-train", "3", "--early-stop", "neighbours", "--save-path", str(tmp_path)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")  # printed, as on the command line
+        assert main(words) == 0
+        said = capsys.readouterr().err
+        assert said.count("no guide to when to stop") == 1
+        assert said.index("no guide") < said.index("epoch 1 of 3")
+        assert main(["early-stop", str(tmp_path / "mlp_digits" / "trial0"), "--draws", "0"]) == 0
+    assert capsys.readouterr().err.count("no guide to when to stop") == 1

@@ -78,7 +78,7 @@ def test_mode_hooks_random_state_and_gradients_are_left_as_found(fails: bool) ->
             record(model, batches())
     else:
         record(model, batches())
-    assert counts == [2]  # all of them inside
+    assert counts == [0]  # while batches are made, which may run the model too
     assert hooks(model) == 0
     assert [module.training for module in model.modules()] == modes
     assert torch.equal(torch.random.get_rng_state(), state)

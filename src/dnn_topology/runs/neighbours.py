@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pandas as pd
@@ -20,6 +21,8 @@ from dnn_topology.work.reports import Reports
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from dnn_topology.analysis.neighbour_labels import NeighbourLabels
 
 EDGES = "edges"
 
@@ -39,20 +42,34 @@ class NeighbourEpochs(EpochTables):
     usual: ClassVar[NeighbourSettings] = NeighbourSettings()
 
     def prepare(self, say: Callable[[str], None]) -> None:
-        """Make the graph, unless it is there and as it was written."""
+        """Make the graph, unless it is there and as it was written, and say if it is no guide."""
         Ledger(self.folder, self._graph).finish([0], reports=Reports(say=say))
+        _ = self._advice
+
+    @cached_property
+    def _advice(self) -> str | None:
+        """Why neighbours are no guide, which is said when it is first asked for; None where they may be one."""
+        advice = self._neighbours().advice
+        if advice:
+            warnings.warn(advice, stacklevel=2)
+        return advice
 
     def do(self, epoch: int) -> pd.DataFrame:
         """Predict at the inputs with the weights of one epoch, and compare with the labels of neighbours."""
-        from dnn_topology.analysis.neighbour_labels import NeighbourLabels
         from dnn_topology.nets.data import batches
         from dnn_topology.recording.classes import predicted_classes
 
-        net, inputs = self.run.load_net(self.run.checkpoint(epoch)), self._inputs()
-        classes = predicted_classes(net, batches(inputs, batch_size=500))
-        graph, seed = NeighbourLabels(self._graph.load(0), inputs.tensors[1].numpy()), self.run.training.seed
+        net = self.run.load_net(self.run.checkpoint(epoch))
+        classes = predicted_classes(net, batches(self._inputs(), batch_size=500))
+        graph, seed = self._neighbours(), self.run.training.seed
         values = [graph.disagreement(classes), *graph.drawn(classes, self.draws, seed=seed)]
         return pd.DataFrame({"draw": range(len(values)), NEIGHBOURS: values})
+
+    def _neighbours(self) -> NeighbourLabels:
+        """Return the graph on the inputs, which was made before, and their labels."""
+        from dnn_topology.analysis.neighbour_labels import NeighbourLabels
+
+        return NeighbourLabels(self._graph.load(0), self._inputs().tensors[1].numpy())
 
     @property
     def _graph(self) -> IndexArrays:
@@ -60,7 +77,7 @@ class NeighbourEpochs(EpochTables):
         return IndexArrays(self.folder, EDGES, EDGES, self._joined, self._joins_inputs)
 
     def _joined(self, _: int) -> NDArray[np.intp]:
-        """Join the inputs, and warn where neighbours are no guide.
+        """Join the inputs.
 
         Raises:
             DnnTopologyError: The inputs cannot be compared; see `NeighbourLabels.of`.
@@ -72,8 +89,6 @@ class NeighbourEpochs(EpochTables):
         graph: Literal["tree"] | int = "tree" if settings.neighbours == "tree" else int(settings.neighbours)
         with by_share("neighbours") as told:
             made = NeighbourLabels.of(images, labels, graph=graph, features=settings.features, on_progress=told)
-        if made.advice:
-            warnings.warn(made.advice, stacklevel=2)
         return made.edges
 
     def _joins_inputs(self, edges: NDArray[np.intp]) -> bool:

@@ -246,6 +246,19 @@ def test_measuring_a_damaged_checkpoint_is_refused_with_what_makes_it_again(tmp_
         measure_epochs(made, replace(SETTINGS, max_epsilon=0.2), [0, 1])
 
 
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"damaged")])
+def test_a_history_that_cannot_be_read_is_refused_with_what_makes_it_again(
+    finished: Run, tmp_path: Path, change: Any
+) -> None:
+    copy = Run.open(shutil.copytree(finished.folder, tmp_path / "copy" / "trial0"))
+    whole = (copy.folder / "history.csv").read_bytes()
+    change(copy.folder / "history.csv")
+    with pytest.raises(DnnTopologyError, match=r"history\.csv .*`train` with the settings of this run makes it again"):
+        copy.history()
+    run_training(copy, epochs=2)
+    assert (copy.folder / "history.csv").read_bytes() == whole
+
+
 def test_the_originals_own_results_are_read_where_there_is_nothing_of_ours(golden: Path, tmp_path: Path) -> None:
     (tmp_path / "lenet_mnist").symlink_to(golden)
     there = find_measurement(Run.named(TrainSettings(net="lenet", dataset="mnist"), tmp_path))

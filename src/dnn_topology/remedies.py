@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 LONGEST = 800  # characters of a message
 
@@ -63,3 +64,21 @@ def one_line(text: str) -> str:
     """Return what is wrong with a command line, on one line that nobody needs to scroll."""
     line = " ".join(text.replace("`", "'").split())
     return line if len(line) < LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 4 :]}"
+
+
+def flag_names(command: Any) -> set[str]:
+    """Return the names of a command's flags, without the leading hyphens."""
+    return {name[2:] for names in _flags(command).values() for name in names}
+
+
+def flags_of_arguments(command: Any) -> dict[str, str]:
+    """Return the flags, without the leading hyphens, of the arguments that messages of the library name."""
+    named = {name[2:].replace("-", "_"): name[2:] for names in _flags(command).values() for name in names}
+    return named | {argument: names[0][2:] for argument, names in _flags(command).items() if names}
+
+
+def _flags(command: Any) -> dict[str, list[str]]:
+    """Return the flags of a command by the names that they have in Python."""
+    arguments = [] if command.default_command is None else command.assemble_argument_collection()
+    taken = {argument.field_info.name: argument.names for argument in arguments if argument.parse}
+    return {name: [flag for flag in names if flag.startswith("--")] for name, names in taken.items()}

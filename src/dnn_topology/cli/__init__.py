@@ -14,9 +14,9 @@ from cyclopts import App, CycloptsError, Parameter
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology._machine import CannotWriteError, end_if_unguarded, of_the_machine
 from dnn_topology._version import __version__
-from dnn_topology.cli.options import defaults_from_file, flag_names, flags_of_arguments, whole_numbers
+from dnn_topology.cli.options import defaults_from_file, whole_numbers
 from dnn_topology.cli.spelling import our_words
-from dnn_topology.remedies import elsewhere, in_flags, of_file, one_line
+from dnn_topology.remedies import elsewhere, flag_names, flags_of_arguments, in_flags, of_file, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

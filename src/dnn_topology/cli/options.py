@@ -15,6 +15,7 @@ from cyclopts import Group, Parameter
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, nearest
 from dnn_topology.progress import say
+from dnn_topology.remedies import flag_names
 from dnn_topology.settings import (
     CompareSettings,
     DetectSettings,
@@ -268,21 +269,3 @@ def _check_known(path: Path, key: str) -> None:
     }
     if key.replace("-", "_") not in known:
         raise DnnTopologyError(f"{path}: unknown setting {key!r}: {nearest(key.replace('-', '_'), known)}")
-
-
-def flag_names(command: App) -> set[str]:
-    """Return the names of a command's flags, without the leading hyphens."""
-    return {name[2:] for names in _flags(command).values() for name in names}
-
-
-def flags_of_arguments(command: App) -> dict[str, str]:
-    """Return the flags, without the leading hyphens, of the arguments that messages of the library name."""
-    named = {name[2:].replace("-", "_"): name[2:] for names in _flags(command).values() for name in names}
-    return named | {argument: names[0][2:] for argument, names in _flags(command).items() if names}
-
-
-def _flags(command: App) -> dict[str, list[str]]:
-    """Return the flags of a command by the names that they have in Python."""
-    arguments = [] if command.default_command is None else command.assemble_argument_collection()
-    taken = {argument.field_info.name: argument.names for argument in arguments if argument.parse}
-    return {name: [flag for flag in names if flag.startswith("--")] for name, names in taken.items()}

@@ -135,6 +135,7 @@ def _evading(rows: pd.DataFrame, title: str, evaded: Sequence[str]) -> list[str]
     table = rows.pivot_table(index="detector", columns="attack", values="auroc")
     if attacks[1] not in table:
         return []
+    attacks = [attack for attack in attacks if attack in table]
     table = table.loc[table[attacks[1]].notna(), attacks]
     return [
         f"### {title}: AUROC against clean inputs, means of {', '.join(dict.fromkeys(rows['network']))}",

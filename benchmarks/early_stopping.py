@@ -57,6 +57,7 @@ RUNS = [
     for data in sets
     for noise in NOISE
 ]
+PERCEPTRONS = ("lenet_300_100", "mlp")
 SMOOTHED = 5  # epochs, of the curve that shows how much of a loss is noise
 VALIDATION, LAST = "validation accuracy, patience 15", "last epoch"
 RETRAINED, OURS = "retrained on all for validation's epoch", "neighbours: tree, patience 15"
@@ -397,14 +398,17 @@ def _parts(rows: pd.DataFrame, fresh: pd.DataFrame) -> list[str]:
         apart = "" if name in FRESH else " (apart: rules were chosen on 5,000 of its images)"
         lines += [_part(name + apart, part) for _, part in rows[rows["dataset"] == name].groupby("dataset")]
     sizes = fresh["size"].map({SMALL: "2,000 images"}).fillna("7,000 or 10,000 images")
-    return [*lines, *(_part(str(name), part) for by in (fresh["net"], sizes) for name, part in fresh.groupby(by))]
+    families = fresh["net"].isin(PERCEPTRONS).map({True: "all perceptrons", False: "all convolutional networks"})
+    groupings = (fresh["net"], families, sizes)
+    return [*lines, *(_part(str(name), part) for by in groupings for name, part in fresh.groupby(by))]
 
 
 def _of_draws(fresh: pd.DataFrame) -> str:
     """Return how sure the gain is where only draws of images and labels are taken for independent."""
     table = fresh.pivot_table(index=["cell", "run"], columns="rule", values="accuracy")
     apart = table[OURS] - table[VALIDATION]
-    draws, names = pd.factorize([f"{cell.split('-')[0]} {cell.rsplit('-', 1)[1]}" for cell, _ in apart.index])
+    of_cells = [f"{cell.split('-')[0]} {cell.rsplit('-', 1)[1]}" for cell in apart.index.get_level_values("cell")]
+    draws, names = pd.factorize(pd.Series(of_cells))
     low, high = interval_of_units(apart.to_numpy(), draws)
     return (
         f"Networks of one data set and seed share images and permuted labels: over these {len(names)} draws alone "

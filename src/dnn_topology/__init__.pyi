@@ -10,7 +10,7 @@ from . import monitors as monitors
 from ._checks import DnnTopologyError as DnnTopologyError
 from ._version import __version__ as __version__
 
-# numbers → what they are good for
+# numbers -> what they are good for
 from .analysis.adversarial import BatchDetector as BatchDetector
 from .analysis.adversarial import Detector as Detector
 from .analysis.adversarial import Separation as Separation
@@ -40,13 +40,13 @@ from .analysis.neighbour_labels import NeighbourLabels as NeighbourLabels
 from .estimating import MeasureEstimate as MeasureEstimate
 from .estimating import estimate as estimate
 
-# signals → functional graphs
+# signals -> functional graphs
 from .graphs.graph import FunctionalGraph as FunctionalGraph
 from .graphs.graph import functional_graph as functional_graph
 from .graphs.node_sampling import sample_nodes as sample_nodes
 from .graphs.nodes import Neuron as Neuron
 
-# graph → diagrams → numbers
+# graph -> diagrams -> numbers
 from .homology.betti_curve import BettiCurve as BettiCurve
 from .homology.bootstrap import bootstrap as bootstrap
 from .homology.bootstrap import intervals as intervals
@@ -82,7 +82,7 @@ from .nets.zoo import build_net as build_net
 from .pipeline import measure as measure
 from .pipeline import track as track
 
-# any module + inputs → signals, and back: neurons silenced
+# any module + inputs -> signals, and back: neurons silenced
 from .recording.ablation import ablate as ablate
 from .recording.activations import Activations as Activations
 from .recording.activations import record as record

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 LONGEST = 800  # characters of a message
 
@@ -36,15 +37,19 @@ def of_file(words: Sequence[str]) -> str:
     return "" if path is None else f" (with the flags in {path})"
 
 
-def in_flags(message: str, flags: Iterable[str]) -> str:
+def in_flags(message: str, flags: Mapping[str, str]) -> str:
     """Return a message of the library in which arguments are named as the flags of a command.
 
+    Args:
+        message: The message.
+        flags: Argument → its flag, without hyphens.
+
     Example:
-        >>> in_flags("n_inputs must be at least 2, found 1: raise n_inputs=", ["n-inputs"])
+        >>> in_flags("n_inputs must be at least 2, found 1: raise n_inputs=", {"n_inputs": "n-inputs"})
         '--n-inputs must be at least 2, found 1: raise --n-inputs'
     """
-    for flag in sorted(flags, key=len, reverse=True):
-        name = re.escape(flag.replace("-", "_"))
+    for argument in sorted(flags, key=len, reverse=True):
+        flag, name = flags[argument], re.escape(argument)
         value = r"(?:'([^']*)'|([\w./:+-]+))?"
         message = re.sub(rf"(?<![\w`'/.-]){name}={value}", rf"--{flag} \1\2", message).replace(
             f"--{flag} ,", f"--{flag},"
@@ -59,3 +64,21 @@ def one_line(text: str) -> str:
     """Return what is wrong with a command line, on one line that nobody needs to scroll."""
     line = " ".join(text.replace("`", "'").split())
     return line if len(line) < LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 4 :]}"
+
+
+def flag_names(command: Any) -> set[str]:
+    """Return the names of a command's flags, without the leading hyphens."""
+    return {name[2:] for names in _flags(command).values() for name in names}
+
+
+def flags_of_arguments(command: Any) -> dict[str, str]:
+    """Return the flags, without the leading hyphens, of the arguments that messages of the library name."""
+    named = {name[2:].replace("-", "_"): name[2:] for names in _flags(command).values() for name in names}
+    return named | {argument: names[0][2:] for argument, names in _flags(command).items() if names}
+
+
+def _flags(command: Any) -> dict[str, list[str]]:
+    """Return the flags of a command by the names that they have in Python."""
+    arguments = [] if command.default_command is None else command.assemble_argument_collection()
+    taken = {argument.field_info.name: argument.names for argument in arguments if argument.parse}
+    return {name: [flag for flag in names if flag.startswith("--")] for name, names in taken.items()}

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import dnn_topology
 from dnn_topology import Diagrams, __version__
-from dnn_topology.cli import main
+from dnn_topology.cli import NARROWEST, main
 from dnn_topology.cli.spelling import our_words
 from dnn_topology.homology.tables import epoch_lines, epoch_table
 
@@ -428,3 +429,15 @@ def test_no_line_says_nan_where_every_cavity_is_alive_at_the_end() -> None:
     alive = Diagrams([np.empty((0, 2)), np.array([[0.1, np.inf]])], 0.3)
     (line,) = epoch_lines(epoch_table({0: alive}), dim=1).splitlines()[1:]
     assert line == "  epoch    0: 0 finite and 1 alive at the end, at most 1 at once (ε 0.100)"
+
+
+def test_help_ends_on_a_terminal_of_one_column(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1")
+    assert main(["datasets", "--help"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= NARROWEST
+
+
+def test_the_file_of_public_names_is_read_in_whatever_encoding_the_machine_has() -> None:
+    assert Path(dnn_topology.__file__).with_suffix(".pyi").read_bytes().isascii()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def test_detect_leaves_tables_and_pictures_and_goes_on_where_it_stopped(
     assert detect(trained, "--attack", "fgsm", "deepfool", "--strength", "0", "0.3") == 0
     assert (folder / "fgsm_0.3.npz").stat().st_mtime_ns == kept
     assert set(pd.read_csv(folder / "detection.csv")["attack"]) == {"fgsm", "deepfool"}
-    assert "1 attacks" in capsys.readouterr().err
+    assert "1 attack on 30" in capsys.readouterr().err
     assert detect(trained, "--attack", "fgsm", "--strength", "0.3", "--n-fit", "61") == 0
     assert (folder.parent / "epoch2_n_fit-61" / "fgsm_0.3.npz").exists()
 
@@ -74,12 +75,31 @@ def test_detect_scores_images_of_ones_own(trained: Path, tmp_path: Path) -> None
     assert len(scores) == 4
 
 
+def test_images_of_ones_own_are_scored_whatever_attacks_would_need(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = shutil.copytree(trained, tmp_path / "results")
+    detection = results / "lenet_300_100_digits" / "trial0" / "detection"
+    np.savez(tmp_path / "mine.npz", x=np.random.default_rng(0).integers(0, 256, (3, 1, 8, 8)).astype(np.uint8))
+    assert detect(results, "--attack", "fgsm", "--strength", "0") == 0
+    monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)  # foolbox is missing
+    tables = []
+    for words in ([], ["--n-inputs", "2"], ["--batch-sizes", "50"], ["--attack", "pgd", "--strength", "1"]):
+        before = {*detection.rglob("scores_mine.csv")}
+        assert detect(results, *words, "--inputs", str(tmp_path / "mine.npz")) == 0
+        tables += [pd.read_csv(path) for path in {*detection.rglob("scores_mine.csv")} - before]
+    assert len(tables) == 1  # each of the others has replaced it by the same
+    assert detect(results, "--attack", "pgd", "--strength", "0.5", "--seed", "3") == 2
+    assert not (detection / "epoch2_seed-3").exists()  # and nothing is pinned to these settings
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--attack", "pdg"], "did you mean pgd"),
         (["--strength", "much"], 'Invalid value for --strength: unable to convert "much" into float'),
-        (["--strength", "8"], "in [0, 1]"),
+        (["--strength", "-1"], "--strength must be changes of pixels, in [0, 1], found -1"),
+        (["--strength", "0.1", "8"], "--strength must be changes of pixels, in [0, 1], found 8"),
         (["--detectors", "softmx"], "did you mean softmax"),
         (["--batch-sizes", "500"], "smaller --batch-sizes"),
         (["--epoch", "9"], "there is no checkpoint of epoch 9 of"),
@@ -105,6 +125,8 @@ def test_bad_input_is_one_line_and_leaves_nothing(
         ({"images": np.zeros((2, 1, 28, 28))}, "must hold images as x"),
         ({"x": np.full((2, 1, 28, 28), 3.0)}, "in [0, 1]"),
         ({"x": np.zeros((0, 1, 28, 28))}, "must hold images as x"),
+        ({"x": np.zeros((2, 1, 20, 28))}, "images of 1×20×28, and the network was trained on 1×8×8 or 1×28×28"),
+        ({"x": np.zeros((2, 3, 28, 28))}, "images of 3×28×28"),
     ],
 )
 def test_a_file_of_other_things_is_refused(

@@ -409,6 +409,8 @@ def test_colour_becomes_grey_by_luminance_and_grey_becomes_colour_by_repetition(
         ("digits_gray", (3, 8, 8), "asks for 1×8×8"),
         ("digit_gray28", (1, 28, 28), "unknown dataset 'digit_gray28'"),
         ("foldr:x", (1, 28, 28), "unknown kind of data 'foldr': did you mean folder"),
+        ("npz:", (1, 28, 28), "'npz:' names no path: give npz:PATH, a file with x_train"),
+        ("folder: ", (1, 28, 28), "names no path: give folder:PATH, a folder with train/"),
     ],
 )
 def test_a_form_that_the_network_cannot_take_is_refused(name: str, shape: tuple[int, int, int], message: str) -> None:

@@ -242,8 +242,21 @@ def test_a_state_to_resume_from_that_is_damaged_starts_the_training_again(finish
 def test_measuring_a_damaged_checkpoint_is_refused_with_what_makes_it_again(tmp_path: Path) -> None:
     made = run(tmp_path, epochs=1)
     made.checkpoint(1).write_bytes(b"damaged")
-    with pytest.raises(DnnTopologyError, match=r"epoch1.pt is damaged: .* trains it again"):
+    with pytest.raises(DnnTopologyError, match=r"epoch1.pt is damaged: .* makes it again"):
         measure_epochs(made, replace(SETTINGS, max_epsilon=0.2), [0, 1])
+
+
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"damaged")])
+def test_a_history_that_cannot_be_read_is_refused_with_what_makes_it_again(
+    finished: Run, tmp_path: Path, change: Any
+) -> None:
+    copy = Run.open(shutil.copytree(finished.folder, tmp_path / "copy" / "trial0"))
+    whole = (copy.folder / "history.csv").read_bytes()
+    change(copy.folder / "history.csv")
+    with pytest.raises(DnnTopologyError, match=r"history\.csv .*`train` with the settings of this run makes it again"):
+        copy.history()
+    run_training(copy, epochs=2)
+    assert (copy.folder / "history.csv").read_bytes() == whole
 
 
 def test_the_originals_own_results_are_read_where_there_is_nothing_of_ours(golden: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Sequence
@@ -13,14 +14,15 @@ from cyclopts import App, CycloptsError, Parameter
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology._machine import CannotWriteError, end_if_unguarded, of_the_machine
 from dnn_topology._version import __version__
-from dnn_topology.cli.options import defaults_from_file, flag_names, whole_numbers
+from dnn_topology.cli.options import defaults_from_file, whole_numbers
 from dnn_topology.cli.spelling import our_words
-from dnn_topology.remedies import elsewhere, in_flags, of_file, one_line
+from dnn_topology.remedies import elsewhere, flag_names, flags_of_arguments, in_flags, of_file, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as shells say it
+NARROWEST = 20  # columns of a terminal; the library that prints the help never ends in much fewer
 # command → where it is; it is imported when it is called, or its help is asked for
 COMMANDS = {
     "run": "run:run",
@@ -89,7 +91,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except CannotWriteError as error:
         return _complain(error.with_remedy(elsewhere(error.path, words, flag_names(_app(command)))))
     except DnnTopologyError as error:
-        _complain(in_flags(str(error), flag_names(_app(command))) + of_file(words))
+        _complain(in_flags(str(error), flags_of_arguments(_app(command))) + of_file(words))
         return 2 if getattr(error, "mendable", True) else 1
     except CycloptsError as error:
         return _complain(f"{one_line(str(error))} See `{' '.join(['dnn-topology', *command, '--help'])}`.")
@@ -111,6 +113,8 @@ def _suit_terminal() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks ε shows ?
+    if shutil.get_terminal_size().columns < NARROWEST:
+        os.environ["COLUMNS"] = str(NARROWEST)
     if os.environ.get("MPLBACKEND", "").startswith("module:"):  # of a notebook, which other programs may not have
         del os.environ["MPLBACKEND"]
 

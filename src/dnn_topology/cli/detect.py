@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, counted
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, print_table, progress, say
 from dnn_topology.settings import DetectSettings
@@ -51,7 +51,8 @@ def detect(
     from dnn_topology.nets.data.own_images import read_own_images
     from dnn_topology.runs.detecting import write_detection
 
-    plain = opt.plain(settings)
+    of_attacks = () if inputs is None else ("batch_sizes", "n_inputs")  # which own images have no use for
+    plain = opt.plain(settings, **{name: getattr(opt.DETECT, name) for name in of_attacks})
     asked = replace(
         plain,
         batch_sizes=tuple(size for size in plain.batch_sizes if size),
@@ -67,7 +68,7 @@ def detect(
     missing = detection.missing
     if missing:
         n_judged, time = len(detection.experiment.judged[0]), duration(detection.estimate())
-        say(f"{len(missing)} attacks on {n_judged} test images: about {time}")
+        say(f"{counted(len(missing), 'attack')} on {n_judged} test images: about {time}")
     total = len(asked.all_attacks)
     with progress("detect", total=total, done=total - len(missing)) as step:
         results = detection.run(step)

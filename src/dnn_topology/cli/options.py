@@ -15,6 +15,7 @@ from cyclopts import Group, Parameter
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, nearest
 from dnn_topology.progress import say
+from dnn_topology.remedies import flag_names
 from dnn_topology.settings import (
     CompareSettings,
     DetectSettings,
@@ -268,11 +269,3 @@ def _check_known(path: Path, key: str) -> None:
     }
     if key.replace("-", "_") not in known:
         raise DnnTopologyError(f"{path}: unknown setting {key!r}: {nearest(key.replace('-', '_'), known)}")
-
-
-def flag_names(command: App) -> set[str]:
-    """Return the names of a command's flags, without the leading hyphens."""
-    if command.default_command is None:
-        return set()
-    arguments = command.assemble_argument_collection()
-    return {name[2:] for argument in arguments for name in argument.names if name.startswith("--")}

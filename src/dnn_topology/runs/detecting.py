@@ -104,8 +104,9 @@ class Detection(Work[Attack, Arrays]):
         """Find out, before the folder is claimed, that the attacks can be made here at all.
 
         Raises:
-            DnnTopologyError: The package that makes them is missing.
+            DnnTopologyError: The package that makes them is missing, or there are too few inputs for a batch.
         """
+        self.settings.check_batches()
         if self.missing and importlib.util.find_spec("foolbox") is None:
             raise DnnTopologyError(f"attacks need the package foolbox: {pip_install('foolbox')}")
 

@@ -172,7 +172,9 @@ def find_measurement(run: Run, *, max_epsilon: float | None = None, name: str | 
     usual = [one for one in matching if one.folder.name == f"eps{wanted:g}"]
     if len(matching) > 1 and not usual:
         names = ", ".join(one.folder.name for one in matching)
-        raise DnnTopologyError(f"{run.folder} was measured several times up to ε {wanted:g}: choose one of {names}")
+        raise DnnTopologyError(
+            f"{run.folder} was measured several times up to ε {wanted:g}: choose with measurement= one of {names}"
+        )
     if matching:
         return (usual or matching)[0]
     first = RunMeasurement(run, run.folder / f"eps{wanted:g}", RunMeasureSettings(max_epsilon=wanted))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 
 HISTORY, STATE, CHECKPOINTS = "history.csv", "training.pt", "checkpoints"
+TRAINED_AGAIN = "`dnn-topology run` or `train` with the settings of this run makes it again"
 MEASURED_WHILE = ("lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy")  # an epoch of a history
 
 
@@ -150,7 +151,10 @@ class Run:
         Raises:
             DnnTopologyError: The file is missing or damaged.
         """
-        return store.read_table(self.folder / HISTORY, columns={"epoch": int, **dict.fromkeys(MEASURED_WHILE, float)})
+        path = self.folder / HISTORY
+        if not path.exists() and self.folder.is_dir():
+            raise DnnTopologyError(f"{path} is missing: {TRAINED_AGAIN}")
+        return store.read_table(path, TRAINED_AGAIN, columns={"epoch": int, **dict.fromkeys(MEASURED_WHILE, float)})
 
     def epochs(self) -> list[int]:
         """Return the epochs that have a checkpoint, in order."""
@@ -182,8 +186,7 @@ class Run:
         for epoch in wanted:
             if manifest.knows(f"epoch{epoch}") and not manifest.is_whole(f"epoch{epoch}", [self.checkpoint(epoch)]):
                 raise DnnTopologyError(
-                    f"{self.checkpoint(epoch)} is damaged: it is not what was written; `dnn-topology run` or "
-                    "`train` with the settings of this run trains it again"
+                    f"{self.checkpoint(epoch)} is damaged: it is not what was written; {TRAINED_AGAIN}"
                 )
         return wanted
 

@@ -46,7 +46,15 @@ class DetectSettings:
         if not self.attacks or not self.strengths:
             raise DnnTopologyError("name at least one attack and one strength")
         if not all(0 <= each <= 1 for each in self.strengths):
-            raise DnnTopologyError(f"strengths are changes of pixels in [0, 1], found {self.strengths}")
+            found = next(each for each in self.strengths if not 0 <= each <= 1)
+            raise DnnTopologyError(f"strengths must be changes of pixels, in [0, 1], found {found:g}")
+
+    def check_batches(self) -> None:
+        """Check that there are inputs enough for the batches that are judged.
+
+        Raises:
+            DnnTopologyError: There are not.
+        """
         beyond = [size for size in self.batch_sizes if size > min(self.n_inputs, self.n_fit)]
         if beyond:
             raise DnnTopologyError(

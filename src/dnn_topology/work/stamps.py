@@ -155,7 +155,8 @@ class Stamp:
 
 def _remedy(folder: Path) -> str:
     """Return what to do about a folder whose settings are lost; nothing but its owner knows what they were."""
-    return f"put back a whole copy of it, or delete {folder} with all that is in it and run again"
+    made = "make it again with the command that made it"
+    return f"put back a whole copy of it, or delete {folder} with all that is in it and {made}"
 
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class Experiment:
             return 0.0
         n_judged, options = len(self.judged[0]) * (1 + 2 * len(attacks)), {"layers": self.settings.layers}
         few = self.judged[1][:TRIED]
-        n_fit = self.settings.n_fit
+        n_fit = len(self.fitted_on)
         return expected_seconds(
             self.net, few, self.names, n_fit=n_fit, n_judged=n_judged, device=self.device, **options
         )
@@ -141,6 +141,7 @@ class Experiment:
         """
         import pandas as pd
 
-        seen = self.detectors.observe(images)
-        scores = {name: one.score(seen) for name, one in self.detectors.detectors.items()}
+        fitted = self._fitted(self.names)
+        seen = fitted.observe(images)
+        scores = {name: one.score(seen) for name, one in fitted.detectors.items()}
         return pd.DataFrame({"place": range(len(seen)), "predicted": seen.predicted, **scores})

@@ -81,6 +81,8 @@ def understood(name: str) -> tuple[Source, Path | None, Asked]:
     if colon:
         if f"{kind}:" not in DATA_SETS:
             raise DnnTopologyError(f"unknown kind of data {kind!r}: {nearest(kind, ('folder', 'npz'))}")
+        if not rest.strip():
+            raise DnnTopologyError(f"dataset {name!r} names no path: give {kind}:PATH, {DATA_SETS[f'{kind}:'].about}")
         return DATA_SETS[f"{kind}:"], *_path(rest)
     if name in _NAMES:
         return _NAMES[name], None, (None, None)

@@ -9,6 +9,7 @@ import torch
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.nets.data.forms import FittedImages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +38,25 @@ def read_own_images(path: Path, data: DataSet) -> torch.Tensor:
             )
         images = images.astype(np.float32)
     form = getattr(data.train, "form", None)
+    _check_size(path, images.shape[1:], data)
     pixels = torch.from_numpy(images)
     fitted: torch.Tensor = pixels.float() if form is None else form.fit(pixels)
     return fitted
+
+
+def _check_size(path: Path, shape: tuple[int, ...], data: DataSet) -> None:
+    """Check that images are of the size that the data set's own have, or of that in which the network takes them.
+
+    Raises:
+        DnnTopologyError: They are not, and would have to be scaled or cut, which changes what detectors see.
+    """
+    own = data.train.pixels.take(torch.tensor([0])) if isinstance(data.train, FittedImages) else None
+    if isinstance(own, list):
+        return  # images of many sizes, each of which is made to fit
+    sizes = dict.fromkeys(tuple(images.shape[1:]) for images in (own, data.train[[0]][0]) if images is not None)
+    if shape not in sizes:
+        expected = " or ".join("×".join(map(str, size)) for size in sizes)
+        raise DnnTopologyError(
+            f"{path} has images of {'×'.join(map(str, shape))}, and the network was trained on {expected} (channels × "
+            "height × width): bring them to that size first"
+        )

@@ -137,7 +137,7 @@ def _factory(name: str) -> Callable[..., Any]:
     except ModuleNotFoundError as error:
         raise DnnTopologyError(f"{name}: {error}: start where it can be imported, or install it") from error
     except AttributeError as error:
-        raise DnnTopologyError(f"{name}: {error}") from error
+        raise DnnTopologyError(f"{name}: {error}: give package.module:factory") from error
     except Exception as error:  # whatever the user's module does when it is imported
         raise DnnTopologyError(f"{name} cannot be imported ({_said(error)}): give package.module:factory") from error
     if not callable(factory):

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import machine
+from machine import command_line, machine
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import nn
@@ -84,7 +83,7 @@ def main() -> None:
     kept = [{key: value for key, value in result.items() if key != "losses"} for result in results]
     write_json(
         options.out / "ablation.json",
-        {"command": " ".join(["python", *sys.argv]), "machine": machine(), "networks": kept, "rows": rows},
+        {"command": command_line(), "machine": machine(), "networks": kept, "rows": rows},
     )
     text = markdown(rows, kept)
     write_bytes(options.out / "ablation.md", text.encode())

@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +24,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from machine import machine
+from machine import command_line, machine
 from process import Process
 from rivals import rivals
 from stored import graph_file
@@ -61,7 +60,7 @@ def main() -> None:
                 kept.measure("epoch", f"{scale:g}", processes, ["auto"], files["lenet-e50"], 2, 60, scale)
             kept.measure_large(processes)
             kept.measure_start()
-    command = " ".join(["python", *sys.argv])
+    command = command_line()
     write_report({"command": command, "machine": {**machine(), "engines": names}, **kept.results}, options.out)
 
 

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import machine
+from machine import command_line, machine
 from matplotlib.figure import Figure
 
 from dnn_topology import load_data
@@ -122,7 +121,7 @@ def _judge(epochs: pd.DataFrame, out: Path) -> None:
     choice, fresh, predictions = _choice(known), *_fresh(known, judged)
     evaluations = {method: evaluate_gap(last, method=method) for method in METHODS}
     results = {
-        "command": " ".join(["python", *sys.argv]),
+        "command": command_line(),
         "machine": machine(),
         "frozen": {"features": FROZEN[0], "method": FROZEN[1], "chosen on": len(known), "judged on": len(judged)},
         "choice": _records(choice),

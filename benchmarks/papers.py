@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from machine import machine
+from machine import command_line, machine
 from matplotlib.figure import Figure
 from scipy.stats import wilcoxon
 
@@ -100,7 +100,7 @@ def main() -> None:
         write_json(
             options.out / "papers.json",
             {
-                "command": " ".join(["python", *sys.argv]),
+                "command": command_line(),
                 "machine": machine(),
                 "original": ORIGINAL.to_dict("list"),
                 "tests": tests.to_dict("records"),

@@ -11,13 +11,12 @@ part ten curves into five and five (the least possible is 2/252 ≈ 0.008).
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from machine import machine
+from machine import command_line, machine
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from stopping_runs import MAX_EPSILON, Run, carry_out
@@ -75,7 +74,7 @@ def main() -> None:
             rows.append(row)
     write_json(
         options.out / "permuted_labels.json",
-        {"command": " ".join(["python", *sys.argv]), "machine": machine(), "rows": rows},
+        {"command": command_line(), "machine": machine(), "rows": rows},
     )
     text = _markdown(rows)
     write_bytes(options.out / "permuted_labels.md", text.encode())

@@ -9,18 +9,23 @@ from typing import Any
 
 import pytest
 
-REPORT = Path(__file__).parents[1] / "benchmarks" / "report.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
-@pytest.fixture(scope="module")
-def report() -> ModuleType:
-    """The module that writes the table."""
-    spec = importlib.util.spec_from_file_location("report", REPORT)
+def loaded(name: str) -> ModuleType:
+    """A module beside the benchmarks."""
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def report() -> ModuleType:
+    """The module that writes the table."""
+    return loaded("report")
 
 
 def run(seconds: float | None) -> dict[str, Any]:
@@ -47,3 +52,10 @@ def test_a_cell_that_every_rival_gave_up_has_dashes(report: ModuleType) -> None:
 
 def test_a_cell_that_only_the_others_gave_up_has_a_bound(report: ModuleType) -> None:
     assert table(report, auto=3.0, one=6.0, gudhi=None).endswith("| < 0.25 | 2.00 | yes |")
+
+
+def test_a_recorded_command_has_no_path_of_one_machine(tmp_path: Path) -> None:
+    machine = loaded("machine")
+    words = [str(tmp_path / "early.py"), "--data", f"usps=npz:{tmp_path / 'usps.npz'}", "--data-dir", str(tmp_path)]
+    given = machine.command_line([*words, "--only", "a/b"])
+    assert given == "python benchmarks/early.py --data usps=npz:usps.npz --data-dir FOLDER --only a/b"

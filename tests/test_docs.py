@@ -8,6 +8,7 @@ import pkgutil
 import re
 import shlex
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +135,14 @@ def test_every_link_of_the_readme_to_a_file_leads_somewhere() -> None:
     root = Path(__file__).parents[1]
     for target in re.findall(r"\]\(([^)]+)\)", README):
         assert target.startswith("https://") or (root / target).exists(), target
+
+
+def test_the_readme_of_the_package_index_has_no_link_to_a_file() -> None:
+    tools = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["tool"]
+    text = README
+    for change in tools["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
+        text = re.sub(change["pattern"], change["replacement"], text)
+    assert "![" not in text
+    assert all(target.startswith("https://") for target in re.findall(r"\]\(([^)]+)\)", text))
+    assert README.count("\n## ") == text.count("\n## ")
+    assert blocks("python") == re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)

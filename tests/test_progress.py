@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -207,3 +208,15 @@ with progress.showing("work"):
 assert random.getstate() == state
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_line_of_a_bar_covers_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook without ipywidgets writes a line over another and erases none."""
+    shown = io.StringIO()
+    monkeypatch.setattr(progress, "DELAY", 0)
+    monkeypatch.setattr(progress, "_console", lambda: Console(file=shown, force_terminal=True, width=80))
+    with showing("work", total=3) as step:
+        for note in ("a" * 200, "b", ""):
+            step(note)
+    lines = [re.sub(r"\x1b\[[\d;?]*[a-zA-Z]|\n", "", line) for line in shown.getvalue().split("\r")]
+    assert {len(line) for line in lines if line} == {80}

@@ -18,6 +18,7 @@ from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.dipha import read_dipha, write_dipha
 from dnn_topology.homology.dipha_format import DISTANCES, HEADER, MAGIC, SPARSE_DISTANCES
 from dnn_topology.homology.dipha_graphs import read_dipha_graph, write_dipha_graph
+from dnn_topology.store import arrays
 from tests.mutations import mutations
 
 RNG = np.random.default_rng(0)
@@ -140,7 +141,7 @@ def test_an_archive_that_is_no_npz_of_numbers_is_refused_before_it_is_unpacked(
 
 
 def test_an_archive_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "MOST_UNPACKED", 2**16)
+    monkeypatch.setattr(arrays, "MOST_UNPACKED", 2**16)
     path = tmp_path / "a.npz"
     np.savez_compressed(path, a=np.zeros(2**16, np.int64))
     with pytest.raises(DnnTopologyError, match=r"announces 52\d+ bytes of arrays, and has \d+"):

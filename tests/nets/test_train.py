@@ -55,6 +55,17 @@ def test_the_same_seed_trains_the_same_weights_whatever_the_global_random_state(
     assert not same(first, trained(data, 2, seed=1)[0])
 
 
+def test_every_epoch_takes_all_images_in_an_order_of_its_own(data: DataSet) -> None:
+    net, seen = build_net("lenet_300_100"), list[torch.Tensor]()
+    net.register_forward_pre_hook(lambda module, args: seen.append(args[0].flatten(1)) if module.training else None)
+    train(net, data, epochs=2, batch_size=len(data.train))
+    first, second = seen
+    whole = data.train[range(len(data.train))][0].flatten(1)
+    assert not torch.equal(first, second)
+    assert torch.equal(first.sort(0).values, second.sort(0).values)
+    assert torch.equal(first.sort(0).values, whole.sort(0).values)
+
+
 @pytest.mark.parametrize("stop", [0, 1, 2])
 def test_a_resumed_training_ends_as_an_uninterrupted_one(data: DataSet, stop: int, tmp_path: Path) -> None:
     whole, history, states = trained(data, 3)

@@ -19,7 +19,7 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
 from dnn_topology.homology.engines import get_engine
 from dnn_topology.homology.engines.gudhi import Gudhi
-from dnn_topology.homology.engines.morse import compiled, pairing, ways
+from dnn_topology.homology.engines.morse import compiled, pairing, sweep, ways
 from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
 from dnn_topology.homology.engines.morse.persistent import reduce_graph
 from dnn_topology.homology.engines.morse.rows import critical_codes, numbers_met
@@ -249,6 +249,7 @@ def test_arrays_that_grow_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         with monkeypatch.context() as patch:
             patch.setattr(ways, "ROOM_AT_FIRST", 8 - 2 * graph.n_edges)
             patch.setattr(ways, "PLACES_AT_FIRST", 2)
+            patch.setattr(sweep, "ROWS_AT_FIRST", 0)
             patch.setattr(pairing, "LISTS", 1)
             again = reduce_graph(graph, max_dim=3, threads=1, cycles=True)
         for one, other in zip(expected.levels, again.levels, strict=True):

@@ -118,7 +118,7 @@ class Search:
     def _make_room_for_arrows(self, n_arrows: int) -> None:
         """Make room for so many more arrows that wait."""
         arrows = self.arrows
-        n_chunks = int(self.state[CHUNKS]) + min(n_arrows, n_arrows // CHUNK + len(arrows.tails))
+        n_chunks = int(self.state[CHUNKS]) + max(ROOM, n_arrows // CHUNK + len(arrows.tails))
         chains = _longer(arrows.chains, n_chunks)
         self.arrows = arrows._replace(chains=chains, store=_longer(arrows.store, CHUNK * len(chains)))
 

@@ -19,10 +19,10 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
 from dnn_topology.homology.engines import get_engine
 from dnn_topology.homology.engines.gudhi import Gudhi
-from dnn_topology.homology.engines.morse import compiled, pairing, ways
+from dnn_topology.homology.engines.morse import compiled, pairing, sweep, ways
 from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
 from dnn_topology.homology.engines.morse.persistent import reduce_graph
-from dnn_topology.homology.engines.morse.rows import critical_codes, rows_met
+from dnn_topology.homology.engines.morse.rows import critical_codes, numbers_met
 from dnn_topology.homology.engines.morse.sweep import Room, Tables, match_links
 from dnn_topology.homology.engines.morse.ways import Search, Ways
 from tests.homology.engines.families import FAMILIES, random_graph
@@ -181,22 +181,28 @@ def test_the_critical_simplices_of_each_edge_have_the_euler_characteristic_of_wh
     assert n_simplices > 500
 
 
-def boundary_matrix(flow: Ways, rows: NDArray[np.int32], n_rows: int) -> NDArray[np.int64]:
-    """The boundary matrix mod 2, by going all ways to their ends."""
-    sums: dict[int, set[int]] = {-1: set()}
+def boundary_matrix(flow: Ways, numbers: NDArray[np.int64], n_columns: int) -> NDArray[np.int64]:
+    """The boundary matrix mod 2, by going all ways to their ends: critical simplices, the rows, have these numbers."""
+    targets: dict[int, list[int]] = {}
+    for target, head in enumerate(flow.heads.tolist()):
+        arrow = head
+        while arrow >= 0:
+            targets.setdefault(int(flow.sources[arrow]), []).append(target)
+            arrow = int(flow.nexts[arrow])
+    assert sum(map(len, targets.values())) == len(flow.sources)
+    sums = {number: {row} for row, number in enumerate(numbers.tolist()) if number >= 0}
 
-    def total(begin: int, end: int) -> set[int]:
+    def total(source: int) -> set[int]:
         members: set[int] = set()
-        for target in flow.targets[begin:end].tolist():
+        for target in targets.get(source, []):
             if target not in sums:
-                row = int(rows[target])
-                sums[target] = total(*flow.arrows[target]) if row == -2 else {row} - {-1}
+                sums[target] = total(target)
             members ^= sums[target]
         return members
 
-    matrix = np.zeros((n_rows, len(flow.faces)), int)
-    for c, span in enumerate(flow.faces.tolist()):
-        matrix[sorted(total(*span)), c] = 1
+    matrix = np.zeros((len(numbers), n_columns), int)
+    for c in range(n_columns):
+        matrix[sorted(total(c - n_columns)), c] = 1
     return matrix
 
 
@@ -210,8 +216,7 @@ def boundaries(order: Order, tables: Tables, max_dim: int) -> list[NDArray[np.in
         search = Search(order, rank_table(order), dim)
         search.go_through((0, len(order.links)), tables)
         flow, critical = search.ways(), tables[1 + dim]
-        rows = rows_met(flow, edges, codes, np.ones(len(edges), bool))
-        matrices.append(boundary_matrix(flow, rows, len(edges)))
+        matrices.append(boundary_matrix(flow, numbers_met(flow, edges, codes), len(critical)))
         edges, codes = critical[:, 0].astype(np.int64), critical_codes(critical, dim, order.n_vertices)
     return matrices
 
@@ -243,8 +248,8 @@ def test_arrays_that_grow_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         expected = reduce_graph(graph, max_dim=3, threads=1, cycles=True)
         with monkeypatch.context() as patch:
             patch.setattr(ways, "ROOM_AT_FIRST", 8 - 2 * graph.n_edges)
-            patch.setattr(ways, "OPENED_AT_FIRST", 8)
             patch.setattr(ways, "PLACES_AT_FIRST", 2)
+            patch.setattr(sweep, "ROWS_AT_FIRST", 0)
             patch.setattr(pairing, "LISTS", 1)
             again = reduce_graph(graph, max_dim=3, threads=1, cycles=True)
         for one, other in zip(expected.levels, again.levels, strict=True):

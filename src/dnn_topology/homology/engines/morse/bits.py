@@ -12,6 +12,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -51,6 +52,20 @@ def _leading(_context: Any, word: Any) -> Any:  # noqa: ARG001  # Numba reads th
     return types.uint64(types.uint64), generate
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def _prefetch(_context: Any, array: Any, place: Any) -> Any:  # noqa: ARG001  # Numba reads the names
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values = context.make_array(signature.args[0])(context, builder, arguments[0])
+        pointer = builder.bitcast(builder.gep(values.data, [arguments[1]]), ir.IntType(8).as_pointer())
+        flag = ir.IntType(32)
+        function_type = ir.FunctionType(ir.VoidType(), [pointer.type, flag, flag, flag])
+        prefetch = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
+        builder.call(prefetch, [pointer, flag(0), flag(2), flag(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), generate
+
+
 @kernel
 def popcount(word: np.uint64) -> int:
     """Return how many bits of a word are set."""
@@ -69,7 +84,16 @@ def highest(word: np.uint64) -> np.uint64:
     return LAST - _leading(word)  # type: ignore[no-any-return]
 
 
+@kernel
+def prefetch(array: Any, place: Whole) -> None:
+    """Have a number of an array brought near, since it will be asked for soon."""
+    _prefetch(array, np.int64(place))
+
+
 if numba.config.DISABLE_JIT:
+
+    def prefetch(array: Any, place: Whole) -> None:
+        """Have a number of an array brought near: nothing to do."""
 
     def popcount(word: np.uint64) -> int:
         """Return how many bits of a word are set."""

@@ -96,6 +96,20 @@ def _but(_context: Any, block: Any, other: Any) -> Any:  # noqa: ARG001  # Numba
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def _alone(_context: Any, place: Any, word: Any) -> Any:  # noqa: ARG001  # Numba reads the names
+    def generate(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        def everywhere(value: Any) -> Any:
+            one = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), value, ir.IntType(32)(0))
+            return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), 8), [0] * 8))
+
+        places = ir.Constant(VECTOR, list(range(8)))
+        is_there = builder.icmp_unsigned("==", everywhere(arguments[0]), places)
+        return builder.select(is_there, everywhere(arguments[1]), ir.Constant(VECTOR, None))
+
+    return BLOCK(types.uint64, types.uint64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def _filled(_context: Any, block: Any) -> Any:  # noqa: ARG001  # Numba reads the names
     def generate(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
         are_filled = builder.icmp_unsigned("!=", arguments[0], ir.Constant(VECTOR, None))
@@ -132,6 +146,12 @@ def but(block: Block, other: Block) -> Block:
 
 
 @kernel
+def alone(place: Whole, word: Whole) -> Block:
+    """Return the block that has a word at a place, 0 to 7, and nothing else."""
+    return _alone(np.uint64(place), np.uint64(word))
+
+
+@kernel
 def filled(block: Block) -> np.uint64:
     """Return which words of a block have bits, as eight bits."""
     return _filled(block)  # type: ignore[no-any-return]
@@ -156,6 +176,12 @@ if numba.config.DISABLE_JIT:
     def but(block: Block, other: Block) -> Block:
         """Return the bits of a block that another has not."""
         return block & ~other
+
+    def alone(place: Whole, word: Whole) -> Block:
+        """Return the block that has a word at a place, 0 to 7, and nothing else."""
+        block = np.zeros(8, np.uint64)
+        block[int(place)] = word
+        return block
 
     def filled(block: Block) -> np.uint64:
         """Return which words of a block have bits, as eight bits."""

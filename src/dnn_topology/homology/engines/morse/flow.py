@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dnn_topology.homology.engines.morse.bits import Int32s, Int64s, Whole, Words
+from dnn_topology.homology.engines.morse.bits import ZERO, Int32s, Int64s, Whole, Words, prefetch
 from dnn_topology.homology.engines.morse.compiled import entry, kernel
 from dnn_topology.homology.engines.morse.descent import (
     descend_edge,
@@ -16,15 +16,17 @@ from dnn_topology.homology.engines.morse.descent import (
     tetrahedron_faces,
     triangle_faces,
 )
+from dnn_topology.homology.engines.morse.order import in_matrix
 
 MULTIPLIER = 1327217885  # odd, about 2^31 divided by the golden ratio: with 32 bits it makes at most 63
 # What a search stands at: the edge, the first simplex of that edge, the next to step down from, how many there are; how
-# many arrows there are, how many chunks of them, which bucket is open, and how many arrows it holds.
-EDGE, START, DONE, COUNT, ARROWS, CHUNKS, BUCKET, OPEN = range(8)
+# many arrows have arrived; the next chunk; which bucket is open.
+EDGE, START, DONE, COUNT, ARROWS, CHUNKS, BUCKET = range(7)
 ROOM = 5  # arrows that a simplex may have
 BITS = 9  # 2^BITS edges have one bucket: few enough that the arrows of a bucket stay near the processor
 PLACE = 2**BITS - 1  # an edge masked by this is its place in its bucket
 CHUNK = 64  # arrows
+LOW = 2**32 - 1  # the mask of the half of a number that says which arrow follows, or which place is led to
 
 
 class Gradient(NamedTuple):
@@ -49,11 +51,11 @@ class Arrows(NamedTuple):
     """Arrows that wait for the turn of the edge that they lead to: in buckets of 2^BITS edges, these in chunks.
 
     Attributes:
-        store: (n_chunks * CHUNK, 2), int64. The code of what an arrow leads to; its number and the edge's place.
-        chains: (n_chunks,), int32. The chunk before each in its bucket.
-        tails: (n_buckets, 2), int64. Of each bucket: where its next arrow goes, and how many it has.
-        opened: (k, 3), int64. The arrows of the open bucket: code, the next one of the same edge, number of the arrow.
-        heads: (2^BITS,), int32. The first in `opened` of each edge of the open bucket, -1 for none.
+        store: (n_chunks * CHUNK, 2), int64. The code of what an arrow leads to; where it comes from, in the upper 32
+            bits, and in the lower the place of the edge, or once the bucket is open the next arrow to that edge.
+        chains: (n_chunks,), int32. The chunk before each in its bucket; 0, which is none, for none.
+        tails: (n_buckets,), int64. Where the next arrow of each bucket goes.
+        heads: (2^BITS,), int32. The first arrow to each edge of the open bucket, 0 for none.
         state: (8,), int64. See `EDGE`.
         steps: (ROOM, 2), int64. To work in.
     """
@@ -61,42 +63,46 @@ class Arrows(NamedTuple):
     store: Int64s
     chains: Int32s
     tails: Int64s
-    opened: Int64s
     heads: Int32s
     state: Int64s
     steps: Int64s
 
 
 class Simplices(NamedTuple):
-    """The simplices on the way, numbered as they are met.
+    """The simplices on the way, numbered as they are met, and the arrows to them, numbered as they arrive.
 
     Attributes:
         edges: (k,), int32. Their last edges.
         codes: (k,), int64. Their codes; see `descent`.
-        spans: (k, 2), int32. Where their arrows begin and end in `targets`.
-        targets: (k,), int32. The simplex that each arrow leads to, or -1.
-        numbers: (2^k,), int32. The simplices of the edge at work, by `place_of`.
+        heads: (k,), int32. The last arrow to each; see `Ways`.
+        sources: (k,), int32. Where each arrow comes from; see `Ways`.
+        nexts: (k,), int32. The arrow that arrived at the same simplex before.
+        numbers: (k,), int32. The simplices of the edge at work, by `place_of`.
     """
 
     edges: Int32s
     codes: Int64s
-    spans: Int32s
-    targets: Int32s
+    heads: Int32s
+    sources: Int32s
+    nexts: Int32s
     numbers: Int32s
 
 
 @kernel
-def place_of(simplices: Simplices, start: Whole, code: Whole) -> Whole:
+def place_of(simplices: Simplices, start: Whole, code: Whole, lowers: Int32s | None) -> Whole:
     """Return where the number of a simplex stands in `numbers`, or the empty place for it.
 
     Args:
         simplices: What was met.
         start: The first number of this edge; those below are of other edges, so that their place counts as empty.
-        code: What is looked for.
+        code: What is looked for: of edges and triangles it is the place, those of tetrahedra are hashed.
+        lowers: None for edges and triangles.
     """
+    if lowers is None:
+        return code
     numbers, codes = simplices.numbers, simplices.codes
     mask = np.int64(len(numbers) - 1)
-    at = (((code & 0xFFFFFFFF) ^ (code >> 32)) * MULTIPLIER >> 15) & mask
+    at = (((code & LOW) ^ (code >> 32)) * MULTIPLIER >> 15) & mask
     while numbers[at] >= start and codes[numbers[at]] != code:
         at = (at + 1) & mask
     return at
@@ -129,10 +135,10 @@ def descend(
 
 
 @entry
-def place_all(simplices: Simplices, start: Whole, count: Whole) -> None:
-    """Enter the simplices start … count - 1 into `numbers`; see `place_of`."""
+def place_all(simplices: Simplices, start: Whole, count: Whole, lowers: Int32s) -> None:
+    """Enter the tetrahedra start … count - 1 into `numbers`; see `place_of`."""
     for x in range(start, count):
-        simplices.numbers[place_of(simplices, start, simplices.codes[x])] = x
+        simplices.numbers[place_of(simplices, start, simplices.codes[x], lowers)] = x
 
 
 @kernel
@@ -146,57 +152,79 @@ def vanishing(links: Int32s, edge: Whole, rests: Int32s | None, lowers: Int32s |
 
 
 @kernel
-def point(arrows: Arrows, edge: Whole, code: Whole) -> None:
+def is_crowded(simplices: Simplices, start: Whole, count: Whole, lowers: Int32s | None) -> bool:
+    """Return whether there is no room for one simplex more."""
+    if count == len(simplices.edges):
+        return True
+    if lowers is None:
+        return False
+    return 2 * (count - start) >= len(simplices.numbers)
+
+
+@kernel
+def foresee(gradient: Gradient, rests: Int32s | None, lowers: Int32s | None, edge: Whole, code: Whole) -> None:
+    """Have the ranks brought near that `descend` will ask for: they lie far apart in a matrix."""
+    if lowers is None and rests is not None and gradient.table[0, 1] == ZERO:
+        ranks, links = gradient.ranks, gradient.links
+        a, b = links[edge, 0], links[edge, 1]
+        w = max(links[edge, 2], np.int32(0))  # another thread may be looking for it yet
+        prefetch(ranks, in_matrix(w, code))
+        prefetch(ranks, in_matrix(a, code))
+        prefetch(ranks, in_matrix(b, code))
+        prefetch(ranks, in_matrix(a, w))
+        prefetch(ranks, in_matrix(b, w))
+        prefetch(rests, 3 * np.int64(links[edge, 3]))
+
+
+@kernel
+def point(arrows: Arrows, source: Whole, edge: Whole, code: Whole) -> None:
     """Add an arrow to a simplex."""
-    state, tails, store = arrows.state, arrows.tails, arrows.store
-    arrow, bucket, place = state[ARROWS], np.int64(edge) >> BITS, np.int64(edge) & PLACE
-    state[ARROWS] = arrow + 1
-    if bucket == state[BUCKET]:
-        put_open(arrows, place, code, arrow)
-        return
-    at = tails[bucket, 0]
+    state, tails, heads = arrows.state, arrows.tails, arrows.heads
+    bucket, place = np.int64(edge) >> BITS, np.int64(edge) & PLACE
+    at = tails[bucket]
     if at % CHUNK == 0:  # none yet, or full
-        arrows.chains[state[CHUNKS]] = at // CHUNK - 1
+        arrows.chains[state[CHUNKS]] = max(at // CHUNK - 1, 0)
         at = state[CHUNKS] * CHUNK
         state[CHUNKS] += 1
-    store[at, 0], store[at, 1] = code, (arrow << BITS) | place
-    tails[bucket, 0] = at + 1
-    tails[bucket, 1] += 1
+    tails[bucket] = at + 1
+    low = place
+    if bucket == state[BUCKET]:
+        low = np.int64(heads[place])
+        heads[place] = at
+    arrows.store[at, 0], arrows.store[at, 1] = code, (np.int64(source) << 32) | low
 
 
 @kernel
-def put_open(arrows: Arrows, place: Whole, code: Whole, arrow: Whole) -> None:
-    """Put an arrow into the open bucket, at the head of the list of its edge."""
-    opened, at = arrows.opened, arrows.state[OPEN]
-    opened[at, 0], opened[at, 1], opened[at, 2] = code, arrows.heads[place], arrow
-    arrows.heads[place] = at
-    arrows.state[OPEN] = at + 1
-
-
-@kernel
-def open_bucket(arrows: Arrows, bucket: Whole) -> None:
+def open_bucket(gradient: Gradient, rests: Int32s | None, lowers: Int32s | None, arrows: Arrows, bucket: Whole) -> None:
     """Sort the arrows of a bucket into lists, one per edge."""
-    arrows.state[BUCKET], arrows.state[OPEN] = bucket, 0
-    for place in range(len(arrows.heads)):
-        arrows.heads[place] = -1
-    end = arrows.tails[bucket, 0]
+    store, heads = arrows.store, arrows.heads
+    arrows.state[BUCKET] = bucket
+    for place in range(len(heads)):
+        heads[place] = 0
+    first = bucket << BITS
+    for place in range(len(heads) >> 2):
+        prefetch(gradient.links, 16 * place + 4 * first)
+    end = arrows.tails[bucket]
     chunk = (end - 1) // CHUNK
-    while chunk >= 0:
-        for i in range(chunk * CHUNK, end):
-            put_open(arrows, arrows.store[i, 1] & PLACE, arrows.store[i, 0], arrows.store[i, 1] >> BITS)
+    while chunk > 0:
+        ahead = (np.int64(arrows.chains[chunk]) - chunk) * CHUNK
+        for at in range(chunk * CHUNK, end):
+            prefetch(store, 2 * (at + ahead))
+            place = store[at, 1] & LOW
+            store[at, 1] += np.int64(heads[place]) - place
+            heads[place] = at
+            foresee(gradient, rests, lowers, (bucket << BITS) | place, store[at, 0])
         chunk = np.int64(arrows.chains[chunk])
         end = (chunk + 1) * CHUNK
 
 
 @entry
-def set_out(gradient: Gradient, critical: Int32s, faces: Int32s, arrows: Arrows) -> None:
-    """Write down the arrows of the faces of critical simplices, and where those of each begin and end."""
+def set_out(gradient: Gradient, critical: Int32s, first: Whole, arrows: Arrows) -> None:
+    """Write down the arrows of the faces of critical simplices, which are numbered as sources from `first` on."""
     rests, lowers, steps = gradient.rests, gradient.lowers, arrows.steps
     for c in range(len(critical)):
-        faces[c, 0] = arrows.state[ARROWS]
         for i in range(faces_of(gradient, rests, lowers, steps, critical, c)):
-            point(arrows, steps[i, 0], steps[i, 1])
-        faces[c, 1] = arrows.state[ARROWS]
+            point(arrows, first + c, steps[i, 0], steps[i, 1])
 
 
 @entry
@@ -204,44 +232,41 @@ def go_down(  # noqa: C901  # one loop over edges, arrows and simplices that sha
     gradient: Gradient, begin: Whole, arrows: Arrows, simplices: Simplices
 ) -> bool:
     """Go from an edge down to the edge `begin`; return True where an array is full, else False; see `Search`."""
-    rests, lowers, opened, steps, state = gradient.rests, gradient.lowers, arrows.opened, arrows.steps, arrows.state
-    numbers, spans = simplices.numbers, simplices.spans
-    edge, start, done, count = state[EDGE], state[START], state[DONE], state[COUNT]
+    rests, lowers, store, steps, state = gradient.rests, gradient.lowers, arrows.store, arrows.steps, arrows.state
+    numbers, heads = simplices.numbers, simplices.heads
+    edge, start, done, count, arrow = state[EDGE], state[START], state[DONE], state[COUNT], state[ARROWS]
     is_full = False
     while edge >= begin and not is_full:
         if edge >> BITS != state[BUCKET]:
-            if arrows.tails[edge >> BITS, 1] + ROOM > len(opened):
-                is_full = True
-                break
-            open_bucket(arrows, edge >> BITS)
+            open_bucket(gradient, rests, lowers, arrows, edge >> BITS)
         zero, place = vanishing(gradient.links, edge, rests, lowers), np.uint64(edge & PLACE)
         at = np.int64(arrows.heads[place])
-        while at >= 0:
-            code, number = opened[np.uint64(at), 0], np.int64(-1)
+        while at:
+            code = store[np.uint64(at), 0]
             if code != zero:
-                where = place_of(simplices, start, code)
-                if numbers[where] < start:
-                    if count == len(spans) or 2 * (count - start) >= len(numbers):
-                        is_full = True
-                        break
-                    simplices.edges[count], simplices.codes[count], numbers[where] = edge, code, count
+                where = place_of(simplices, start, code, lowers)
+                is_new = numbers[where] < start
+                if arrow == len(simplices.sources) or (is_new and is_crowded(simplices, start, count, lowers)):
+                    is_full = True
+                    break
+                if is_new:
+                    simplices.edges[count], simplices.codes[count], heads[count], numbers[where] = edge, code, -1, count
                     count += 1
-                number = np.int64(numbers[where])
-            simplices.targets[opened[np.uint64(at), 2]] = number
-            at = opened[np.uint64(at), 1]
+                number = np.uint64(numbers[where])
+                simplices.sources[arrow], simplices.nexts[arrow] = store[np.uint64(at), 1] >> 32, heads[number]
+                heads[number] = arrow
+                arrow += 1
+            at = store[np.uint64(at), 1] & LOW
         arrows.heads[place] = at
         while done < count and not is_full:
-            room = min(len(simplices.targets) - state[ARROWS], len(opened) - state[OPEN])
-            if min(room, len(arrows.chains) - state[CHUNKS]) < ROOM:
+            if len(arrows.chains) - state[CHUNKS] < ROOM:
                 is_full = True
                 break
-            spans[done, 0] = state[ARROWS]
             for i in range(descend(gradient, rests, lowers, steps, edge, simplices.codes[done])):
-                point(arrows, steps[i, 0], steps[i, 1])
-            spans[done, 1] = state[ARROWS]
+                point(arrows, done, steps[i, 0], steps[i, 1])
             done += 1
-        if arrows.heads[place] < 0 and not is_full:
+        if arrows.heads[place] == 0 and not is_full:
             edge -= 1
             start = count
-    state[EDGE], state[START], state[DONE], state[COUNT] = edge, start, done, count
+    state[EDGE], state[START], state[DONE], state[COUNT], state[ARROWS] = edge, start, done, count, arrow
     return is_full

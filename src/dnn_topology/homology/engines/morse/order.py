@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 NEVER = np.int64(2**31 - 1)  # the rank of an edge that never comes
 LARGE = 8192  # nodes, from which it pays to leave out those that links are not made of
+HALF, LOW = np.uint64(32), np.uint64(2**32 - 1)
+MOVES = 4  # per edge, from which sorting all distances once more takes no longer
+PER_EDGE = 32  # pairs of vertices, up to which there is a matrix of ranks: looking into it takes a quarter of the time
 
 
 class Order(NamedTuple):
@@ -46,17 +49,19 @@ class Order(NamedTuple):
 
 
 class Ranks(NamedTuple):
-    """The rank of the edge between any two vertices, without a matrix of ranks.
+    """The rank of the edge between any two vertices: half a matrix, where that takes no more than 64 bytes per edge.
 
-    A row of the matrix is cut into words of 64 vertices, and those of its words that hold a neighbour are listed. Row 0
-    of `table` has the number of vertices and of rows per vertex; then come the rows of each vertex a, one for every 64
-    words: a set of bits, which of these words are listed, and where in `table` the first of them is; then the listed
-    words: which of the 64 vertices are neighbours, and where in `ranks` their ranks begin. So the place of a neighbour
-    is where its word's begin, and as many on as there are neighbours below it in the word.
+    Else a row of the matrix is cut into words of 64 vertices, and those of its words that hold a neighbour are listed.
+    Row 0 of `table` has the number of vertices and of rows per vertex; then come the rows of each vertex a, one for
+    every 64 words: a set of bits, which of these words are listed, and where in `table` the first of them is; then the
+    listed words: which of the 64 vertices are neighbours, and where in `ranks` their ranks begin. So the place of a
+    neighbour is where its word's begin, and as many on as there are neighbours below it in the word.
 
     Attributes:
-        table: (k, 2), uint64; 16 · (n_vertices² / 4096 + at most 2 · n_edges) bytes.
-        ranks: (2 · n_edges,), int32.
+        table: (k, 2), uint64; 16 · (n_vertices² / 4096 + at most 2 · n_edges) bytes. Beside a matrix only row 0, with
+            no rows per vertex.
+        ranks: (2 · n_edges,), int32; or the lower half of the matrix with its diagonal, row by row, `NEVER` where there
+            is no edge.
     """
 
     table: Words
@@ -65,36 +70,75 @@ class Ranks(NamedTuple):
 
 def sort(graph: FunctionalGraph) -> Order:
     """Return the order of a graph's edges; those of one length come in the order of the graph."""
-    edges, lengths = _stable_order(graph.distances)
     degrees = np.bincount(graph.rows, minlength=graph.n_nodes) + np.bincount(graph.cols, minlength=graph.n_nodes)
     linked = in_triangle(graph, degrees) if graph.n_nodes > LARGE else degrees > 0
     nodes = np.lexsort((-degrees, ~linked))
     number = np.empty(graph.n_nodes, np.int32)
     number[nodes] = np.arange(graph.n_nodes, dtype=np.int32)
-    links = np.full((graph.n_edges, 4), -1, np.int32)
-    links[:, 0], links[:, 1] = number[graph.rows].take(edges), number[graph.cols].take(edges)
-    return Order(links, lengths, edges, int(np.count_nonzero(linked)), nodes)
+    order = Order(
+        np.empty((graph.n_edges, 4), np.int32),
+        np.empty(graph.n_edges),
+        np.empty(graph.n_edges, np.int64),
+        int(np.count_nonzero(linked)),
+        nodes,
+    )
+    distances = np.require(graph.distances, np.float64, "CW")  # of other arrays compiled code knows nothing
+    rows, cols = np.require(graph.rows, np.int32, "CW"), np.require(graph.cols, np.int32, "CW")
+    keys = _sorted_keys(distances)
+    arrange(keys, distances, rows, cols, number, order.edges, order.lengths, order.links)
+    return order
 
 
-def _stable_order(distances: NDArray[np.float64]) -> tuple[Int64s, NDArray[np.float64]]:
-    """Return the stable order of distances, and these in it.
+def _sorted_keys(distances: NDArray[np.float64]) -> Words:
+    """Return the stable order of distances: the lower halves of numbers are places.
 
-    A distance rounded to 32 bits and its place are sorted as one whole number, which is fast; the few that are equal
-    when rounded, which keeps the order, are sorted once more among themselves.
+    A distance rounded to 32 bits and its place are sorted as one number, which is fast; then come the few that are
+    equal when rounded, which keeps the order.
     """
     with np.errstate(over="ignore"):
         rounded = np.add(distances, 0.0, dtype=np.float32, casting="same_kind")  # no -0.0, whose bits are high
-    keys = rounded.view(np.uint32).astype(np.uint64) << np.uint64(32)
-    keys |= np.arange(len(distances), dtype=np.uint64)
+    keys = np.arange(len(distances), dtype=np.uint64)
+    keys |= rounded.view(np.uint32).astype(np.uint64) << HALF
     keys.sort()
-    edges = (keys & np.uint64(2**32 - 1)).astype(np.int64)
-    keys >>= np.uint64(32)
-    is_tied = keys[1:] == keys[:-1]
-    if is_tied.any():
-        tied = np.flatnonzero(np.append(is_tied, False) | np.concatenate([[False], is_tied]))
-        again = edges[tied]
-        edges[tied] = again[np.lexsort((again, distances[again]))]
-    return edges, distances[edges]
+    if settle(keys, distances, MOVES * len(keys)):
+        return keys
+    return np.argsort(distances, kind="stable").astype(np.uint64)
+
+
+@entry
+def settle(keys: Words, distances: NDArray[np.float64], n_moves: Whole) -> bool:
+    """Sort by distance, then place, what is equal when rounded; return False where that takes more moves than given."""
+    for i in range(1, len(keys)):
+        k, key = np.uint64(i), keys[i]
+        if keys[k - ONE] >> HALF != key >> HALF:
+            continue
+        distance = distances[key & LOW]
+        while k and keys[k - ONE] >> HALF == key >> HALF and distances[keys[k - ONE] & LOW] > distance:
+            keys[k] = keys[k - ONE]
+            k -= ONE
+            n_moves -= 1
+        keys[k] = key
+        if n_moves < 0:
+            return False
+    return True
+
+
+@entry
+def arrange(
+    keys: Words,
+    distances: NDArray[np.float64],
+    rows: Int32s,
+    cols: Int32s,
+    number: Int32s,
+    edges: Int64s,
+    lengths: NDArray[np.float64],
+    links: Int32s,
+) -> None:
+    """Fill the arrays of an `Order`, whose edges lie in the graph where the lower halves of the keys say."""
+    for e in range(len(keys)):
+        place = keys[e] & LOW
+        edges[e], lengths[e] = place, distances[place]
+        links[e, 0], links[e, 1], links[e, 2], links[e, 3] = number[rows[place]], number[cols[place]], -1, -1
 
 
 def n_words(n_vertices: int) -> int:
@@ -153,6 +197,10 @@ def mark_triangles(
 def rank_table(order: Order) -> Ranks:
     """Return the ranks of all edges between vertices that links are made of."""
     n_vertices, per_vertex = order.n_vertices, n_words(n_words(order.n_vertices))
+    if n_vertices**2 <= PER_EDGE * len(order.links):
+        ranks = np.full(n_vertices * (n_vertices + 1) // 2, NEVER, np.int32)
+        fill_matrix(n_vertices, ranks, order.links)
+        return Ranks(np.array([[n_vertices, 0]], np.uint64), ranks)
     head = np.zeros((1 + n_vertices * per_vertex, 2), np.uint64)
     head[0] = n_vertices, per_vertex
     n_listed = list_words(head, order.links)
@@ -160,6 +208,21 @@ def rank_table(order: Order) -> Ranks:
     ranks = np.empty(2 * len(order.links), np.int32)
     fill_ranks(table, len(head), ranks, order.links)
     return Ranks(table, ranks)
+
+
+@kernel
+def in_matrix(a: Whole, b: Whole) -> Whole:
+    """Return where the rank of the edge between two vertices is in half a matrix."""
+    high, low = max(np.uint64(a), np.uint64(b)), min(np.uint64(a), np.uint64(b))
+    return (high * (high + ONE) >> ONE) + low
+
+
+@entry
+def fill_matrix(n: Whole, ranks: Int32s, links: Int32s) -> None:
+    """Fill half the matrix of ranks of the edges between the first n vertices."""
+    for e in range(len(links)):
+        if links[e, 0] < n and links[e, 1] < n:
+            ranks[in_matrix(links[e, 0], links[e, 1])] = e
 
 
 @kernel
@@ -222,6 +285,8 @@ def place(table: Words, row: Whole, b: Whole) -> Whole:
 def rank(table: Words, ranks: Int32s, a: Whole, b: Whole) -> Whole:
     """Return the rank of the edge between two vertices, or `NEVER`."""
     b = np.uint64(b)
+    if table[0, 1] == ZERO:
+        return np.int64(ranks[in_matrix(a, b)])
     row = word_of(table, a, b)
     if row == ZERO or table[row, 0] & bit(b) == ZERO:
         return NEVER

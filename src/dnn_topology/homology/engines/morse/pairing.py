@@ -25,7 +25,9 @@ from dnn_topology.homology.engines.morse.ways import Ways
 
 LISTS = 4  # the longest lists that the pool has room for at first: enough mostly, and one more than it must have
 TWELVE = np.uint64(12)  # a term shifted right by this is the number of the mark of its word
-USED, COLUMN, NUMBER = range(3)  # where an annotation stands: how much of the pool is used, the next column and simplex
+# Where an annotation stands: how much of the pool is used, the next column and simplex, the next arrow to that, -1 for
+# its first, and the simplex of this edge to turn back to, or -1.
+USED, COLUMN, NUMBER, ARROW, BACK = range(5)
 
 
 class Columns(NamedTuple):
@@ -63,63 +65,59 @@ class Annotations(NamedTuple):
     """What is worked on; arrays that grow are replaced by longer ones.
 
     Attributes:
-        heads: (n + 1,), int32. Of each simplex on the way where in the pool its list is, -1 while it has none.
+        sums: (n,), int32. Of each simplex on the way where in the pool the list is of what has been handed to it and
+            not handed on.
         pool: int32. Lists: how many terms, then these, falling. The first is the empty one.
         owners: (n_rows,), int32. The column with which each row dies, or -1.
-        columns: (n_columns,), int32. Like `heads`, of the boundaries of the critical simplices.
+        columns: (n_columns,), int32. Like `sums`, of the boundaries of the critical simplices.
         lows: (n_columns,), int64. The row that dies with each column, or -1.
         words: (k,), uint64. The list at work as a set of bits; empty between lists.
         marks: (k / 64,), uint64. Which words may have bits.
-        stack: (n + 1,), int32. Simplices that wait for others.
-        state: (3,), int64. See `USED`.
+        state: (5,), int64. See `USED`.
     """
 
-    heads: Int32s
+    sums: Int32s
     pool: Int32s
     owners: Int32s
     columns: Int32s
     lows: Int64s
     words: Words
     marks: Words
-    stack: Int32s
     state: Int64s
 
 
-def annotate(ways: Ways, edges: Int64s, rows: Int32s, n_rows: int, *, track: bool) -> Columns:
+def annotate(ways: Ways, edges: Int64s, numbers: Int64s, *, track: bool) -> Columns:
     """Annotate the boundaries of critical simplices.
 
     Args:
-        ways: Where the simplices on the way, and the faces of critical ones, lead.
+        ways: The simplices on the way, and where the arrows to them come from.
         edges: (n_columns,), int64. The last edges of the critical simplices, rising.
-        rows: (n,), int32. Of the simplices on the way: the row of a critical one, -1 for one without, -2 for
-            those that are not critical.
-        n_rows: Number of rows.
+        numbers: (n_rows,), int64. Which of the simplices on the way each row is, or -1.
         track: Whether to keep what is added to each column.
 
     Returns:
         The columns.
     """
-    n, n_columns = len(rows), len(edges)
+    n_rows, n_columns = len(numbers), len(edges)
     n_tracked = n_columns if track else 0
     n_terms = n_rows + n_tracked
     n_words = (n_terms >> 6) + 1
     pool = np.zeros(2 * n_rows + 64 * n_words * LISTS, np.int32)
     pool[1 : 2 * n_rows : 2], pool[2 : 2 * n_rows + 1 : 2] = 1, n_tracked + np.arange(n_rows)
-    heads = np.where(rows >= 0, 1 + 2 * rows, rows + 1).astype(np.int32)
-    # A column needs the simplices that come with its edge or before: those from this number on.
-    firsts = n - np.searchsorted(ways.edges[::-1], edges, side="right")
+    sums = np.zeros(len(ways.edges), np.int32)
+    met = np.flatnonzero(numbers >= 0)
+    sums[numbers[met]] = 1 + 2 * met
     work = Annotations(
-        heads,
+        sums,
         pool,
         np.full(n_rows, -1, np.int32),
         np.zeros(n_columns, np.int32),
         np.full(n_columns, -1, np.int64),
         np.zeros(n_words, np.uint64),
         np.zeros((n_terms >> 12) + 1, np.uint64),
-        np.empty(n + 1, np.int32),
-        np.array([2 * n_rows + 1, 0, n - 1]),
+        np.array([2 * n_rows + 1, 0, len(sums) - 1, -1, -1]),
     )
-    while go_up(ways.arrows, ways.targets, ways.faces, firsts, work, n_tracked):
+    while go_up(ways, edges, work, n_tracked):
         work = work._replace(pool=np.concatenate([work.pool, np.zeros_like(work.pool)]))
     return Columns(work.lows, work.columns, work.pool[: work.state[USED]], n_tracked)
 
@@ -163,59 +161,13 @@ def take_list(work: Annotations, n_tracked: Whole) -> Whole:
 
 
 @kernel
-def add_up(targets: Int32s, begin: Whole, end: Whole, work: Annotations, n_tracked: Whole) -> Whole:
-    """Add the annotations of some targets; where at most one is not empty, its list serves.
-
-    Args:
-        targets: (n_arrows,), int32. The simplex that each arrow leads to, -1 where it vanishes.
-        begin: The first.
-        end: The first that is left out.
-        work: Lists.
-        n_tracked: How many columns are tracked; terms from here on are rows.
-
-    Returns:
-        Where in the pool the sum is, or -1 where a target is not annotated yet.
-    """
-    n_lists, last = 0, np.int64(0)
-    for t in range(begin, end):
-        if targets[t] >= 0:
-            head = np.int64(work.heads[targets[t]])
-            if head < 0:
-                return np.int64(-1)
-            if head > 0:
-                n_lists += 1
-                last = head
-    if n_lists < 2:
-        return last
-    for t in range(begin, end):
-        if targets[t] >= 0:
-            toggle_list(work, np.int64(work.heads[targets[t]]))
+def add(work: Annotations, head: Whole, other: Whole, n_tracked: Whole) -> Whole:
+    """Return where in the pool the sum of two lists is; where one is empty, the other serves."""
+    if head == 0:
+        return other
+    toggle_list(work, head)
+    toggle_list(work, other)
     return take_list(work, n_tracked)
-
-
-@kernel
-def annotate_simplex(arrows: Int32s, targets: Int32s, x: Whole, work: Annotations, n_tracked: Whole) -> bool:
-    """Annotate a simplex, and those that it leads to and that are not yet; return False where the pool is full.
-
-    A simplex leads to others of the same edge, too, which may have lower numbers: those that wait stand on a stack.
-    """
-    stack, depth = work.stack, 1
-    stack[0] = x
-    while depth:
-        if not has_room(work):
-            return False
-        x = np.int64(stack[depth - 1])
-        head = add_up(targets, np.int64(arrows[x, 0]), np.int64(arrows[x, 1]), work, n_tracked)
-        if head >= 0:
-            work.heads[x] = head
-            depth -= 1
-            continue
-        t = np.int64(arrows[x, 0])
-        while targets[t] < 0 or work.heads[targets[t]] >= 0:
-            t += 1
-        stack[depth] = targets[t]
-        depth += 1
-    return True
 
 
 @kernel
@@ -224,21 +176,66 @@ def has_room(work: Annotations) -> bool:
     return bool(work.state[USED] + 1 + 64 * len(work.words) <= len(work.pool))
 
 
+@kernel
+def without_dead(work: Annotations, head: Whole, n_tracked: Whole) -> Whole:
+    """Return where in the pool a list is with each row that is dead replaced; mostly nothing is left of it."""
+    for i in range(head + 1, head + 1 + work.pool[head]):
+        row = np.int64(work.pool[i]) - n_tracked
+        if row >= 0 and work.owners[row] >= 0:
+            toggle_list(work, head)
+            return take_list(work, n_tracked)
+    return head
+
+
+@kernel
+def hand_on(ways: Ways, x: Whole, work: Annotations, n_tracked: Whole) -> bool:
+    """Add the list of a simplex to those that arrows lead to it from; return False where the pool is full."""
+    state, n_columns = work.state, len(work.columns)
+    arrow = state[ARROW]
+    if arrow < 0:
+        if not has_room(work):
+            return False
+        work.sums[x] = without_dead(work, np.int64(work.sums[x]), n_tracked)
+        arrow = np.int64(ways.heads[x]) if work.sums[x] else np.int64(-1)
+    while arrow >= 0:
+        if not has_room(work):
+            state[ARROW] = arrow
+            return False
+        source = np.int64(ways.sources[arrow])
+        if source < 0:
+            column = n_columns + source
+            work.columns[column] = add(work, np.int64(work.columns[column]), np.int64(work.sums[x]), n_tracked)
+        else:
+            work.sums[source] = add(work, np.int64(work.sums[source]), np.int64(work.sums[x]), n_tracked)
+            if source > x:  # of the same edge, and has had its turn
+                state[BACK] = max(state[BACK], source)
+        arrow = np.int64(ways.nexts[arrow])
+    work.sums[x], state[ARROW] = 0, -1
+    return True
+
+
 @entry
-def go_up(arrows: Int32s, targets: Int32s, faces: Int32s, firsts: Int64s, work: Annotations, n_tracked: Whole) -> bool:
-    """Annotate column after column, and before each the simplices that it needs; return True where the pool is full."""
-    x = work.state[NUMBER]
-    for c in range(work.state[COLUMN], len(firsts)):
-        while x >= firsts[c]:
-            if work.heads[x] < 0 and not annotate_simplex(arrows, targets, x, work, n_tracked):
-                break
-            x -= 1
-        work.state[NUMBER], work.state[COLUMN] = x, c
-        if x >= firsts[c] or not has_room(work):
+def go_up(ways: Ways, edges: Int64s, work: Annotations, n_tracked: Whole) -> bool:
+    """Annotate column after column, and before each the simplices that it needs; return True where the pool is full.
+
+    What a simplex has been handed it hands on, once all of its edges and of those before have had their turn. Within an
+    edge a simplex may be handed something after its turn; then the turn comes back to it when all have had one.
+    """
+    state, of_simplices = work.state, ways.edges
+    x = state[NUMBER]
+    for c in range(state[COLUMN], len(edges)):
+        while x >= 0 and of_simplices[x] <= edges[c]:
+            if work.sums[x] and not hand_on(ways, x, work, n_tracked):
+                state[NUMBER], state[COLUMN] = x, c
+                return True
+            if state[BACK] >= 0 and (x == 0 or of_simplices[x - 1] != of_simplices[x]):
+                x, state[BACK] = state[BACK], -1
+            else:
+                x -= 1
+        if not has_room(work):
+            state[NUMBER], state[COLUMN] = x, c
             return True
-        for t in range(faces[c, 0], faces[c, 1]):
-            if targets[t] >= 0:
-                toggle_list(work, np.int64(work.heads[targets[t]]))
+        toggle_list(work, np.int64(work.columns[c]))
         if n_tracked:
             work.words[c >> 6] ^= bit(np.uint64(c))
             work.marks[c >> 12] |= bit(np.uint64(c) >> SIX)
@@ -247,5 +244,5 @@ def go_up(arrows: Int32s, targets: Int32s, faces: Int32s, firsts: Int64s, work: 
         row = np.int64(work.pool[head + 1]) - n_tracked
         if head and row >= 0:
             work.lows[c], work.owners[row] = row, c
-    work.state[COLUMN] = len(firsts)
+    state[COLUMN] = len(edges)
     return False

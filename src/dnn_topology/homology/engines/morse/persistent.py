@@ -8,9 +8,9 @@ import numpy as np
 
 from dnn_topology.homology.engines.morse.compiled import is_ready
 from dnn_topology.homology.engines.morse.components import joining_edges
-from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
+from dnn_topology.homology.engines.morse.order import Order, sort
 from dnn_topology.homology.engines.morse.pairing import Columns, annotate
-from dnn_topology.homology.engines.morse.rows import critical_codes, rows_met
+from dnn_topology.homology.engines.morse.rows import critical_codes, numbers_met
 from dnn_topology.homology.engines.morse.stretches import match_and_flow
 
 if TYPE_CHECKING:
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 # arguments are None there; and the rest.
 SWEEPS = {1: "sweep_pieces", 2: "sweep_vertices", 3: "sweep_lower_links"}
 NONES = {1: 2, 2: 1, 3: 0}
-OTHERS = ("list_words", "fill_ranks", "toggle", "joining", "go_up", "match_names")
+OF_ORDER = ("settle", "arrange", "joining")
+OTHERS = (*OF_ORDER, "fill_matrix", "toggle", "go_up", "find_numbers")
 
 
 def is_compiled(max_dim: int) -> bool:
     """Return whether the machine code for a dimension, 0 to 3, is in this process or on disk."""
     if max_dim == 0:
-        return is_ready("joining")
+        return all(is_ready(name) for name in OF_ORDER)
     flows = [(name, NONES[dim]) for dim in range(1, max_dim + 1) for name in ("set_out", "go_down")]
     return all(is_ready(*entry) for entry in [(SWEEPS[max_dim], 0), *flows, *((name, 0) for name in OTHERS)])
 
@@ -83,18 +84,18 @@ def reduce_graph(graph: FunctionalGraph, *, max_dim: int, threads: int, cycles: 
     if max_dim == 0:
         edges = np.arange(graph.n_edges)
         return Reduced(order, [], edges[joining_edges(graph.n_nodes, order.links, edges)], [])
-    critical_simplices, ways = match_and_flow(order, rank_table(order), max_dim=max_dim, threads=threads)
+    critical_simplices, ways = match_and_flow(order, max_dim=max_dim, threads=threads)
     edges = np.flatnonzero(order.links[:, 2] < 0)
     negative = joining_edges(graph.n_nodes, order.links, edges)
     joins, levels = edges[negative], []
     codes = np.zeros(len(edges), np.int64)
     for dim in range(1, max_dim + 1):
         critical, there = critical_simplices[dim - 1], ways[dim - 1]
-        rows = rows_met(there, edges, codes, ~negative)
-        n_rows = int(np.count_nonzero(~negative))
-        deaths = critical[:, 0].astype(np.int64)
-        columns = annotate(there, deaths, rows, n_rows, track=cycles and dim == 1 < max_dim)
-        levels.append(Level(edges[~negative], deaths, ~negative, columns))
+        positive = ~negative
+        births, deaths = edges[positive], critical[:, 0].astype(np.int64)
+        numbers = numbers_met(there, births, codes[positive])
+        columns = annotate(there, deaths, numbers, track=cycles and dim == 1 < max_dim)
+        levels.append(Level(births, deaths, positive, columns))
         edges, negative, codes = deaths, columns.lows >= 0, critical_codes(critical, dim, order.n_vertices)
     return Reduced(order, critical_simplices, joins, levels)
 

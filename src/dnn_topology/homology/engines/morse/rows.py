@@ -1,9 +1,8 @@
-"""Which simplices on the way are critical, and which of these give birth: those have a row."""
+"""Which simplices on the way are the critical ones that give birth: those have a row."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dnn_topology.homology.engines.morse.bits import Int32s, Int64s
 from dnn_topology.homology.engines.morse.compiled import entry
@@ -18,26 +17,22 @@ def critical_codes(critical: Int32s, dim: int, n: int) -> Int64s:
     return beside[:, 0] * n + beside[:, 1]
 
 
-def rows_met(ways: Ways, edges: Int64s, codes: Int64s, positive: NDArray[np.bool_]) -> Int32s:
-    """Return the row of each simplex on the way: -1 for a critical one without, -2 for one that is not critical."""
-    row_of = np.where(positive, np.cumsum(positive) - 1, -1).astype(np.int32)
-    rows = np.full(len(ways.codes), -2, np.int32)
-    met = np.flatnonzero(ways.arrows[:, 0] == ways.arrows[:, 1])
-    by_name = np.lexsort((codes, edges))
-    wanted = met[np.lexsort((ways.codes[met], ways.edges[met]))]
-    matched = np.empty(len(wanted), np.int32)
-    names = np.column_stack([ways.edges[wanted], ways.codes[wanted]])
-    match_names(edges[by_name], codes[by_name], names, row_of[by_name], matched)
-    rows[wanted] = matched
-    return rows
+def numbers_met(ways: Ways, edges: Int64s, codes: Int64s) -> Int64s:
+    """Return the number of simplices on the way, given by last edges, rising, and codes; -1 where it is not there."""
+    numbers = np.full(len(edges), -1, np.int64)
+    find_numbers(ways.edges, ways.codes, edges, codes, numbers)
+    return numbers
 
 
 @entry
-def match_names(edges: Int64s, codes: Int64s, names: Int64s, values: Int32s, matched: Int32s) -> None:
-    """Write for each name (edge, code) the value of the equal one among edges and codes, or -1; both lists rise."""
-    i = 0
-    for k in range(len(names)):
-        while i < len(edges) and (edges[i] < names[k, 0] or (edges[i] == names[k, 0] and codes[i] < names[k, 1])):
-            i += 1
-        is_there = i < len(edges) and edges[i] == names[k, 0] and codes[i] == names[k, 1]
-        matched[k] = values[i] if is_there else -1
+def find_numbers(met: Int32s, met_codes: Int64s, edges: Int64s, codes: Int64s, numbers: Int64s) -> None:
+    """Write the numbers; see `numbers_met`."""
+    x = len(met) - 1
+    for k in range(len(edges)):
+        while x >= 0 and met[x] < edges[k]:
+            x -= 1
+        y = x
+        while y >= 0 and met[y] == edges[k]:
+            if met_codes[y] == codes[k]:
+                numbers[k] = y
+            y -= 1

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from dnn_topology.homology.engines.morse.bits import ONE, SIX, ZERO, Whole, Words, bit, highest, lowest, vertex_at
-from dnn_topology.homology.engines.morse.blocks import EIGHT, but, filled, get_block, put_block, size
+from dnn_topology.homology.engines.morse.blocks import EIGHT, alone, but, filled, get_block, put_block, size
 from dnn_topology.homology.engines.morse.compiled import kernel
 
 SEVEN = np.uint64(7)  # a word masked by this is its place in its block
@@ -63,7 +63,7 @@ def find_apex(adjacent: Words, sets: Words, given: Whole, rivals: Whole, n: Whol
     w = first_of(sets, given)
     best, apex, among = np.int64(1 << 40), w, given
     top: Whole
-    while w != NOBODY:
+    while True:
         n_missed = np.int64(0)
         top, words = ZERO, ZERO
         for k in range(ZERO, n, EIGHT):
@@ -77,11 +77,17 @@ def find_apex(adjacent: Words, sets: Words, given: Whole, rivals: Whole, n: Whol
             return apex, best
         top += highest(words)
         u = (top << SIX) + highest(np.uint64(sets[given, top] & ~adjacent[w, top]))
+        first, words = ZERO, ZERO
         for k in range(ZERO, n, EIGHT):
-            put_block(sets, rivals, k, get_block(sets, among, k) & get_block(adjacent, u, k))  # w is not near u
+            near = get_block(sets, among, k) & get_block(adjacent, u, k)  # w is not near u
+            put_block(sets, rivals, k, near)
+            if words == ZERO:
+                first, words = k, filled(near)
+        if words == ZERO:
+            return apex, best
         among = rivals
-        w = first_near(adjacent, sets, rivals, u, n)
-    return apex, best
+        first += lowest(words)
+        w = vertex_at(first, sets[rivals, first])
 
 
 @kernel
@@ -96,8 +102,9 @@ def split(adjacent: Words, sets: Words, given: Whole, reached: Whole, rest: Whol
 @kernel
 def move(sets: Words, reached: Whole, rest: Whole, u: Whole) -> None:
     """Put a vertex of the rest among those reached."""
-    sets[reached, u >> SIX] |= bit(u)
-    sets[rest, u >> SIX] &= ~bit(u)
+    k, one = (u >> SIX) & ~SEVEN, alone((u >> SIX) & SEVEN, bit(u))  # a word written alone keeps its block waiting
+    put_block(sets, reached, k, get_block(sets, reached, k) | one)
+    put_block(sets, rest, k, but(get_block(sets, rest, k), one))
 
 
 @kernel
@@ -148,12 +155,13 @@ def _spread(adjacent: Words, sets: Words, given: Whole, piece: Whole, v: Whole, 
 
     The neighbours of four neighbours come at once: mostly that is all.
     """
-    if sets[piece, v >> SIX] != bit(v):
-        sets[piece, v >> SIX] ^= bit(v)
-    begin = (v >> SIX) & ~SEVEN
+    k = v >> SIX
+    begin, word = k & ~SEVEN, sets[piece, k]
+    others = word & (word - ONE)  # without v, the lowest
+    one = vertex_at(k, others if others else word)
     words = filled(get_block(sets, piece, begin))
-    one, words = _next_hub(sets, piece, begin, words)
-    two, words = _next_hub(sets, piece, begin, words)
+    others = words & (words - ONE)
+    two, words = _next_hub(sets, piece, begin, others if others else words)
     three, words = _next_hub(sets, piece, begin, words)
     four, words = _next_hub(sets, piece, begin, words)
     top: Whole = ZERO

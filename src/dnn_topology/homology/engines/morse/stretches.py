@@ -14,7 +14,7 @@ import numpy as np
 
 from dnn_topology.homology.engines.morse.bits import Int32s
 from dnn_topology.homology.engines.morse.matching import TRIANGLES
-from dnn_topology.homology.engines.morse.order import Order, Ranks
+from dnn_topology.homology.engines.morse.order import Order, rank_table
 from dnn_topology.homology.engines.morse.sweep import Room, Tables, match_links
 from dnn_topology.homology.engines.morse.ways import Search, Ways
 
@@ -25,27 +25,33 @@ WORK = 2.5  # the work on all edges up to one grows like its rank to this power,
 Stretch = tuple[int, int]  # the first edge, and the first that is left out
 
 
-def match_and_flow(order: Order, ranks: Ranks, *, max_dim: int, threads: int) -> tuple[list[Int32s], list[Ways]]:
+def match_and_flow(order: Order, *, max_dim: int, threads: int) -> tuple[list[Int32s], list[Ways]]:
     """Match all links, and collect the ways from all critical simplices.
 
     Args:
         order: The edges; their apexes are filled in.
-        ranks: Their ranks.
         max_dim: 1, 2 or 3, the highest dimension whose homology is asked for.
         threads: How many threads may be used.
 
     Returns:
         Of each dimension from 2 to max_dim + 1, the critical simplices (see `Tables.triangles`) and their ways.
     """
-    searches = [Search(order, ranks, dim) for dim in range(1, max_dim + 1)]
+    searches: list[Search] = []
     parts: list[tuple[Int32s, ...]] = []
     for stretch, tables in _matched(order, _cut(len(order.links), threads), max_dim, threads):
+        searches = searches or _searches(order, max_dim)  # now that other threads are matching the next stretches
         for search in searches:
             search.go_through(stretch, tables)
         parts.append(tables[TRIANGLES : TRIANGLES + max_dim])
     none = np.empty((0, 4), np.int32)
     critical = [np.concatenate([none, *(part[k] for part in parts[::-1])]) for k in range(max_dim)]
-    return critical, [search.ways() for search in searches]
+    return critical, [search.ways() for search in searches or _searches(order, max_dim)]
+
+
+def _searches(order: Order, max_dim: int) -> list[Search]:
+    """Return a search for each dimension from 1, before its first stretch."""
+    ranks = rank_table(order)
+    return [Search(order, ranks, dim) for dim in range(1, max_dim + 1)]
 
 
 def _cut(n_edges: int, threads: int) -> list[Stretch]:

@@ -49,6 +49,7 @@ class Tables(NamedTuple):
 
 ASKED = {1: {TRIANGLES}, 2: {RESTS, TRIANGLES, TETRAHEDRA}, 3: {RESTS, LOWERS, TRIANGLES, TETRAHEDRA, FOUR_SIMPLICES}}
 WIDTHS = (3, 2, 4, 4, 4)
+ROWS_AT_FIRST = 16  # of a table, per edge: enough for the last edges of real graphs; what is not used takes no memory
 
 
 def aligned(n_rows: int, n_columns: int) -> Words:
@@ -93,7 +94,7 @@ def match_links(order: Order, room: Room, stretch: tuple[int, int], max_dim: int
     """
     begin, end = stretch
     room.go_to(begin)
-    length = 2 * order.n_vertices + 4 * (end - begin)  # enough on real graphs; what is not used takes no memory
+    length = 2 * order.n_vertices + ROWS_AT_FIRST * (end - begin)
     asked = ASKED[max_dim]
     tables = Tables(*(np.empty((length if k in asked else 1, width), np.int32) for k, width in enumerate(WIDTHS)))
     used = np.zeros(len(WIDTHS), np.int64)

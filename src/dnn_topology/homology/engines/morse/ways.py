@@ -23,7 +23,6 @@ from dnn_topology.homology.engines.morse.flow import (
     CHUNKS,
     COUNT,
     EDGE,
-    OPEN,
     ROOM,
     START,
     Arrows,
@@ -40,27 +39,28 @@ from dnn_topology.homology.engines.morse.sweep import Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# How many there is room for at first: simplices beside two per edge, arrows of a bucket, places for those of an edge.
-ROOM_AT_FIRST, OPENED_AT_FIRST, PLACES_AT_FIRST = 1 << 10, 1 << 14, 1 << 10
+# How many there is room for at first: simplices beside two per edge, places for the tetrahedra of an edge.
+ROOM_AT_FIRST, PLACES_AT_FIRST = 1 << 10, 1 << 10
 Number = TypeVar("Number", np.int32, np.int64)
 
 
 class Ways(NamedTuple):
-    """The simplices on the way, numbered by descending last edge, and where each leads.
+    """The simplices on the way, numbered by descending last edge, and the arrows that lead to each.
 
     Attributes:
         edges: (n,), int32. Last edge of each simplex.
         codes: (n,), int64. The code of the vertices beside it; see `descent`.
-        arrows: (n, 2), int32. Where the arrows of each begin and end in `targets`; a critical simplex has none.
-        targets: (n_arrows,), int32. The simplex that an arrow leads to, -1 where it vanishes.
-        faces: (n_critical, 2), int32. Where the arrows of the faces of each critical simplex begin and end.
+        heads: (n,), int32. An arrow that leads to each.
+        sources: (n_arrows,), int32. Where an arrow comes from: a simplex on the way, or if it is negative the critical
+            one of that number counted from the last, -1.
+        nexts: (n_arrows,), int32. The next arrow that leads to the same simplex, or -1.
     """
 
     edges: Int32s
     codes: Int64s
-    arrows: Int32s
-    targets: Int32s
-    faces: Int32s
+    heads: Int32s
+    sources: Int32s
+    nexts: Int32s
 
 
 class Search:
@@ -82,70 +82,64 @@ class Search:
         self.order, self.ranks, self.dim = order, ranks, dim
         n_edges = len(order.links)
         room, n_buckets = ROOM_AT_FIRST + 2 * n_edges, (n_edges >> BITS) + 1  # what is not used takes no memory
-        store = np.empty((2 * room + CHUNK * n_buckets, 2), np.int64)
+        store = np.empty((2 * room + CHUNK * (n_buckets + 1), 2), np.int64)
         self.state = np.zeros(8, np.int64)
-        self.state[BUCKET] = -1
+        self.state[BUCKET], self.state[CHUNKS], self.n_critical = -1, 1, 0
         self.arrows = Arrows(
             store,
             np.empty(len(store) // CHUNK, np.int32),
-            np.zeros((n_buckets, 2), np.int64),
-            np.empty((OPENED_AT_FIRST, 3), np.int64),
-            np.full(1 << BITS, -1, np.int32),
+            np.zeros(n_buckets, np.int64),
+            np.zeros(1 << BITS, np.int32),
             self.state,
             np.empty((ROOM, 2), np.int64),
         )
         self.simplices = Simplices(
             np.empty(room, np.int32),
             np.empty(room, np.int64),
-            np.empty((room, 2), np.int32),
+            np.empty(room, np.int32),
             np.empty(2 * room, np.int32),
-            np.full(PLACES_AT_FIRST, -1, np.int32),
+            np.empty(2 * room, np.int32),
+            np.full(PLACES_AT_FIRST if dim > 2 else max(order.n_vertices, 1), -1, np.int32),
         )
-        self.faces: list[Int32s] = []
 
     def go_through(self, stretch: tuple[int, int], tables: Tables) -> None:
         """Search the edges of one stretch, which all arrows so far lead to or pass by; the last stretch comes first."""
         critical: Int32s = tables[TRIANGLES + self.dim - 1]
         rests, lowers = tables.rests if self.dim > 1 else None, tables.lowers if self.dim > 2 else None
         gradient = Gradient(*self.ranks, self.order.links, rests, lowers)
-        faces = np.empty((len(critical), 2), np.int32)
-        self._make_room(ROOM * len(critical), len(self.arrows.tails))
-        set_out(gradient, critical, faces, self.arrows)
-        self.faces.append(faces)
+        self._make_room_for_arrows(ROOM * len(critical))
+        self.n_critical += len(critical)
+        set_out(gradient, critical, -self.n_critical, self.arrows)
         begin, self.state[EDGE] = stretch[0], stretch[1] - 1
         while go_down(gradient, begin, self.arrows, self.simplices):
-            self._make_room(ROOM, ROOM)
-            self._make_room_for_simplices()
+            self._make_room_for_arrows(ROOM)
+            self._make_room_for_simplices(lowers)
 
-    def _make_room(self, n_arrows: int, n_chunks: int) -> None:
-        """Make room for so many more arrows, in so many more chunks beside those that they fill."""
-        arrows, targets = self.arrows, self.simplices.targets
-        n_chunks += self.state[CHUNKS] + n_arrows // CHUNK
+    def _make_room_for_arrows(self, n_arrows: int) -> None:
+        """Make room for so many more arrows that wait."""
+        arrows = self.arrows
+        n_chunks = int(self.state[CHUNKS]) + max(ROOM, n_arrows // CHUNK + len(arrows.tails))
         chains = _longer(arrows.chains, n_chunks)
-        store = _longer(arrows.store, CHUNK * len(chains))
-        waiting = self.arrows.tails[self.state[EDGE] >> BITS, 1] + ROOM
-        opened = _longer(arrows.opened, max(self.state[OPEN] + n_arrows, waiting))
-        self.arrows = arrows._replace(chains=chains, store=store, opened=opened)
-        self.simplices = self.simplices._replace(targets=_longer(targets, self.state[ARROWS] + n_arrows))
+        self.arrows = arrows._replace(chains=chains, store=_longer(arrows.store, CHUNK * len(chains)))
 
-    def _make_room_for_simplices(self) -> None:
-        """Make room for one simplex more, in all and of the edge at work."""
-        start, count = self.state[START], self.state[COUNT]
-        edges, codes, spans, targets, numbers = self.simplices
-        edges, codes, spans = _longer(edges, count + 1), _longer(codes, count + 1), _longer(spans, count + 1)
-        is_crowded = 2 * (count - start) >= len(numbers)
-        if is_crowded:
-            numbers = np.full(2 * len(numbers), -1, np.int32)
-        self.simplices = Simplices(edges, codes, spans, targets, numbers)
-        if is_crowded:
-            place_all(self.simplices, start, count)
+    def _make_room_for_simplices(self, lowers: Int32s | None) -> None:
+        """Make room for one simplex more, in all and of the edge at work, and for one arrow to it."""
+        start, count, n_arrows = (int(self.state[k]) for k in (START, COUNT, ARROWS))
+        edges, codes, heads, sources, nexts, numbers = self.simplices
+        self.simplices = Simplices(
+            *(_longer(edges, count + 1), _longer(codes, count + 1), _longer(heads, count + 1)),
+            *(_longer(sources, n_arrows + 1), _longer(nexts, n_arrows + 1)),
+            numbers,
+        )
+        if lowers is not None and 2 * (count - start) >= len(numbers):
+            self.simplices = self.simplices._replace(numbers=np.full(2 * len(numbers), -1, np.int32))
+            place_all(self.simplices, start, count, lowers)
 
     def ways(self) -> Ways:
         """Return what was collected, when every stretch has had its turn."""
-        edges, codes, spans, targets, _ = self.simplices
+        edges, codes, heads, sources, nexts, _ = self.simplices
         count, n_arrows = self.state[COUNT], self.state[ARROWS]
-        faces = np.concatenate([np.empty((0, 2), np.int32), *self.faces[::-1]])
-        return Ways(edges[:count], codes[:count], spans[:count], targets[:n_arrows], faces)
+        return Ways(edges[:count], codes[:count], heads[:count], sources[:n_arrows], nexts[:n_arrows])
 
 
 def _longer(array: NDArray[Number], n: int) -> NDArray[Number]:

@@ -116,29 +116,33 @@ def _markdown(
         label = f"**{name}**" if name in topological else name
         cells = [row[each] for each in (*NEGATIVES, "worst", "lowest", "alarms")] + [chosen_on["worst"].get(name)]
         lines.append(f"| {label} | " + " | ".join(f"{cell:.2f}" for cell in cells) + " |")
-    lines += ["", *_evading(rows), "", *_twins(measured, judged), "", *_batches(plain), ""]
+    lines += ["", *_evading(rows, "Attacks that evade a detector", ("squeezing", "penultimate"))]
+    lines += _evading(
+        rows, "An attack through the trees (60 inputs; of the others as many as above)", ("profile+noise",)
+    )
+    lines += ["", *_twins(measured, judged), "", *_batches(plain), ""]
     for network in measured:
         lines += _network(network, rows[rows["network"] == network], measured[network], topological)
     return "\n".join(lines)
 
 
-def _evading(rows: pd.DataFrame) -> list[str]:
-    """Return the table of the attacks that evade a detector, judged networks only."""
-    evaded = rows.loc[rows["attack"].str.startswith("adaptive"), "network"]
-    rows = rows[(rows["negative"] == "clean") & ~rows["choosing"] & rows["network"].isin(evaded)]
-    attacks = [
-        f"{name} {size:g}" for size in (0.1, 0.3) for name in ("pgd", "adaptive-squeezing", "adaptive-penultimate")
-    ]
+def _evading(rows: pd.DataFrame, title: str, evaded: Sequence[str]) -> list[str]:
+    """Return a table of attacks that evade some detectors, of the judged networks that they were made on."""
+    made = [f"adaptive-{name}" for name in evaded]
+    attacks = [f"{name} {size:g}" for size in (0.1, 0.3) for name in ("pgd", *made)]
+    under_all = rows[rows["attack"] == attacks[1]]["network"]
+    rows = rows[(rows["negative"] == "clean") & ~rows["choosing"] & rows["network"].isin(under_all)]
     table = rows.pivot_table(index="detector", columns="attack", values="auroc")
-    table = table.loc[
-        table[attacks[1]].notna() if attacks[1] in table else [], [each for each in attacks if each in table]
-    ]
+    if attacks[1] not in table:
+        return []
+    table = table.loc[table[attacks[1]].notna(), attacks]
     return [
-        "### Attacks that evade a detector: AUROC against clean inputs, judged networks, means",
+        f"### {title}: AUROC against clean inputs, means of {', '.join(dict.fromkeys(rows['network']))}",
         "",
-        "| detector | " + " | ".join(table) + " |",
-        "|---" * (1 + table.shape[1]) + "|",
+        "| detector | " + " | ".join(attacks) + " |",
+        "|---" * (1 + len(attacks)) + "|",
         *(f"| {name} | " + " | ".join(f"{cell:.2f}" for cell in row) + " |" for name, row in table.iterrows()),
+        "",
     ]
 
 
@@ -221,7 +225,7 @@ def _picture(rows: pd.DataFrame, topological: Sequence[str], path: Path) -> None
     """Draw, of every detector and attack, AUROC against each kind of harmless inputs: means, and a dot per network."""
     rows = rows[~rows["detector"].str.startswith("batch")]
     order = [*summary(rows[rows["attack"].isin(PLAIN)]).index][::-1]
-    attacks = [*PLAIN, *(f"adaptive-{name} 0.3" for name in ("squeezing", "penultimate"))]
+    attacks = [*PLAIN, *(f"adaptive-{name} 0.3" for name in ("squeezing", "penultimate", "profile+noise"))]
     attacks = [attack for attack in attacks if attack in {*rows["attack"]}]
     figure = Figure(figsize=(2.6 * len(attacks) + 1.6, 7.2), layout="constrained")
     axes = figure.subplots(1, len(attacks), sharey=True, squeeze=False)[0]

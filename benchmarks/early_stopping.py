@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from stopping_runs import Run, Training, carry_out, split
 
 from dnn_topology.analysis.early_stopping import StoppingRule
+from dnn_topology.analysis.gap.scores import bootstrap_means, interval_of_units
 from dnn_topology.analysis.neighbour_labels import NeighbourLabels
 from dnn_topology.store import write_bytes, write_json, write_table
 
@@ -35,14 +36,27 @@ HERE = Path(__file__).parent
 NOISE = (0.0, 0.25, 0.5)
 FRESH = ("fashion", "usps", "cifar10")  # on which no rule was chosen
 ALL = (*FRESH, "mnist")
-SIZE = 2_000
-# net, data sets, seed: in this order, so that what is there first is spread over all data sets
+SMALL, LARGE = 2_000, 10_000  # training images
+FEWER = {"usps": 7_000}  # which has no 10,000
+# net, data sets, seed, size: in this order, so that what is there first is spread over data sets, nets and sizes
 PLAN = (
-    *(("lenet_300_100", FRESH, 0), ("bn_cnn", FRESH, 0), ("lenet_300_100", FRESH, 1), ("mlp", FRESH, 2)),
-    *(("lenet_300_100", FRESH, 2), ("bn_cnn", FRESH, 1), ("lenet", FRESH, 0), ("conv_2", FRESH, 0)),
-    *(("lenet_300_100", ("mnist",), 0), ("bn_cnn", ("mnist",), 0), ("lenet", ("mnist",), 0)),
+    *(("lenet_300_100", FRESH, 0, SMALL), ("bn_cnn", FRESH, 0, SMALL), ("lenet_300_100", FRESH, 1, SMALL)),
+    *(("mlp", FRESH, 2, SMALL), ("lenet_300_100", ("fashion",), 2, SMALL), ("bn_cnn", ("usps",), 1, SMALL)),
+    *(("lenet_300_100", ("mnist",), 0, SMALL), ("lenet_300_100", ("fashion",), 0, LARGE)),
+    *(("lenet", ("fashion",), 0, SMALL), ("conv_2", ("fashion",), 0, SMALL)),
+    *(("lenet_300_100", ("usps", "cifar10"), 2, SMALL), ("lenet_300_100", ("usps",), 0, LARGE)),
+    *(("lenet", ("usps",), 0, SMALL), ("conv_2", ("usps",), 0, SMALL), ("lenet_300_100", ("mnist",), 1, SMALL)),
+    *(("bn_cnn", ("mnist",), 0, SMALL), ("lenet_300_100", ("cifar10",), 0, LARGE), ("lenet", ("cifar10",), 0, SMALL)),
+    *(("bn_cnn", ("fashion", "cifar10"), 1, SMALL), ("lenet_300_100", ("mnist",), 2, SMALL)),
+    *(("lenet", ("mnist",), 0, SMALL), ("conv_2", ("cifar10", "mnist"), 0, SMALL)),
+    *(("lenet_300_100", ("mnist",), 0, LARGE), ("lenet", FRESH, 1, SMALL), ("bn_cnn", FRESH, 2, SMALL)),
 )
-RUNS = [Run(net, data, noise, seed, SIZE) for net, sets, seed in PLAN for data in sets for noise in NOISE]
+RUNS = [
+    Run(net, data, noise, seed, FEWER.get(data, size) if size == LARGE else size)
+    for net, sets, seed, size in PLAN
+    for data in sets
+    for noise in NOISE
+]
 SMOOTHED = 5  # epochs, of the curve that shows how much of a loss is noise
 VALIDATION, LAST = "validation accuracy, patience 15", "last epoch"
 RETRAINED, OURS = "retrained on all for validation's epoch", "neighbours: tree, patience 15"
@@ -68,10 +82,11 @@ class Setting:
     def cell(self) -> str:
         """What is resampled: trainings that share images, order and initial weights are one draw."""
         run = self.parted.run
-        return f"{run.dataset}-{run.net}-{run.seed}"
+        return f"{run.dataset}-{run.net}-{run.train_size}-{run.seed}"
 
 
-Choice = Callable[[Setting, int], int]  # of the training on four fifths (0) or on all (1): the epoch to keep
+# of the training on four fifths (0) or on all (1): the epoch to keep; None if nothing was measured
+Choice = Callable[[Setting, int], int | None]
 
 
 def main() -> None:
@@ -122,10 +137,8 @@ def settings_there(sources: Mapping[str, str], data_dir: Path | None, work: Path
 
 def graphs_of(run: Run, source: str, data_dir: Path | None, work: Path) -> dict[str, NDArray[np.int64]]:
     """Return the edges of the three graphs on a training's inputs, kept beside the trainings."""
-    about = (
-        f"graphs-{run.dataset}-{'images' if run.net == 'lenet' else 'own'}-{run.train_size}-{run.seed}-{run.held_out}"
-    )
-    path = work / f"{about}.npz"
+    form = {"lenet": "images", "conv_2": "conv"}.get(run.net, "own")  # networks that resize them
+    path = work / f"graphs-{run.dataset}-{form}-{run.train_size}-{run.seed}-{run.held_out}.npz"
     if not path.exists():
         data, _ = split(replace(run, noise=0.0), source, data_dir)
         images, labels = data.train.tensors
@@ -166,15 +179,20 @@ def of_neighbours(graph: str, rule: StoppingRule) -> Choice:
 
 def of_loops(rule: StoppingRule) -> Choice:
     """Return a rule on loops, which were measured in the training on all images alone."""
-    return lambda setting, place: chosen(rule, setting.whole.table[rule.quantity]) if place else -1
+
+    def choose(setting: Setting, place: int) -> int | None:
+        values = setting.whole.table.get(rule.quantity) if place else None
+        return None if values is None else chosen(rule, values)
+
+    return choose
 
 
 def lowest(column: str, patience: int, *, sign: int = 1) -> Choice:
     """Return the usual rule: keep the minimum of sign · value, stop when there was no new one for `patience` epochs."""
 
-    def choose(setting: Setting, place: int) -> int:
+    def choose(setting: Setting, place: int) -> int | None:
         values = sign * trainings(setting)[place].table[column]
-        return -1 if np.isnan(values).all() else first_minimum(values, patience)
+        return None if np.isnan(values).all() else first_minimum(values, patience)
 
     return choose
 
@@ -226,7 +244,7 @@ def judge(settings: list[Setting], out: Path) -> None:
     fresh = rows[rows["dataset"].isin(FRESH)]
     table = summarized(fresh)
     parts = {name: summarized(rows[rows["dataset"] == name]) for name in ALL if (rows["dataset"] == name).any()}
-    text = markdown(table, parts, fresh, rows)
+    text = markdown(table, rows)
     results = {
         "command": command_line(),
         "machine": machine(),
@@ -245,13 +263,15 @@ def outcomes(setting: Setting) -> Iterator[dict[str, Any]]:
     """Yield one row per rule: the epoch that it keeps, the points lost there, and the accuracy one is left with."""
     run = setting.parted.run
     about = {"run": run.name, "cell": setting.cell, "dataset": run.dataset, "net": run.net, "noise": run.noise}
-    about["agreement"] = setting.agreement
+    about |= {"size": run.train_size, "agreement": setting.agreement}
     curves = [100 * one.table["test_accuracy"] for one in trainings(setting)]
     smooth = [np.convolve(curve, np.ones(SMOOTHED) / SMOOTHED, mode="valid") for curve in curves]
     floor = float(curves[1].max() - smooth[1].max())  # what a curve without its noise "loses"
     for name, needs, choose in rules():
         epochs = [choose(setting, place) for place in (0, 1)]
         place = 0 if needs == "a held-out fifth" else 1
+        if epochs[place] is None:
+            continue
         yield {
             **about,
             "rule": name,
@@ -259,10 +279,10 @@ def outcomes(setting: Setting) -> Iterator[dict[str, Any]]:
             "epoch": epochs[place],
             "lost": curves[place].max() - curves[place][epochs[place]],
             "accuracy": curves[place][epochs[place]],
-            "on_four_fifths": curves[0][epochs[0]] if epochs[0] >= 0 else np.nan,
+            "on_four_fifths": np.nan if epochs[0] is None else curves[0][epochs[0]],
             "floor": floor,
         }
-        if name == VALIDATION:
+        if name == VALIDATION and epochs[0] is not None:
             at = curves[1][epochs[0]]
             again = {"rule": RETRAINED, "needs": "a held-out fifth, two trainings", "epoch": epochs[0]}
             yield {
@@ -277,11 +297,11 @@ def outcomes(setting: Setting) -> Iterator[dict[str, Any]]:
 
 def summarized(rows: pd.DataFrame) -> pd.DataFrame:
     """Return per rule what it loses and its differences to validation and to retraining, cells resampled."""
-    cells = sorted(rows["cell"].unique())
     table = rows.pivot_table(index=["cell", "run"], columns="rule", values=["lost", "accuracy", "on_four_fifths"])
     summary = []
     for name, part in rows.groupby("rule", sort=False):
-        row: dict[str, Any] = {"rule": name, "needs": part["needs"].iloc[0], "n": len(part), "cells": len(cells)}
+        row: dict[str, Any] = {"rule": name, "needs": part["needs"].iloc[0], "n": len(part)}
+        row["cells"] = part["cell"].nunique()
         accuracy = table["accuracy"][name]
         quantities = {
             "lost": table["lost"][name],
@@ -300,12 +320,16 @@ def summarized(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def interval(values: pd.Series, *, repeats: int = 4000) -> tuple[float, float, float]:
-    """Return a mean and its 95 % interval, cells (data set, network, seed; all noise levels) resampled whole."""
-    groups = [part.to_numpy() for _, part in values.groupby(level="cell")]
-    sums, sizes = np.array([part.sum() for part in groups]), np.array([len(part) for part in groups])
-    drawn = np.random.default_rng(0).integers(len(groups), size=(repeats, len(groups)))
-    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    return float(values.mean()), *(float(end) for end in np.quantile(means, [0.025, 0.975]))
+    """Return a mean and its 95 % interval, cells (data set, network, size, seed; all noise levels) resampled whole.
+
+    Args:
+        values: One per setting, the cell in the index; NaN where a rule looks at what was not measured.
+        repeats: Bootstrap samples.
+    """
+    there = values.dropna()
+    groups, _ = pd.factorize(there.index.get_level_values("cell"), sort=True)
+    means = bootstrap_means(there.to_numpy(), groups, n=repeats, seed=0)
+    return float(there.mean()), *(float(end) for end in np.quantile(means, [0.025, 0.975]))
 
 
 def shown(row: Mapping[str, Any], quantity: str, *, sign: bool = True) -> str:
@@ -317,52 +341,89 @@ def shown(row: Mapping[str, Any], quantity: str, *, sign: bool = True) -> str:
     return f"{mean:{plus}.1f} [{low:{plus}.1f}, {high:{plus}.1f}]"
 
 
-def markdown(table: pd.DataFrame, parts: Mapping[str, pd.DataFrame], fresh: pd.DataFrame, rows: pd.DataFrame) -> str:
+def markdown(table: pd.DataFrame, rows: pd.DataFrame) -> str:
     """Return the results as text."""
+    fresh = rows[rows["dataset"].isin(FRESH)]
     one = fresh[fresh["rule"] == OURS]
-    counts = one.groupby(["dataset", "net"]).size()
     lines = [
-        f"{len(one)} settings on {', '.join(FRESH)}, on which no rule was chosen ("
-        + ", ".join(f"{net} on {data}: {count}" for (data, net), count in counts.items())
-        + f"), {SIZE:,} images, 0, 25 and 50 % of the labels permuted, 60 epochs, each trained on four fifths and on "
-        "all images. *Lost*: points of test accuracy below the best epoch of the same training (a rule that needs a "
-        "held-out fifth: of the training on four fifths). *Accuracy*: what one is left with, the rules that need no "
-        "split having trained on all images. *Above validation*: paired difference to validation accuracy with "
-        "patience 15. *Choice alone*: the same with both on four fifths. 95 % bootstrap intervals: a data set, network "
-        f"and seed at its noise levels is resampled as one ({table['cells'].iloc[0]} of them): they hold for these "
-        f"data sets and networks. The best epoch is a maximum over noise: a curve smoothed over {SMOOTHED} epochs "
-        f"itself loses {one['floor'].mean():.1f} points.",
+        f"{len(one)} settings on {', '.join(FRESH)}, on which no rule was chosen, 0, 25 and 50 % of labels permuted,"
+        " 60 epochs, each trained on four fifths and on all images. *Lost*: points of test accuracy below the best "
+        "epoch of the same training (a rule that needs a held-out fifth: of the training on four fifths). *Accuracy*: "
+        "what one is left with, the rules that need no split having trained on all images. *Above validation*: paired "
+        "difference to validation accuracy with patience 15. *Choice alone*: the same with both on four fifths. *n*: "
+        "settings; loops were measured in one LeNet alone. 95 % bootstrap intervals: a data set, network, size and "
+        f"seed at its noise levels is resampled as one ({one['cell'].nunique()} of them): they hold for these data "
+        f"sets and networks. {_of_draws(fresh)} The best epoch is a maximum over noise: a curve smoothed over "
+        f"{SMOOTHED} epochs itself loses {one['floor'].mean():.1f} points.",
         "",
-        "| rule | needs | lost | 0 % | 25 % | 50 % | accuracy | above validation | above retraining | choice alone |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| rule | needs | n | lost | 0 % | 25 % | 50 % | accuracy | above validation | above retraining "
+        "| choice alone |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in table.to_dict("records"):
         noise = [f"{row[name]:.1f}" for name in ("lost_0", "lost_25", "lost_50")]
         own = "" if row["rule"] == VALIDATION else shown(row, "above_validation")
         again = "" if row["rule"] == RETRAINED else shown(row, "above_retrained")
         cells = (
-            *(row["rule"], row["needs"], shown(row, "lost", sign=False), *noise, f"{row['accuracy']:.1f}", own, again),
+            *(row["rule"], row["needs"], str(row["n"]), shown(row, "lost", sign=False), *noise),
+            *(f"{row['accuracy']:.1f}", own, again),
             "" if row["rule"] == VALIDATION else shown(row, "choice_alone"),
         )
         lines.append(f"| {' | '.join(cells)} |")
-    lines += [
+    return "\n".join([*lines, "", *_settings(rows), "", *_parts(rows, fresh)]) + "\n"
+
+
+def _settings(rows: pd.DataFrame) -> list[str]:
+    """Return the table of the settings that there are."""
+    lines = ["Which settings there are, of 0, 25 and 50 % of the labels permuted:", ""]
+    lines += ["| data set | network | images | settings | seeds |", "|---|---|---|---|---|"]
+    for (data, net, size), part in rows[rows["rule"] == OURS].groupby(["dataset", "net", "size"]):
+        seeds = ", ".join(sorted({each.rsplit("-", 1)[1] for each in part["cell"]}))
+        lines.append(f"| {data} | {net} | {size:,} | {len(part)} | {seeds} |")
+    return lines
+
+
+def _parts(rows: pd.DataFrame, fresh: pd.DataFrame) -> list[str]:
+    """Return the table of the default by data set, by network and by number of images."""
+    lines = [
+        "By data set, and on those that no rule was chosen on by network and by images: neighbours (the default) above "
+        "validation and retraining, and points lost (neighbours; validation; last epoch).",
         "",
-        "By data set: above validation, and points lost (neighbours; validation; last epoch).",
-        "",
-        "| data set | settings | neighbours' labels agree (0 chance, 1 always), at 0, 25, 50 % | above validation | "
+        "| part | settings | neighbours' labels agree (0 chance, 1 always), at 0, 25, 50 % | above validation | "
         "above retraining | lost |",
         "|---|---|---|---|---|---|",
     ]
-    for name, part in parts.items():
-        by_rule = part.set_index("rule")
-        ours = by_rule.loc[OURS].to_dict()
-        mine = rows[(rows["dataset"] == name) & (rows["rule"] == OURS)]
-        agree = " ".join(f"{value:.2f}" for value in mine.groupby("noise")["agreement"].mean())
-        lost = "; ".join(f"{by_rule.loc[rule, 'lost']:.1f}" for rule in (OURS, VALIDATION, LAST))
-        chosen_on = "" if name in FRESH else " (rules were chosen on it)"
-        differences = f"{shown(ours, 'above_validation')} | {shown(ours, 'above_retrained')}"
-        lines.append(f"| {name}{chosen_on} | {ours['n']} | {agree} | {differences} | {lost} |")
-    return "\n".join(lines) + "\n"
+    for name in ALL:
+        apart = "" if name in FRESH else " (apart: rules were chosen on 5,000 of its images)"
+        lines += [_part(name + apart, part) for _, part in rows[rows["dataset"] == name].groupby("dataset")]
+    sizes = fresh["size"].map({SMALL: "2,000 images"}).fillna("7,000 or 10,000 images")
+    return [*lines, *(_part(str(name), part) for by in (fresh["net"], sizes) for name, part in fresh.groupby(by))]
+
+
+def _of_draws(fresh: pd.DataFrame) -> str:
+    """Return how sure the gain is where only draws of images and labels are taken for independent."""
+    table = fresh.pivot_table(index=["cell", "run"], columns="rule", values="accuracy")
+    apart = table[OURS] - table[VALIDATION]
+    draws, names = pd.factorize([f"{cell.split('-')[0]} {cell.rsplit('-', 1)[1]}" for cell, _ in apart.index])
+    low, high = interval_of_units(apart.to_numpy(), draws)
+    return (
+        f"Networks of one data set and seed share images and permuted labels: over these {len(names)} draws alone "
+        f"(Student's interval of their means) the default is {apart.mean():+.1f} [{low:+.1f}, {high:+.1f}] above "
+        "validation."
+    )
+
+
+def _part(name: str, rows: pd.DataFrame) -> str:
+    """Return a row of the table of some of the settings."""
+    by_rule = summarized(rows).set_index("rule")
+    ours = by_rule.loc[OURS].to_dict()
+    agree = " ".join(f"{value:.2f}" for value in rows[rows["rule"] == OURS].groupby("noise")["agreement"].mean())
+    lost = "; ".join(f"{by_rule.loc[rule, 'lost']:.1f}" for rule in (OURS, VALIDATION, LAST))
+    gains = [
+        shown(ours, quantity) if ours["cells"] > 1 else f"{ours[quantity]:+.1f} (one network)"
+        for quantity in ("above_validation", "above_retrained")
+    ]
+    return f"| {name} | {ours['n']} | {agree} | {gains[0]} | {gains[1]} | {lost} |"
 
 
 def draw(table: pd.DataFrame, settings: list[Setting], path: Path) -> None:
@@ -378,7 +439,7 @@ def draw(table: pd.DataFrame, settings: list[Setting], path: Path) -> None:
     left.set_yticks(places, shown_rules["rule"], fontsize=8)
     left.set(xlabel="points of test accuracy above validation accuracy on a held-out fifth")
     other = right.twinx()
-    three = [one for one in settings if one.cell == "fashion-lenet_300_100-0"]
+    three = [one for one in settings if one.cell == f"fashion-lenet_300_100-{SMALL}-0"]
     for setting, line, shade in zip(three, ("-", "--", ":"), ("#fdb338", "#7b7b78", "#00204d"), strict=False):
         label = f"{setting.whole.run.noise:.0%} of the labels permuted"
         values = setting.disagreements["tree"][1]

@@ -5,6 +5,7 @@ import os
 # One thread here and in every child process: two workers share two cores, and a sum is rounded in the same order.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,10 @@ from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
 from dnn_topology.graphs.graph import FunctionalGraph
+
+# What a script starts in the background ignores Ctrl-C, and so would the commands that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50)
 settings.register_profile("dev", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])

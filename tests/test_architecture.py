@@ -17,7 +17,7 @@ SRC = Path(dnn_topology.__file__).parent
 # A module imports from its own room and from rooms further up. Rooms in one line stand side by side and do not meet.
 LAYERS = (
     ("_version", "_checks", "_renamed"),
-    ("settings", "_records", "_calls", "_machine", "_packages"),
+    ("settings", "_records", "_calls", "_machine", "_packages", "_table_forms"),
     ("store", "progress", "remedies"),
     ("recording",),
     ("graphs",),

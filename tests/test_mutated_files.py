@@ -35,7 +35,7 @@ from dnn_topology.pipeline import measure
 from dnn_topology.recording.state_dicts import load_weights, write_state
 from dnn_topology.remedies import of_file, one_line
 from dnn_topology.runs.measurements import RunMeasurement
-from dnn_topology.runs.measuring import GroupWork
+from dnn_topology.runs.measuring import group_arrays
 from dnn_topology.runs.run import Run
 from dnn_topology.runs.stopping import USUAL, StoppingEpochs
 from dnn_topology.runs.study.cell import CellResult
@@ -287,7 +287,7 @@ def groups(path: Path) -> None:
 def groups_of(path: Path) -> Any:
     """Read groups as a measurement does."""
     run = Run(path.parent.parent)
-    return GroupWork(RunMeasurement(run, path.parent, RunMeasureSettings(graph_type="partitioned", split=2))).load(1)
+    return group_arrays(RunMeasurement(run, path.parent, RunMeasureSettings(graph_type="partitioned", split=2))).load(1)
 
 
 def whole_groups(found: Any) -> None:

@@ -116,8 +116,8 @@ def test_the_first_file_that_is_written_to_a_folder_sweeps_it(tmp_path: Path) ->
 def test_rows_that_a_killed_process_was_writing_are_swept_away(tmp_path: Path) -> None:
     code = (
         "import numpy, os, pathlib, signal; from dnn_topology import store\n"
-        f"with store.growing_array(pathlib.Path({str(tmp_path)!r}) / 'rows.npy') as add:\n"
-        "    add(numpy.zeros((2, 3), numpy.float32)); os.kill(os.getpid(), signal.SIGKILL)"
+        f"with store.GrowingArray(pathlib.Path({str(tmp_path)!r}) / 'rows.npy') as file:\n"
+        "    file.add(numpy.zeros((2, 3), numpy.float32)); os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", code], check=False)
     assert len(names(tmp_path)) == 1
@@ -136,9 +136,9 @@ def test_a_folder_that_cannot_be_written_to_is_known_before_there_is_anything_to
 @pytest.mark.parametrize("sizes", [[3], [1, 2, 1], [5] * 30, [0, 4]])
 def test_rows_that_were_added_are_the_array_in_the_file(tmp_path: Path, sizes: list[int]) -> None:
     chunks = [np.random.default_rng(i).normal(size=(size, 7)).astype(np.float32) for i, size in enumerate(sizes)]
-    with store.growing_array(tmp_path / "deep" / "rows.npy") as add:
+    with store.GrowingArray(tmp_path / "deep" / "rows.npy") as file:
         for chunk in chunks:
-            add(chunk)
+            file.add(chunk)
             assert not (tmp_path / "deep" / "rows.npy").exists()
     found = np.load(tmp_path / "deep" / "rows.npy", mmap_mode="r")
     np.testing.assert_array_equal(found, np.concatenate(chunks))
@@ -146,22 +146,36 @@ def test_rows_that_were_added_are_the_array_in_the_file(tmp_path: Path, sizes: l
 
 
 def test_an_exception_between_two_rows_passes_as_it_is_and_leaves_no_file(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="the loader's own"), store.growing_array(tmp_path / "rows.npy") as add:  # noqa: PT012
-        add(np.zeros((2, 3), np.float32))
+    with pytest.raises(OSError, match="the loader's own"), store.GrowingArray(tmp_path / "rows.npy") as file:  # noqa: PT012
+        file.add(np.zeros((2, 3), np.float32))
         raise FileNotFoundError("the loader's own")
     assert names(tmp_path) == []
 
 
 def test_rows_replace_what_a_killed_process_left(tmp_path: Path) -> None:
     (tmp_path / f"{store.PARTIAL}rows.npy").write_bytes(b"half a file")
-    with store.growing_array(tmp_path / "rows.npy") as add:
-        add(np.ones((2, 3), np.float32))
+    with store.GrowingArray(tmp_path / "rows.npy") as file:
+        file.add(np.ones((2, 3), np.float32))
     np.testing.assert_array_equal(np.load(tmp_path / "rows.npy"), np.ones((2, 3)))
+
+
+def test_rows_stay_those_that_were_written_when_another_replaces_the_file(tmp_path: Path) -> None:
+    with store.GrowingArray(tmp_path / "rows.npy") as first, store.GrowingArray(tmp_path / "rows.npy") as second:
+        second.add(np.ones((2, 3), np.float32))
+        first.add(np.zeros((4, 3), np.float32))
+    np.testing.assert_array_equal(second.values, np.ones((2, 3)))
+    np.testing.assert_array_equal(first.values, np.load(tmp_path / "rows.npy"))
+
+
+def test_a_file_of_rows_may_have_as_long_a_name_as_there_are(tmp_path: Path) -> None:
+    with store.GrowingArray(tmp_path / f"{'x' * 251}.npy") as file:
+        file.add(np.ones((2, 3), np.float32))
+    assert names(tmp_path) == [f"{'x' * 251}.npy"]
 
 
 def test_a_folder_that_cannot_be_made_for_rows_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DnnTopologyError, match="cannot write"), store.growing_array(tmp_path / "file" / "rows.npy"):
+    with pytest.raises(DnnTopologyError, match="cannot write"), store.GrowingArray(tmp_path / "file" / "rows.npy"):
         pass
 
 

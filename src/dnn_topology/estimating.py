@@ -13,7 +13,7 @@ from dnn_topology.homology.engines.estimate import Estimate, amount, duration
 from dnn_topology.homology.engines.estimate import estimate as estimate_plan
 from dnn_topology.homology.engines.planner import Plan, prepare
 from dnn_topology.pipeline import Snapshot, fixed_groups, graphs_of, measure_options
-from dnn_topology.recording.inputs import take_batches
+from dnn_topology.recording.batches import take_batches
 from dnn_topology.settings import Compute, MeasureSettings, takes_settings
 
 if TYPE_CHECKING:

@@ -34,8 +34,9 @@ from dnn_topology.homology.persistence import persistence
 from dnn_topology.measurement import Breakdown, Measurement, measurement_of
 from dnn_topology.progress import showing
 from dnn_topology.recording.activations import Activations, record
+from dnn_topology.recording.batches import take_batches
 from dnn_topology.recording.checkpoint_forms import put_weights
-from dnn_topology.recording.inputs import labels_of, take_batches
+from dnn_topology.recording.inputs import labels_of
 from dnn_topology.recording.layers import output_name, unwrapped
 from dnn_topology.recording.state_dicts import StateDict, load_weights
 from dnn_topology.settings import By, Compute, MeasureSettings, Nodes, settings_of, takes_settings

@@ -18,6 +18,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dnn_topology._table_forms import markdown_table, table_text
+
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
@@ -274,56 +276,3 @@ def as_text(value: object) -> str:
         ('–', '0.5')
     """
     return "–" if value is None or value != value else str(value)  # as only NaN does
-
-
-# what LaTeX's usual fonts lack
-IN_LATEX = {
-    "ε": r"$\varepsilon$",
-    "λ": r"$\lambda$",
-    "μ": r"$\mu$",
-    "β": r"$\beta$",
-    "τ": r"$\tau$",
-    "ρ": r"$\rho$",
-    "±": r"$\pm$",
-    "²": r"$^2$",
-    "×": r"$\times$",
-    "–": "--",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "∞": r"$\infty$",
-}
-
-
-def table_text(table: pd.DataFrame, form: str) -> str:
-    """Return a table of text as it goes into a paper or another program.
-
-    Args:
-        table: The table; its cells are taken as they are.
-        form: "md" is Markdown, "latex" a tabular for booktabs, "csv" comma-separated values.
-
-    Example:
-        >>> import pandas as pd
-        >>> print(table_text(pd.DataFrame({"life (ε)": ["0.041 ± 0.002"]}), "md"))
-        | life (ε)      |
-        |:--------------|
-        | 0.041 ± 0.002 |
-    """
-    cells = table.astype(str).rename(columns=str)
-    if form == "csv":
-        return cells.to_csv(index=False).rstrip()
-    if form == "md":
-        escaped = cells.map(lambda cell: cell.replace("|", "\\|"))
-        return escaped.to_markdown(index=False, disable_numparse=True)
-    text = cells.to_latex(index=False, escape=True, column_format="l" * len(cells.columns))
-    for letter, command in IN_LATEX.items():
-        text = text.replace(letter, command)
-    return text.rstrip()
-
-
-def markdown_table(table: pd.DataFrame) -> str:
-    """Return a table as Markdown, names as code."""
-    rows = [
-        [" = ".join(f"`{name}`" for name in str(row[0]).split(" = ")), *map(str, row[1:])] for row in table.to_numpy()
-    ]
-    lines = [[*map(str, table)], ["---" for _ in table], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

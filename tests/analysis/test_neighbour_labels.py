@@ -133,6 +133,17 @@ def test_features_stand_for_inputs() -> None:
     assert np.array_equal(by_name.edges, NeighbourLabels.of(np.cos(tokens.numpy()), labels).edges)
 
 
+def test_classes_may_have_large_numbers_and_inputs_any_unit_and_half_precision() -> None:
+    rng = np.random.default_rng(0)
+    inputs, labels = rng.normal(size=(40, 3)), rng.integers(3, size=40)
+    usual = NeighbourLabels.of(inputs, labels)
+    assert NeighbourLabels.of(inputs, labels * 10**12).agreement == usual.agreement
+    for unit in (1e200, 1e-200):
+        assert np.array_equal(NeighbourLabels.of(inputs * unit, labels).edges, usual.edges)
+    half = torch.from_numpy(inputs).bfloat16()
+    assert np.array_equal(NeighbourLabels.of(half, labels).edges, NeighbourLabels.of(half.float(), labels).edges)
+
+
 def test_images_of_whole_numbers_are_no_tokens() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, size=(20, 1, 4, 4), dtype=np.uint8)
     assert len(NeighbourLabels.of(pixels, np.arange(20) % 3).edges) == 19
@@ -152,6 +163,7 @@ INPUTS = np.random.default_rng(0).normal(size=(10, 4))
         ((INPUTS, None), {}, "labels are missing"),
         ((INPUTS, np.zeros(10, dtype=int)), {}, "2 classes"),
         ((INPUTS, LABELS - 1), {}, "from 0 on"),
+        ((INPUTS, LABELS.astype(str)), {}, r"labels must be .* give the classes' numbers"),
         ((INPUTS, LABELS[:9]), {}, "as many, found 10 and 9"),
         ((INPUTS, np.eye(10)), {}, "one whole number per input"),
         ((INPUTS, LABELS), {"graph": 10}, "fewer neighbours"),

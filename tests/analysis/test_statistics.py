@@ -14,7 +14,12 @@ from dnn_topology.analysis.adversarial import compare_scores, disjoint_batches
 from dnn_topology.analysis.features import EARLY, SPREAD, with_early
 from dnn_topology.analysis.gap import GapModel, evaluate_gap, evaluating
 from dnn_topology.analysis.gap.evaluating import SHUFFLED
-from dnn_topology.analysis.gap.scores import conditional_information, interval_of_units, shuffled_networks
+from dnn_topology.analysis.gap.scores import (
+    bootstrap_means,
+    conditional_information,
+    interval_of_units,
+    shuffled_networks,
+)
 from dnn_topology.graphs.sample_graphs import discriminative_neurons
 
 NOMINAL = 0.95
@@ -76,6 +81,20 @@ def test_an_interval_over_three_data_sets_covers_the_error_on_data_sets_like_the
         low, high = interval_of_units(errors, units)
         covered.append(low <= 20 <= high)
     assert np.mean(covered) == pytest.approx(NOMINAL, abs=0.035)
+
+
+def test_trainings_of_one_network_at_three_noise_levels_are_drawn_as_one() -> None:
+    """Eight networks, three trainings each: drawing the 24 would cover the truth in two cases of three."""
+    rng = np.random.default_rng(0)
+    networks = np.repeat(np.arange(8), 3)
+    covered = []
+    for seed in range(300):
+        values = rng.normal(size=8)[networks] + 0.3 * rng.normal(size=24)
+        draws = [bootstrap_means(values, groups, n=400, seed=seed) for groups in (networks, np.arange(24))]
+        covered.append([low <= 0 <= high for low, high in (np.quantile(one, [0.025, 0.975]) for one in draws)])
+    whole, single = np.mean(covered, axis=0)
+    assert whole > 0.85  # of eight, a bootstrap cannot know the spread better
+    assert single < 0.75
 
 
 def networks_of_epochs(n_networks: int, n_epochs: int, seed: int) -> pd.DataFrame:

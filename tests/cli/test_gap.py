@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dnn_topology.analysis.features import FEATURE_SETS
-from dnn_topology.cli import main
+from dnn_topology.cli import main, options
 
 PAPERS = ("--features", "lambda-mu", "--method", "linear")
 
@@ -86,12 +87,61 @@ def test_a_model_that_looks_at_an_early_epoch_takes_it_from_the_run(
     assert rows[1]["early_h1_birth_mean"] == rows[1]["h1_birth_mean"] == rows[2]["early_h1_birth_mean"]
     assert rows[2]["h1_birth_mean"] != rows[1]["h1_birth_mean"]
     capsys.readouterr()
-    file = str(run / "checkpoints" / "epoch2.pt")
-    assert main(["gap", "predict", "--checkpoint", file, *named, "--model", model]) == 2
+    file = run / "checkpoints" / "epoch2.pt"
+    assert main(["gap", "predict", "--checkpoint", str(file), "--model", model, "-o", str(out)]) == 0
+    assert pd.read_csv(out)["gap"][0] == rows[2]["gap"]
+    elsewhere = str(shutil.copy(file, tmp_path / "elsewhere.pt"))
+    capsys.readouterr()
+    assert main(["gap", "predict", "--checkpoint", elsewhere, *named, "--model", model]) == 2
     assert "also looks at epoch 1 of a network's training: name its RUN" in capsys.readouterr().err
     (run / "checkpoints" / "epoch1.pt").unlink()
     assert main(["gap", "predict", "--run", str(run), "--model", model]) == 2
     assert "epoch 1 of lenet_300_100 on digits" in capsys.readouterr().err
+
+
+def test_weights_of_a_run_are_measured_on_the_images_and_labels_that_they_were_trained_on(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, results = str(tmp_path / "model.json"), str(tmp_path / "results")
+    assert main(["gap", "fit", str(table), *PAPERS, "-o", model]) == 0
+    words = ["--net", "mlp", "--dataset", "digits", "--width", "0.5", "--train-size", "400", "--permute-labels", "0.5"]
+    assert main(["train", *words, "--lr", "0.2", "--n-epochs-train", "3", "--save-path", results]) == 0
+    run = tmp_path / "results" / "mlp_digits" / "trial0"
+    (tmp_path / "link.pt").symlink_to(run / "checkpoints" / "epoch2.pt")
+    history = pd.read_csv(run / "history.csv").set_index("epoch")
+    monkeypatch.chdir(run / "checkpoints")
+    named = [(["epoch2.pt"], 2), ([str(tmp_path / "link.pt"), "--net", "mlp"], 2), (["../training.pt"], 3)]
+    for place, epoch in named:
+        capsys.readouterr()
+        out = str(tmp_path / "gap.csv")
+        assert main(["gap", "predict", "--checkpoint", *place, "--model", model, "-o", out]) == 0
+        assert f"on the images and labels of mlp on digits, {run}" in capsys.readouterr().err
+        row = pd.read_csv(out).iloc[0]
+        assert row["train_accuracy"] == history["train_accuracy"][epoch]
+        assert (row["run"], row["checkpoint"]) == (str(run), place[0])
+        assert np.isnan(row["epoch"]) if place[0].endswith("training.pt") else row["epoch"] == epoch
+    assert main(["gap", "predict", str(run), "--epoch", "2", "--model", model, "-o", str(tmp_path / "b.csv")]) == 0
+    assert pd.read_csv(tmp_path / "b.csv")["epoch"].tolist() == [2]
+
+
+def test_other_names_than_the_runs_and_weights_from_elsewhere_are_taken_for_trained_on_everything(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["train", "--net", "mlp", "--dataset", "digits", "--n-epochs-train", "0", "--save-path", str(tmp_path)])
+        == 0
+    )
+    file = tmp_path / "mlp_digits" / "trial0" / "checkpoints" / "epoch0.pt"
+    machine = options.Machine()
+    assert options.Named().that_left(file, machine).folder == file.parents[1]
+    assert options.Named(dataset="digits").that_left(file, machine).folder == file.parents[1]
+    assert "on the images and labels of mlp on digits" in capsys.readouterr().err
+    assert options.Named(dataset="mnist1d").that_left(file, machine).training.dataset == "mnist1d"
+    assert "on all of mnist1d, with its own labels" in capsys.readouterr().err
+    copy = shutil.copy(file, tmp_path)
+    assert options.Named(trial=3).that_left(Path(copy), machine).training.seed == 3
+    (file.parents[1] / "settings.json").write_text('{"a": "program of another kind"}')
+    assert options.Named().that_left(file, machine).training.net == "lenet"
 
 
 def test_an_evaluation_leaves_tables_and_a_picture(
@@ -124,6 +174,7 @@ def test_mistakes_are_one_line(table: Path, tmp_path: Path, capsys: pytest.Captu
         "takes hours": ["evaluate", str(table), "--by-row", "--method", "gaussian-process"],
         "no column 'h0_death_mean'": ["fit", str(table), "--features", "asd"],
         "either the RUN or the --checkpoint": ["predict", "--model", model],
+        "--epoch those of a RUN": ["predict", "--model", model, "--checkpoint", model, "--epoch", "1"],
         "is no folder of a run": ["predict", "--model", model, "--run", str(tmp_path)],
         "is no model of the gap": ["predict", "--model", str(table.with_suffix(".json")), "--run", str(tmp_path)],
     }

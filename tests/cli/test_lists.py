@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from dnn_topology._table_forms import markdown_table
 from dnn_topology.cli import main
 from dnn_topology.nets.catalogue import list_data_sets, list_nets
 from dnn_topology.nets.data import DATA_SETS
 from dnn_topology.nets.zoo import NETWORKS
-from dnn_topology.progress import markdown_table, print_table
+from dnn_topology.progress import print_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "networks.md"
 

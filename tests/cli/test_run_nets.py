@@ -52,7 +52,7 @@ def test_a_network_of_any_shape_runs_on_arrays_from_end_to_end(net: str, data: s
 
 
 def test_a_network_of_the_users_own_starts_from_a_file_and_is_measured_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mine.py").write_text(FACTORY)
     monkeypatch.chdir(tmp_path)
@@ -63,6 +63,9 @@ def test_a_network_of_the_users_own_starts_from_a_file_and_is_measured_as_it_is(
     assert (
         run(tmp_path, "--net", "mine:make", "--dataset", "digits", "--checkpoint", "weights.safetensors", "--no-train")
         == 0
+    )
+    assert "weights.safetensors is given pixels in [0, 1] less 0.3053, over 0.3763, which `run --normalise`" in (
+        capsys.readouterr().err
     )
     trial = tmp_path / "results" / "mine-make_digits" / "trial0"
     kept = torch.load(trial / "checkpoints" / "epoch0.pt", weights_only=True)["model"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dnn_topology import store
 from dnn_topology.cli import main
+from dnn_topology.work.manifest import Manifest
 
 TRAIN = ["--net", "lenet_300_100", "--dataset", "digits", "--lr", "0.05", "--n-epochs-train", "6", "--n-inputs", "200"]
 RULE = ["--early-stop", "topology", "--early-stop-quantity", "midlife", "--patience", "2", "--min-delta", "-0.02"]
@@ -222,10 +225,51 @@ def test_other_neighbours_are_looked_at_beside_the_first(by_neighbours: Path, tm
     assert tree["neighbours"][0] != three["neighbours"][0]
 
 
-def test_a_damaged_graph_on_the_inputs_is_made_again(by_neighbours: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["cut", "another", "lost"])
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_a_graph_on_the_inputs_that_is_not_as_it_was_written_is_said_and_made_again(
+    by_neighbours: Path, tmp_path: Path, damage: str, is_finished: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     copy = shutil.copytree(by_neighbours, tmp_path / "copy")
-    before = pd.read_csv(copy / "neighbours" / "epoch2.csv")
-    (copy / "neighbours" / "edges.npz").write_bytes(b"PK")
-    (copy / "neighbours" / "epoch2.csv").unlink()
+    edges, table = copy / "neighbours" / "edges.npz", copy / "neighbours" / "epoch2.csv"
+    whole, before = edges.read_bytes(), pd.read_csv(table).head(1)
+    if damage == "cut":
+        edges.write_bytes(whole[:2])
+    elif damage == "another":  # one that can be read
+        store.write_arrays(edges, {"edges": np.array([[0, 1], [1, 2]])})
+    else:
+        edges.unlink()
+    if not is_finished:
+        table.unlink()
+    capsys.readouterr()
     assert main(["early-stop", str(copy), "--draws", "0"]) == 0
-    pd.testing.assert_frame_equal(pd.read_csv(copy / "neighbours" / "epoch2.csv"), before.head(1))
+    said = capsys.readouterr().err
+    assert f"not as they were written, so done again: edges in {edges.parent}" in said
+    assert edges.read_bytes() == whole
+    pd.testing.assert_frame_equal(pd.read_csv(table).head(1), before)
+
+
+def test_a_graph_that_an_older_version_left_is_taken_as_it_is(
+    by_neighbours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(by_neighbours, tmp_path / "copy")
+    (copy / "neighbours" / "manifest.json").unlink()
+    capsys.readouterr()
+    assert main(["early-stop", str(copy), "--draws", "0"]) == 0
+    assert "done again" not in capsys.readouterr().err
+    assert Manifest(copy / "neighbours").knows("edges")
+
+
+def test_labels_that_neighbours_do_not_share_are_warned_of_once_before_training_and_again_afterwards(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", "--net", "mlp", "--dataset", "digits", "--train-size", "200", "--permute-labels", "1"]
+    words += ["--n-epochs-train", "3", "--early-stop", "neighbours", "--save-path", str(tmp_path)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")  # printed, as on the command line
+        assert main(words) == 0
+        said = capsys.readouterr().err
+        assert said.count("no guide to when to stop") == 1
+        assert said.index("no guide") < said.index("epoch 1 of 3")
+        assert main(["early-stop", str(tmp_path / "mlp_digits" / "trial0"), "--draws", "0"]) == 0
+    assert capsys.readouterr().err.count("no guide to when to stop") == 1

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.homology.spanning_trees import tree_weights
+from dnn_topology.homology.spanning_trees import tree_edges, tree_weights
 from dnn_topology.recording.weights import weight_matrix
 
 
@@ -79,3 +82,21 @@ def test_what_does_not_fit_is_one_line() -> None:
         tree_weights(np.ones((3, 4)), np.ones((1, 3)))
     with pytest.raises(DnnTopologyError, match="NaN"):
         tree_weights(np.ones((3, 4)), np.full((1, 4), np.nan))
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_the_edges_of_a_tree_are_a_tree_and_have_its_weights(kind: Any) -> None:
+    rng = np.random.default_rng(0)
+    strengths, inputs = rng.uniform(0.1, 1, size=(7, 12)), rng.normal(size=(5, 12))
+    inputs[0, :4] = 0  # nodes without an edge
+    edges = tree_edges(kind(strengths), inputs)
+    for signal, expected, (outputs, sources) in zip(inputs, tree_weights(strengths, inputs), edges, strict=True):
+        weights = np.sort(strengths[outputs, sources] * np.abs(signal[sources]))[::-1]
+        assert weights == pytest.approx(expected[expected > 0])
+        graph = coo_array((np.ones(len(outputs)), (outputs, 7 + sources)), shape=(19, 19))
+        assert connected_components(graph, directed=False)[0] == 19 - len(outputs)
+
+
+def test_without_activations_a_tree_has_no_edges() -> None:
+    [(outputs, sources)] = tree_edges(np.ones((3, 4)), np.zeros((1, 4)))
+    assert len(outputs) == len(sources) == 0

@@ -119,6 +119,10 @@ def test_neighbours_without_labels_or_of_tokens_are_one_line_with_the_remedy() -
     tokens = [{"input_ids": torch.arange(20).reshape(10, 2), "labels": torch.arange(10) % 2}]
     with pytest.raises(dt.DnnTopologyError, match="features="):
         dt.TopologicalEarlyStopping(tokens)
+    labels = torch.arange(10) % 2
+    for several in ([((inputs[:10], inputs[:10]), labels)], [(inputs[:10], labels), (inputs[:10, :3], labels)]):
+        with pytest.raises(dt.DnnTopologyError, match=r"inputs of a batch are several tensors.*features="):
+            dt.TopologicalEarlyStopping(several)
     features = torch.rand(10, 3) + 9 * (torch.arange(10) % 2)[:, None]
     assert dt.TopologicalEarlyStopping(tokens, features=features).neighbours is not None
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dnn_topology import store
-from dnn_topology.nets.claims import claimed_accuracy, warn_if_worse
+from dnn_topology.nets.claims import claimed_accuracy, described_feed, warn_if_worse
 from dnn_topology.nets.data import DataSet, load_data
 from dnn_topology.nets.train import evaluate
 from dnn_topology.nets.zoo import build_net
@@ -43,7 +43,10 @@ def saved(folder: Path, net: torch.nn.Module, **more: Any) -> Path:
         ({"accuracy": 0.5}, 0.5),
         ({"best_acc": torch.tensor(0.25)}, 0.25),
         ({"train_acc": 0.99, "test_acc": 0.9}, 0.99),
+        ({"metrics": {"val_acc": 80.0}, "hparams": {"lr": 0.1}}, 0.8),
+        ({"epoch": 3, "best_acc1": torch.tensor([70.0])}, 0.7),
         ({"acc": "good"}, None),
+        ({"acc": True}, None),
         ({}, None),
     ],
 )
@@ -75,6 +78,11 @@ def test_a_checkpoint_of_a_run_claims_what_the_history_says(tmp_path: Path) -> N
     run = Run.named(TrainSettings(net="mlp", dataset="digits", width=0.1, data_subset=0.1), tmp_path)
     history = run_training(run, epochs=1)
     assert claimed_accuracy(run.checkpoint(1)) == pytest.approx(history["train_accuracy"][1])
+
+
+def test_what_a_network_is_given_is_said_in_words() -> None:
+    assert described_feed(load_data("digits", normalise="none")) == "pixels in [0, 1]"
+    assert described_feed(load_data("digits", normalise=(0.5, 0.25))) == "pixels in [0, 1] less 0.5, over 0.25"
 
 
 def test_weights_from_elsewhere_are_looked_at_and_those_of_the_run_are_not(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,7 +78,7 @@ def test_mode_hooks_random_state_and_gradients_are_left_as_found(fails: bool) ->
             record(model, batches())
     else:
         record(model, batches())
-    assert counts == [2]  # all of them inside
+    assert counts == [0]  # while batches are made, which may run the model too
     assert hooks(model) == 0
     assert [module.training for module in model.modules()] == modes
     assert torch.equal(torch.random.get_rng_state(), state)
@@ -313,3 +315,49 @@ def test_two_recordings_into_one_file_do_not_mix(tmp_path: Path) -> None:
 
     np.testing.assert_array_equal(record(model, batches(), out=path).values, record(model, [x[:5], x[5:]]).values)
     assert [each.name for each in tmp_path.iterdir()] == ["signals.npy"]
+
+
+RECORDING = """
+import sys, numpy, torch
+from dnn_topology.recording.activations import record
+
+path, first, n = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
+rows = torch.arange(first, first + n)[:, None].repeat(1, 5)
+
+def batches():
+    yield rows[: n // 2]
+    print("half", flush=True)
+    sys.stdin.readline()
+    yield rows[n // 2 :]
+
+recorded = record(torch.nn.Identity(), batches(), layers=["output"], out=path, max_samples=None)
+print("done", flush=True)
+sys.stdin.readline()
+assert numpy.array_equal(recorded.values, rows.numpy())
+"""
+
+
+def test_two_processes_that_record_into_one_file_keep_their_own_rows_and_leave_the_last_ones(tmp_path: Path) -> None:
+    path = tmp_path / "signals.npy"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", RECORDING, str(path), *about],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for about in (("0", "6"), ("100", "9"))
+    ]
+    for expected in ("half", "done"):  # each waits until both are as far
+        for process in started:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            if expected == "done":
+                process.stdin.write("go\n")
+                process.stdin.flush()
+            assert process.stdout.readline().strip() == expected
+    np.testing.assert_array_equal(np.load(path)[:, 0], np.arange(100, 109))
+    assert [each.name for each in tmp_path.iterdir()] == ["signals.npy"]
+    for process in started:
+        process.communicate("look\n")
+        assert process.returncode == 0

@@ -24,6 +24,16 @@ def test_one_activation_module_does_not_hide_functional_ones() -> None:
     assert widths(dt.record(model, [randn(9, 6)])) == {"relu": 5, "relu_1": 4, "sigmoid": 1}
 
 
+def test_a_logarithm_of_the_sigmoid_is_an_activation_under_torchs_own_name_for_it() -> None:
+    model = Calling(
+        lambda self, x: functional.logsigmoid(self.b(self.act(self.a(x)))),
+        a=nn.Linear(6, 5),
+        act=nn.ReLU(),
+        b=nn.Linear(5, 4),
+    )
+    assert widths(dt.record(model, [randn(9, 6)])) == {"act": 5, "log_sigmoid": 4}
+
+
 def test_layers_of_weights_stay_the_default_where_they_outnumber_functions() -> None:
     model = Calling(lambda self, x: self.b(functional.relu(self.a(x))), a=nn.Linear(6, 5), b=nn.Linear(5, 4))
     assert widths(dt.record(model, [randn(9, 6)])) == {"a": 5, "b": 4}

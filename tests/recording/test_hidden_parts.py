@@ -92,6 +92,17 @@ def test_a_torchscript_part_is_refused_by_name_and_its_own_output_recorded(scrip
     assert dt.list_layers(model, x)["layer"].tolist() == ["body", "head", "output"]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TorchScript itself
+def test_a_single_layer_as_torchscript_is_what_it_was() -> None:
+    model, x = body(), randn(8, 6)
+    expected = dt.record(model, [x])
+    model[1] = torch.jit.script(model[1])
+    model[2] = torch.jit.script(model[2])
+    assert widths(dt.record(model, [x])) == widths(expected)
+    linear = nn.Sequential(nn.Linear(6, 5), torch.jit.script(nn.Linear(5, 4)), nn.Flatten())
+    assert widths(dt.record(linear, [x])) == {"0": 5, "1": 4}
+
+
 def test_a_frozen_torchscript_module_is_recorded_by_its_output(scripted: nn.Module) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript itself

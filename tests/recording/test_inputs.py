@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 
 import dnn_topology as dt
-from dnn_topology.recording.inputs import take_batches
+from dnn_topology.recording.batches import take_batches
 from dnn_topology.recording.layer_inputs import weighted_layers
 from tests.recording.test_any_module import Calling, randn
 
@@ -188,19 +187,6 @@ def test_inputs_that_a_model_fails_on_are_named_in_one_line(model: nn.Module, ba
 def test_arrays_of_the_other_byte_order_are_the_same_inputs() -> None:
     model, x = nn.Linear(4, 2), np.arange(20, dtype=np.float32).reshape(5, 4)
     np.testing.assert_array_equal(dt.record(model, x.astype(">f4")).values, dt.record(model, x).values)
-
-
-class Samples(IterableDataset[torch.Tensor]):
-    """Gives single samples, as one hands it to a DataLoader."""
-
-    def __iter__(self) -> Iterator[torch.Tensor]:
-        return iter(X)
-
-
-def test_a_bare_iterable_data_set_of_samples_is_told_what_it_lacks() -> None:
-    with pytest.raises(dt.DnnTopologyError, match="if it gives single samples, pass DataLoader"):
-        dt.record(MODEL, Samples())
-    np.testing.assert_array_equal(dt.record(MODEL, DataLoader(Samples(), batch_size=256)).values, EXPECTED)
 
 
 def test_what_is_masked_is_not_read() -> None:

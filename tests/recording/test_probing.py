@@ -196,6 +196,40 @@ def test_channels_of_a_one_dimensional_convolution_are_channels() -> None:
     assert widths(dt.record(model, [randn(6, 3, 9)], nodes="channel")) == {"2": 5}
 
 
+CONVOLVED = {"conv": nn.Conv2d(3, 6, 3), "fc": nn.Linear(4, 5), "act": nn.ReLU()}
+
+
+@pytest.mark.parametrize(
+    ("move", "channels"),
+    [
+        (lambda maps: maps, 6),
+        (lambda maps: maps.flatten(2), 6),
+        (lambda maps: maps.permute(0, 2, 3, 1).movedim(3, 1), 6),
+        (lambda maps: maps.transpose(0, 1), 6),
+        (lambda maps: maps.permute(0, 2, 3, 1), None),
+        (lambda maps: maps.flatten(2).transpose(1, 2), None),
+        (lambda maps: maps.flatten(2).permute(2, 0, 1), None),
+        (lambda maps: maps.swapaxes(1, 3), None),
+    ],
+)
+def test_channels_stay_known_when_dimensions_are_exchanged(move: Any, channels: int | None) -> None:
+    model, images = Calling(lambda self, x: self.act(move(self.conv(x))), **CONVOLVED), randn(5, 3, 8, 8)
+    if channels is None:
+        with pytest.raises(dt.DnnTopologyError, match="'act' has tokens or places, not channels"):
+            dt.record(model, [images], layers=["act"], nodes="channel")
+        return
+    expected = torch.relu(model.conv(images)).mean((2, 3)).detach()  # type: ignore[operator]
+    recorded = dt.record(model, [images], layers=["act"], nodes="channel").values
+    torch.testing.assert_close(torch.from_numpy(recorded), expected)
+
+
+def test_features_of_tokens_that_are_moved_before_them_are_channels() -> None:
+    model, tokens = Calling(lambda self, x: self.act(self.fc(x).transpose(1, 2)), **CONVOLVED), randn(6, 7, 4)
+    recorded = dt.record(model, [tokens], layers=["act"], nodes="channel").values
+    expected = torch.relu(model.fc(tokens)).mean(1).detach()  # type: ignore[operator]
+    torch.testing.assert_close(torch.from_numpy(recorded), expected)
+
+
 def test_looking_at_a_model_leaves_its_attributes_and_buffers_as_a_plain_pass_would() -> None:
     class Counting(nn.Module):
         total: torch.Tensor

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -69,7 +70,66 @@ def with_process_wide_states(torch_rng: torch.Generator, rng: np.random.Generato
     return DataLoader(Changing(lambda x: x + random.random() + float(np.random.rand()) + torch.rand(1)), 10)  # noqa: NPY002
 
 
+@dataclass(slots=True)
+class Slotted:
+    """Keeps its generator in no dictionary."""
+
+    rng: np.random.Generator
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return jitter(x, self.rng)
+
+
+def by_keyword(x: torch.Tensor, *, rng: np.random.Generator = GLOBAL) -> torch.Tensor:
+    return jitter(x, rng)
+
+
+class Shared:
+    """Keeps its generator in the class."""
+
+    rng = GLOBAL
+
+    @staticmethod
+    def shift(x: torch.Tensor) -> torch.Tensor:
+        return jitter(x, Shared.rng)
+
+
+GLOBAL_TORCH = torch.Generator().manual_seed(3)
+IN_A_TABLE = {"rng": GLOBAL}
+
+
+def with_slots(torch_rng: torch.Generator, rng: np.random.Generator) -> Iterable[Any]:  # noqa: ARG001
+    return DataLoader(Changing(Slotted(rng)), 10)
+
+
+def with_a_keyword(torch_rng: torch.Generator, rng: np.random.Generator) -> Iterable[Any]:  # noqa: ARG001
+    return DataLoader(Changing(by_keyword), 10)
+
+
+def with_a_class(torch_rng: torch.Generator, rng: np.random.Generator) -> Iterable[Any]:  # noqa: ARG001
+    return DataLoader(Changing(Shared.shift), 10)
+
+
+def with_a_table(torch_rng: torch.Generator, rng: np.random.Generator) -> Iterable[Any]:  # noqa: ARG001
+    return DataLoader(Changing(lambda x: jitter(x, IN_A_TABLE["rng"])), 10)
+
+
+def with_a_module(torch_rng: torch.Generator, rng: np.random.Generator) -> Iterable[Any]:  # noqa: ARG001
+    return DataLoader(Changing(lambda x: jitter(x, this_module.GLOBAL)), 10)
+
+
+def with_a_global_of_torch(torch_rng: torch.Generator, rng: np.random.Generator) -> Iterable[Any]:  # noqa: ARG001
+    return DataLoader(Changing(lambda x: x + torch.rand(1, generator=GLOBAL_TORCH)), 10)
+
+
+this_module = sys.modules[__name__]
 LOADERS = [
+    with_slots,
+    with_a_keyword,
+    with_a_class,
+    with_a_table,
+    with_a_module,
+    with_a_global_of_torch,
     with_sampler,
     with_weights,
     with_batch_sampler,
@@ -90,6 +150,7 @@ def test_the_same_inputs_come_twice_and_every_generator_is_left_as_found(make: A
             torch_rng.get_state().tolist(),
             rng.bit_generator.state,
             GLOBAL.bit_generator.state,
+            GLOBAL_TORCH.get_state().tolist(),
             torch.get_rng_state().tolist(),
             random.getstate(),
             [str(part) for part in np.random.get_state()],  # noqa: NPY002
@@ -150,3 +211,17 @@ def test_the_first_recording_of_a_process_leaves_pythons_random_state() -> None:
         "assert random.getstate() == before",
     )
     subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)
+
+
+def test_a_generator_that_is_made_while_inputs_are_taken_is_warned_of() -> None:
+    class Late:
+        rng: np.random.Generator | None = None
+
+        def __call__(self, x: torch.Tensor) -> torch.Tensor:
+            self.rng = self.rng or np.random.default_rng(0)
+            return jitter(x, self.rng)
+
+    data = Changing(Late())
+    with pytest.warns(UserWarning, match="a Generator was made while they were taken"):
+        dt.record(MODEL, data)
+    np.testing.assert_array_equal(dt.record(MODEL, data).values, dt.record(MODEL, data).values)

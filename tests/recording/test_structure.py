@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -186,6 +188,11 @@ MEANS: list[tuple[Callable[[torch.Tensor], torch.Tensor], int]] = [
     (lambda x: x[:, :, ::2, 1:5], 2),
     (lambda x: functional.pad(x, (1, 2, -1, 0)), 2),
     (lambda x: functional.interpolate(x, scale_factor=2.0), 2),
+    (lambda x: functional.interpolate(x, scale_factor=2.3), 1),
+    (lambda x: functional.interpolate(x, scale_factor=0.4, recompute_scale_factor=True), 2),
+    (lambda x: functional.interpolate(x, size=(4, 11), mode="nearest-exact"), 2),
+    (lambda x: functional.interpolate(x, scale_factor=1.7, mode="nearest-exact"), 1),
+    (lambda x: x[:, :, -4:-1, ::3], 2),
     (lambda x: functional.avg_pool2d(x, 3, 2), 2),
     (lambda x: x.transpose(2, 3), 2),
     (lambda x: x.view(1, 2, 3, 3, 8).transpose(2, 3).reshape(1, 2, 9, 8)[:, :, 1:], 2),
@@ -240,12 +247,73 @@ def test_units_that_no_window_reads_are_joined_to_nothing() -> None:
     assert found[[7, 16]].any(axis=1).all()
 
 
+def drawn_pooling(rng: random.Random, kind: str) -> tuple[nn.Module, int]:
+    """A pooling layer with any kernel, stride, padding, dilation and rounding, and its number of dimensions."""
+    n_space = rng.choice([1, 2, 3])
+
+    def each(least: int, most: int) -> tuple[int, ...]:
+        return tuple(rng.randint(least, most) for _ in range(n_space))
+
+    if kind.startswith("Adaptive"):
+        layer: nn.Module = getattr(nn, f"{kind}{n_space}d")(each(1, 5) if n_space > 1 else rng.randint(1, 12))
+        return layer, n_space
+    kernel = each(1, 4)
+    options: dict[str, Any] = {"stride": rng.choice([None, each(1, 3)]), "ceil_mode": rng.random() < 0.5}
+    options["padding"] = tuple(rng.randint(0, extent // 2) for extent in kernel)
+    if kind == "MaxPool":
+        options["dilation"] = tuple(rng.randint(1, 2) for _ in kernel)
+    elif kind == "AvgPool":
+        options["count_include_pad"] = rng.random() < 0.5
+    layer = getattr(nn, f"{kind}{n_space}d")(kernel, **options)
+    return layer, n_space
+
+
+@pytest.mark.parametrize("kind", ["MaxPool", "AvgPool", "AdaptiveMaxPool", "AdaptiveAvgPool"])
+def test_windows_of_any_pooling_are_those_that_a_single_unit_or_the_jacobian_shows(kind: str) -> None:
+    rng, tried = random.Random(0), 0
+    while tried < 15:
+        pool, n_space = drawn_pooling(rng, kind)
+        space = SPACE[:n_space]
+        one_each = torch.eye(math.prod(space), dtype=torch.float64).reshape(-1, 1, *space)
+        try:
+            answers = pool(one_each).flatten(1).T
+        except RuntimeError:  # a window larger than the map
+            continue
+        tried += 1
+        model = nn.Sequential(getattr(nn, f"Conv{n_space}d")(1, 1, 1), pool).double()
+        graph = structural_graph(model, torch.ones(1, 1, *space).double(), layers=["0", "1"]).toarray()
+        windows = graph[len(answers.T) :, : len(answers.T)]
+        if "Max" in kind:
+            np.testing.assert_array_equal(windows > 0, answers.numpy() > 0, err_msg=str(pool))
+        else:
+            np.testing.assert_allclose(windows, answers.numpy(), atol=1e-12, err_msg=str(pool))
+
+
 @pytest.mark.parametrize(
-    "move", [lambda x: x.flip(2), lambda x: x.roll(1, 2), nn.ChannelShuffle(2), nn.FractionalMaxPool2d(2, (3, 3))]
+    "move",
+    [
+        lambda x: x.flip(2),
+        lambda x: x.roll(1, 2),
+        nn.ChannelShuffle(2),
+        nn.FractionalMaxPool2d(2, (3, 3)),
+        lambda x: x[:, :, :8].rot90(1, (2, 3)),
+        lambda x: x.cummax(2)[0],
+        lambda x: torch.fft.fft(x).abs(),
+        lambda x: functional.grid_sample(x, torch.zeros(1, *x.shape[2:], 2).to(x), align_corners=False),
+    ],
 )
 def test_a_way_that_is_not_known_is_refused(move: Callable[[torch.Tensor], torch.Tensor]) -> None:
     with pytest.raises(DnnTopologyError, match="is not known"):
         structural_graph(Moving(move, 2), torch.ones(1, 1, *SPACE[:2]), layers=["stem", "out"])
+
+
+def test_units_side_by_side_in_space_are_refused() -> None:
+    with pytest.raises(DnnTopologyError, match="concatenated along another dimension than the channels"):
+        structural_graph(
+            Moving(lambda x: torch.cat([x, x], dim=2), 2, linear=True),
+            torch.ones(1, 1, *SPACE[:2]),
+            layers=["stem", "out"],
+        )
 
 
 def test_channels_stay_joined_through_a_pooling() -> None:

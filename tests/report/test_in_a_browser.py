@@ -5,10 +5,16 @@ downloaded, as playwright would with a browser of its own.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from dnn_topology.report import write_report
+from dnn_topology.runs.measuring import measure_epochs
+from dnn_topology.runs.run import Run
+from dnn_topology.settings import RunMeasureSettings, TraceSettings
 
 PHONE = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": True}
 # Of every text that is shown: the contrast of WCAG 2.2 with the nearest background that is painted.
@@ -31,6 +37,16 @@ while (walk.nextNode()) {
 }
 return [seen, weak];
 """
+
+
+@pytest.fixture(scope="module")
+def of_graphs(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page that shows two of the three graphs of every epoch in full."""
+    where = tmp_path_factory.mktemp("graphs") / run_folder.parent.name / run_folder.name
+    run = Run.open(shutil.copytree(run_folder, where, ignore=shutil.ignore_patterns("eps*")))
+    settings = RunMeasureSettings(n_inputs=100, max_dim=1, layers=("fc1", "fc2"), by="layer")
+    there = measure_epochs(run, settings, [1, 2])
+    return write_report([there], trace=TraceSettings(top=4), graphs=["", "layer0"])
 
 
 def opened(tab: Any, page: Path) -> Any:
@@ -129,6 +145,33 @@ def test_every_text_stands_out_from_what_is_behind_it(colours: str, tab: Any, pa
     seen, weak = tab.execute_script(CONTRAST)
     assert seen > 200
     assert weak == []
+
+
+def test_of_several_graphs_each_is_explored_by_itself(tab: Any, of_graphs: Path) -> None:
+    from selenium.webdriver import ActionChains
+
+    tab.get_log("browser")
+    opened(tab, of_graphs)
+    tab.find_element("css selector", "#r1-slider").send_keys("\ue012")
+    assert (lit(tab, "#r0 .epoch"), lit(tab, "#r1 .epoch")) == (["2"], ["1"])
+    ring = tab.find_element("css selector", '#r1 .point[data-cavity="r1-e1-c2"] use')
+    ActionChains(tab).move_to_element(ring).perform()
+    assert lit(tab, "#r0 .loop") == ["r0-e2-c1"]
+    (pointed,) = lit(tab, "#r1 .loop")
+    assert pointed.startswith("r1-e1-c")
+    assert tab.get_log("browser") == []
+
+
+def test_the_numbers_of_all_graphs_are_there_without_scripts_on_a_telephone(tab: Any, of_graphs: Path) -> None:
+    tab.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    tab.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    opened(tab, of_graphs)
+    table = tab.find_element("css selector", "#r1 table.graphs")
+    assert table.is_displayed()
+    rows = [each.text for each in table.find_elements("css selector", "tbody th")]
+    assert rows == ["all layers", "layer fc1 (shown)", "layer fc2"]
+    tab.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert tab.execute_script("return document.documentElement.scrollWidth") == 400
 
 
 def test_a_dark_page_has_other_colours_than_a_light_one(tab: Any, page: Path) -> None:

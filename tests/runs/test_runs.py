@@ -332,18 +332,20 @@ def test_a_run_without_draws_has_no_intervals(finished: Run) -> None:
     assert interval_table(measured(finished)) is None
 
 
+@pytest.mark.parametrize("is_lost", [False, True])
 def test_parts_are_made_once_kept_when_epochs_follow_and_made_again_as_they_were_when_lost(
-    finished: Run, tmp_path: Path
+    finished: Run, tmp_path: Path, is_lost: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = Run.open(shutil.copytree(finished.folder, tmp_path / "copy" / "trial0"))
     settings = replace(SETTINGS, n_inputs=60, graph_type="partitioned", split=2)
     groups = measure_epochs(made, settings, [1]).folder / "epoch1_groups.npz"
     content = groups.read_bytes()
-    groups.write_bytes(content[:40])
+    groups.unlink() if is_lost else groups.write_bytes(content[:40])
     there = measure_epochs(made, settings, [0, 2])
     assert [path.name for path in there.folder.glob("*_groups.npz")] == [groups.name]
     assert groups.read_bytes() == content
     assert there.epochs("part1") == [0, 1, 2]
+    assert f"not as they were written, so done again: epoch1_groups in {there.folder}" in capsys.readouterr().err
 
 
 def test_data_that_are_not_those_of_the_training_are_refused(tmp_path: Path) -> None:

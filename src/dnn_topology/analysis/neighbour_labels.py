@@ -112,7 +112,8 @@ class NeighbourLabels:
     @property
     def _chance(self) -> float:
         """How often two inputs drawn at random have the same label."""
-        return float(np.sum((np.bincount(self.labels) / len(self.labels)) ** 2))
+        _, counts = np.unique(self.labels, return_counts=True)  # numbers of classes may be large
+        return float(np.sum((counts / len(self.labels)) ** 2))
 
     def disagreement(self, predictions: Sequence[int] | NDArray[np.int64]) -> float:
         """Return the share of edges at whose one end another label is predicted than the other end was given.
@@ -176,7 +177,7 @@ def _whole_labels(labels: Any) -> NDArray[np.int64]:
     """
     if labels is None:
         raise DnnTopologyError("labels are missing: neighbours are judged by the labels that are trained on; give them")
-    values = _array(labels, "labels")
+    values = _array(labels, "labels", remedy="give the classes' numbers, from 0 on")
     if values.ndim != 1 or values.dtype.kind not in "iub":
         raise DnnTopologyError(
             f"labels must be one whole number per input, found the shape {values.shape} of {values.dtype}: give the "
@@ -217,7 +218,9 @@ def _points(inputs: Any, features: Any, n_labels: int) -> NDArray[np.float64]:
         raise DnnTopologyError(f"{name} must be finite numbers, found none or infinite ones: leave those inputs out")
     if (points == points[0]).all():
         raise DnnTopologyError(f"all {name} are equal, so none is nearer than another: give features= that differ")
-    points -= points.mean(axis=0)  # nearer to 0, where products of coordinates lose fewer digits
+    # In units in which no square runs over, and nearer to 0, where products of coordinates lose fewer digits.
+    np.ldexp(points, -int(np.frexp(np.abs(points).max())[1]), out=points)
+    points -= points.mean(axis=0)
     return points
 
 
@@ -253,19 +256,21 @@ def _imported(name: str) -> Any:
         ) from error
 
 
-def _array(values: Any, name: str) -> NDArray[Any]:
+def _array(
+    values: Any, name: str, *, remedy: str = "give features=, numbers that stand for each input"
+) -> NDArray[Any]:
     """Return values as an array of numbers.
 
     Raises:
         DnnTopologyError: They are no numbers.
     """
     try:
-        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+        if hasattr(values, "detach"):
+            values = values.detach().cpu()
+            values = values.float() if str(values.dtype) == "torch.bfloat16" else values  # which NumPy lacks
+        array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError):
         array = np.empty(0, dtype=object)
     if array.dtype.kind not in "fiub":
-        raise DnnTopologyError(
-            f"{name} must be an array or a tensor of numbers, found {shown(values)}: give features=, numbers that "
-            "stand for each input"
-        )
+        raise DnnTopologyError(f"{name} must be an array or a tensor of numbers, found {shown(values)}: {remedy}")
     return array

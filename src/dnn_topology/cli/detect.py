@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.cli import options as opt
 from dnn_topology.progress import answer, print_table, progress, say
-from dnn_topology.settings import DetectSettings, TrainSettings
+from dnn_topology.settings import DetectSettings
 from dnn_topology.store import digest_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def detect(
     Args:
         run: The folder of a run, trial0, that `run`, `train` or a study left.
         epoch: Which checkpoint of the run (default: the last).
-        checkpoint: Judge these weights, of a network --net trained on --dataset, instead of a run's.
+        checkpoint: Judge these weights instead: of a run, on its images, or of a network --net trained on --dataset.
         inputs: Attack nothing: score your own images, an npz with an array x (n, channels, height, width), uint8 or
             in [0, 1].
         seed: Seed of every draw (default: the trial's number).
@@ -95,9 +95,9 @@ def _opened(
     elif epoch is not None or folder is not None:
         raise DnnTopologyError("--checkpoint names the weights, and RUN or --epoch a run's: give one of the two")
     else:
-        training = TrainSettings(net=named.net, dataset=named.dataset, trial=named.trial)
-        run = Run.named(training, named.save_path, data_dir=machine.data_dir, device=machine.place)
-        weights, where = checkpoint, run.original_folder / f"detection_{digest_of(checkpoint)}"
+        run, weights = named.that_left(checkpoint, machine), checkpoint
+        home = Run.named(run.training, named.save_path).original_folder
+        where = home / f"detection_{digest_of(checkpoint)}"
     net, data = run.load_net(weights), run.load_data()
     about = {**asdict(run.training), "weights": digest_of(weights)}
     return Detection(net, data, asked, where, about=about, device=run.device), data

@@ -85,7 +85,7 @@ def predict(
     if (run is None) == (checkpoint is None):
         raise DnnTopologyError("name either the RUN or the --checkpoint whose gap to foretell")
     known = GapModel.load(model)
-    there, weights, early = _weights(run, named, checkpoint, epoch, known, machine)
+    there, weights, trained, early = _weights(run, named, checkpoint, epoch, known, machine)
     row = _measured(there, weights, early, known, seed)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -100,9 +100,8 @@ def predict(
     for warning in caught:
         say(f"dnn-topology: warning: {warning.message}")
     if out is not None:
-        about = pd.DataFrame(
-            {"run": [str(there.folder) if weights.is_relative_to(there.folder) else ""], "checkpoint": [str(weights)]}
-        )
+        folder = str(there.folder) if weights.resolve().is_relative_to(there.folder.resolve()) else ""
+        about = pd.DataFrame({"run": [folder], "checkpoint": [str(weights)], "epoch": [trained]})
         store.write_table(out, pd.concat([about, row, foretold.to_frame().T.reset_index(drop=True)], axis=1))
         answer(out)
 
@@ -157,30 +156,30 @@ def _weights(
     epoch: int | None,
     model: GapModel,
     machine: opt.Machine,
-) -> tuple[Run, Path, Path | None]:
-    """Return the run, the weights whose gap is foretold, and those of an early epoch if the model looks at one."""
-    from dnn_topology.runs.run import Run
-    from dnn_topology.settings import TrainSettings
+) -> tuple[Run, Path, int | None, Path | None]:
+    """Return the run, the weights whose gap is foretold, of which epoch, and an early one's if the model looks at it.
 
-    if folder is not None:
+    Raises:
+        DnnTopologyError: There are no such weights, or --epoch is given beside --checkpoint.
+    """
+    trained: int | None
+    if checkpoint is None:
         run = named.open(folder, machine)
-        last = run.trained(None if epoch is None else [epoch])[-1]
-        early = None
-        if EARLY_EPOCH in model.measured:
-            (first,) = run.trained([model.measured[EARLY_EPOCH]])
-            early = run.checkpoint(first)
-        return run, run.checkpoint(last), early
-    if EARLY_EPOCH in model.measured:
+        trained = run.trained(None if epoch is None else [epoch])[-1]
+        weights = run.checkpoint(trained)
+    elif epoch is not None:
+        raise DnnTopologyError("--checkpoint names the weights, and --epoch those of a RUN: give one of the two")
+    else:
+        run, weights = named.that_left(checkpoint, machine), checkpoint
+        trained = next((one for one in run.epochs() if run.checkpoint(one).resolve() == weights.resolve()), None)
+    if EARLY_EPOCH not in model.measured:
+        return run, weights, trained, None
+    if checkpoint is not None and trained is None:
         raise DnnTopologyError(
             f"the model also looks at epoch {model.measured[EARLY_EPOCH]} of a network's training: name its RUN"
         )
-    assert checkpoint is not None
-    home = checkpoint.parent.parent
-    if checkpoint.parent.name == "checkpoints" and (home / "settings.json").exists():
-        return named.open(home, machine), checkpoint, None  # which knows its images and their labels
-    say(f"taking {checkpoint} for trained on all of {named.dataset}, with its own labels")
-    training = TrainSettings(net=named.net, dataset=named.dataset)
-    return Run(named.folder, training, machine.data_dir, machine.place), checkpoint, None
+    (first,) = run.trained([model.measured[EARLY_EPOCH]])
+    return run, weights, trained, run.checkpoint(first)
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -101,8 +101,8 @@ def estimate(
 
     measured, compute = opt.plain(settings), machine.using(resources)
     if run is None and (checkpoint is not None or not (named.folder / "settings.json").exists()):
-        training = TrainSettings(net=named.net, dataset=named.dataset, trial=named.trial, seed=named.trial)
-        there = Run(named.folder, training, machine.data_dir, machine.place)
+        plain = Run(named.folder, named.training, machine.data_dir, machine.place)
+        there = plain if checkpoint is None else named.that_left(checkpoint, machine)
         weights: dict[str, Path | None] = {"given" if checkpoint else "untrained": checkpoint}
     else:
         there = named.open(run, machine)
@@ -122,6 +122,7 @@ def cavities(
     cavity: Annotated[int | None, Parameter(group=opt.FIRST)] = None,
     measurement: str | None = None,
     graph: str = "",
+    form: opt.Form = "text",
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
     machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
 ) -> None:
@@ -133,6 +134,7 @@ def cavities(
         cavity: Print only the neurons of this one, by its number; of a loop in order around it.
         measurement: Which of several measurements: the name of its folder.
         graph: Which of several graphs of the epoch: part0, sample0, draw1, ….
+        form: Print the table as text, md, latex or csv.
         out: Write the table as CSV too, with the neurons around each cavity.
     """
     from dnn_topology.runs.measurements import find_measurement
@@ -141,7 +143,7 @@ def cavities(
     there = find_measurement(opt.Named().open(run, machine), name=measurement)
     several = traced(there, epoch, graph, opt.plain(trace), threads=machine.nproc)
     if cavity is None:
-        print_table(several.to_frame().drop(columns=["cycle", "tight"]).round(4))
+        print_table(several.to_frame().drop(columns=["cycle", "tight"]).round(4), form)
     else:
         answer(repr(several[cavity]), *map(str, several[cavity].neurons))
     if out is not None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, g
 from cyclopts import Group, Parameter
 
 from dnn_topology._checks import DnnTopologyError, check_at_least, nearest
+from dnn_topology.progress import say
 from dnn_topology.settings import (
     CompareSettings,
     DetectSettings,
@@ -137,12 +138,34 @@ class Named:
 
         return Run.open(folder or self.folder, data_dir=machine.data_dir, device=machine.place)
 
+    def that_left(self, checkpoint: Path, machine: Machine) -> Run:
+        """Return the run of a file of weights, and say which images are taken, of any that they were trained on.
+
+        It is the run whose folder they lie in; for weights from elsewhere, or where another network or data set is
+        named, one of these names, on all images and with their own labels.
+        """
+        from dnn_topology.runs.run import Run
+
+        run, usual = Run.that_left(checkpoint, data_dir=machine.data_dir, device=machine.place), Named()
+        if run is not None and all(
+            getattr(self, name) in {getattr(usual, name), getattr(run.training, name)} for name in ("net", "dataset")
+        ):
+            say(f"taking {checkpoint} for trained on the images and labels of {run.title}")
+            return run
+        say(f"taking {checkpoint} for trained on all of {self.dataset}, with its own labels")
+        return Run(self.folder, self.training, machine.data_dir, machine.place)
+
     @property
     def folder(self) -> Path:
         """The folder of the run of these names."""
         from dnn_topology.runs.run import Run
 
-        return Run.named(TrainSettings(net=self.net, dataset=self.dataset, trial=self.trial), self.save_path).folder
+        return Run.named(self.training, self.save_path).folder
+
+    @property
+    def training(self) -> TrainSettings:
+        """A training of these names, as usual."""
+        return TrainSettings(net=self.net, dataset=self.dataset, trial=self.trial, seed=self.trial)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ def report(
     trace: opt.TraceFlags = opt.TRACE,
     max_epsilon: Annotated[float | None, First] = None,
     measurement: Annotated[str | None, First] = None,
+    graph: Annotated[tuple[str, ...], First] = (),
     essential: Annotated[Essential, Parameter(group=opt.PICTURES)] = "count",
     out: Annotated[Path | None, Parameter(alias="-o", group=opt.FIRST)] = None,
     machine: opt.MachineFlags = opt.Machine(),  # noqa: B008  # frozen
@@ -31,6 +32,8 @@ def report(
         runs: The folders of runs, trial0, that `run` or `topology` left; several stand side by side.
         max_epsilon: End of the filtration (default: 0.3, or the only one that there is).
         measurement: Which of several measurements up to that scale: the name of its folder.
+        graph: Which of several graphs of each epoch are shown in full: part0, sample0, layer0, draw1, … (default: the
+            first; the numbers of all are on the page).
         essential: Cavities alive at the end: 'count', 'drop', or 'clip' them there.
         out: The file (default: report.html beside what was measured; for several runs, here).
     """
@@ -39,4 +42,4 @@ def report(
     where: dict[str, Any] = {"data_dir": machine.data_dir, "device": machine.place}
     which: dict[str, Any] = {"max_epsilon": max_epsilon, "name": measurement}
     there = open_measurements(runs, **which, min_persistence=trace.min_persistence, essential=essential, **where)
-    answer(write_report(there, out, trace=opt.plain(trace), say=say))
+    answer(write_report(there, out, trace=opt.plain(trace), graphs=graph, say=say))

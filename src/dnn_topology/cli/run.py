@@ -193,7 +193,8 @@ def topology(
 
     Args:
         run: The folder of a run, trial0, that `run`, `train` or a study left.
-        checkpoint: Measure the weights in this file, as epoch 0 of a new run.
+        checkpoint: Measure the weights in this file, as epoch 0 of a new run: on the images of the run that left them,
+            or on those of --dataset.
         epochs: Epochs to measure (default: every checkpoint).
         thresholds: Write the Betti numbers at these to betti_numbers.csv; see `run`.
         verbose: Say how each epoch was computed.
@@ -201,8 +202,8 @@ def topology(
     used = machine.using(resources)
     measured = opt.plain(settings).with_thresholds(thresholds, filtration=pictures.filtration)
     if checkpoint is not None:
-        training = TrainSettings(net=named.net, dataset=named.dataset, trial=named.trial)
-        there = named_run(training, None, checkpoint, named.save_path, machine)
+        training = replace(named.that_left(checkpoint, machine).training, trial=named.trial)
+        there = named_run(training, training.seed, checkpoint, named.save_path, machine)
         train_with_progress(there, epochs=0, save_epochs=(), save_every=0, stopping=None)
     else:
         there = named.open(run, machine)
@@ -264,9 +265,12 @@ def check_measurable(run: Run, settings: RunMeasureSettings) -> None:
 def train_with_progress(
     run: Run, *, epochs: int, save_epochs: Sequence[int], save_every: int, stopping: EarlyStopping | None
 ) -> None:
-    """Train and say after each epoch how well it went."""
+    """Train and say after each epoch how well it went, and of weights from elsewhere what they are given."""
+    from dnn_topology.nets.claims import described_feed
     from dnn_topology.runs.training import run_training
 
+    if run.weights_file is not None:
+        say(f"{run.weights_file} is given {described_feed(run.load_data())}, which `run --normalise` changes")
     with progress("training", total=epochs + 1) as step:
 
         def told(state: TrainingState) -> None:

@@ -164,7 +164,7 @@ def _measured(looked_at: EpochTables, epochs: list[int]) -> dict[int, pd.DataFra
 
     missing = looked_at.unfinished(epochs)
     if missing:
-        seconds = looked_at.expected_seconds(missing)
+        seconds = looked_at.expected_seconds(missing, say)
         again = f" and {counted(looked_at.draws, 'draw')} of them" if looked_at.draws else ""
         inputs = f"{looked_at.settings.n_inputs or 'all'} training inputs{again}"
         say(f"measuring {counted(len(missing), 'epoch')} on {inputs}: at most about {duration(seconds)}")

@@ -13,7 +13,7 @@ from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.measurement import Breakdown, Measurement
 from dnn_topology.pipeline import measure
-from dnn_topology.recording.inputs import take_batches
+from dnn_topology.recording.batches import take_batches
 
 if TYPE_CHECKING:
     from torch import nn

@@ -202,6 +202,11 @@ def _neighbours(batches: list[Any], graph: Literal["tree"] | int, features: Any)
             "early stopping by neighbours needs the labels that are trained on: give batches of (inputs, labels), or "
             "another rule=, such as 'midlife', which needs none"
         )
+    if features is None and isinstance(inputs, list):
+        raise DnnTopologyError(
+            "the inputs of a batch are several tensors, or of another shape than those of the next, so that none can "
+            "be compared: give features=, one row of numbers for each input, such as embeddings of tokens"
+        )
     neighbours = NeighbourLabels.of(inputs, labels, graph=graph, features=features)
     if neighbours.advice:
         warnings.warn(neighbours.advice, stacklevel=4)

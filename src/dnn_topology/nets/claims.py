@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,7 +21,10 @@ from dnn_topology.nets.train import evaluate
 from dnn_topology.recording.state_dicts import read_state
 
 # Under which people keep it beside the weights, those of training first; the original's is `acc`, in percent.
-KEYS = ("train_accuracy", "train_acc", "acc", "accuracy", "best_acc", "best_accuracy", "val_acc", "test_acc")
+KEYS = (
+    *("train_accuracy", "train_acc", "acc", "accuracy", "best_acc", "best_accuracy", "best_acc1", "best_prec1"),
+    *("val_accuracy", "val_acc", "best_val_acc", "test_accuracy", "test_acc"),
+)
 LOOKED_AT = 2_000  # training images
 FAR = 0.025  # below what is claimed: three times the spread that so many images leave
 
@@ -33,8 +38,9 @@ def claimed_accuracy(path: Path) -> float | None:
     Raises:
         DnnTopologyError: It cannot be read.
     """
-    epoch = re.fullmatch(r"epoch(\d+)\.pt", path.name)
-    history = path.parent.parent / "history.csv"
+    home = path.resolve()
+    epoch = re.fullmatch(r"epoch(\d+)\.pt", home.name)
+    history = home.parents[1] / "history.csv"
     if epoch and history.exists():
         with suppress(DnnTopologyError):
             table = store.read_table(history, columns={"epoch": int, "train_accuracy": float})
@@ -43,11 +49,27 @@ def claimed_accuracy(path: Path) -> float | None:
     if path.suffix == ".safetensors" or path.suffix == ".json":
         return None
     content = read_state(path)
-    claimed = next((content[key] for key in KEYS if isinstance(content.get(key), (int, float, torch.Tensor))), None)
-    if claimed is None or (isinstance(claimed, torch.Tensor) and claimed.numel() != 1):
-        return None
-    share = float(claimed)
-    return share / 100 if share > 1 else share
+    within = (part for part in content.values() if isinstance(part, Mapping))  # such as {"metrics": {"acc": 0.9}}
+    share = next((share for part in (content, *within) if (share := _share(part)) is not None), None)
+    return share / 100 if share is not None and share > 1 else share
+
+
+def _share(content: Mapping[str, Any]) -> float | None:
+    """Return the accuracy that a mapping names, in [0, 1] or in percent; None where it names none."""
+    for key in KEYS:
+        claimed: Any = content.get(key)
+        is_number = isinstance(claimed, torch.Tensor) and claimed.numel() == 1
+        if is_number or (isinstance(claimed, (int, float)) and not isinstance(claimed, bool)):
+            return float(claimed)
+    return None
+
+
+def described_feed(data: DataSet) -> str:
+    """Return in words what a network is given of these data."""
+    if data.normalisation is None:
+        return "the images as they are"
+    mean, std = (" ".join(f"{value:.4g}" for value in values) for values in data.normalisation)
+    return "pixels in [0, 1]" if (mean, std) == ("0", "1") else f"pixels in [0, 1] less {mean}, over {std}"
 
 
 def warn_if_worse(net: nn.Module, data: DataSet, path: Path, *, device: str = "cpu") -> None:

@@ -17,11 +17,19 @@ from torch import nn
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_choice, check_seed, check_whole, counted
 from dnn_topology.progress import showing
-from dnn_topology.recording.failures import failures_explained, single_samples_explained
-from dnn_topology.recording.folding import check_repeated, repeated, untold
+from dnn_topology.recording.batches import as_batches
+from dnn_topology.recording.failures import described, failures_explained
+from dnn_topology.recording.folding import repeated, strayed, untold
 from dnn_topology.recording.hooks import Tape, hooked
-from dnn_topology.recording.inputs import as_batches, batch_size, forward_arguments, rows_of
-from dnn_topology.recording.layers import Layer, check_names, check_samples_first, declared_layers, unwrapped
+from dnn_topology.recording.inputs import batch_size, forward_arguments, rows_of
+from dnn_topology.recording.layers import (
+    Layer,
+    check_names,
+    check_samples_first,
+    declared_layers,
+    output_name,
+    unwrapped,
+)
 from dnn_topology.recording.listing import default_names, meant_layers
 from dnn_topology.recording.probing import OTHER, Probe, probe, unchanged
 from dnn_topology.recording.random_states import preserved, seeded
@@ -106,11 +114,11 @@ def record(
 
     Args:
         model: Any module.
-        batches: Any iterable of batches, such as a DataLoader; or samples: a tensor or NumPy array, along its first
-            axis, or a map-style Dataset, which are taken in their order, 256 at a time. A batch is a tensor or an
-            array; a mapping, which is passed as keyword arguments; or a sequence of the inputs that the model's forward
-            pass requires: one tensor, mapping or packed sequence, several tensors, or these in a sequence of their own.
-            What follows them are labels and is ignored.
+        batches: Any iterable of batches, such as a DataLoader; or samples: a tensor or an array of any library, along
+            its first axis, or a map-style Dataset, taken in their order, 256 at a time. An IterableDataset, or another
+            object with items by number, may give either and is refused. A batch is a tensor or an array; a mapping,
+            passed as keyword arguments; or a sequence of the inputs that the model's forward pass requires: one tensor,
+            mapping or packed sequence, several tensors, or these in a sequence. After them come labels, not used.
         layers: Names of modules (as in `named_modules`) whose outputs are the neurons; "output" is the model's own.
             A function that a module calls is named as by torch.fx: "relu", "block.add", "block.relu_1", …. In a
             glob, such as "features.*", `*` stays within one level and `**` does not; it means what `list_layers` lists.
@@ -158,12 +166,12 @@ def record(
     _check_options(nodes, max_samples, seed, out)
     names = None if layers is None else check_names(layers)
     parts: list[NDArray[np.float32]] = []
-    rows = contextlib.nullcontext(parts.append) if out is None else store.growing_array(Path(out))
-    with rows as keep, showing("recording inputs", total=max_samples, enabled=progress) as step:
-        neurons, table, n_samples = _recorded(
-            unwrapped(model), as_batches(batches), names, nodes, _counting(keep, step), max_samples, seed, device
-        )
-    return Activations(_stacked(parts, n_samples) if out is None else np.load(out, mmap_mode="r"), neurons, table)
+    file = None if out is None else store.GrowingArray(Path(out))
+    with file or contextlib.nullcontext(), showing("recording inputs", total=max_samples, enabled=progress) as step:
+        keep = _counting(file.add if file else parts.append, step)
+        modules, given = unwrapped(model), as_batches(batches)
+        neurons, table, n_samples = _recorded(modules, given, names, nodes, keep, max_samples, seed, device)
+    return Activations(_stacked(parts, n_samples) if file is None else file.values, neurons, table)
 
 
 def _counting(
@@ -212,13 +220,12 @@ def _recorded(
     Raises:
         DnnTopologyError: As for `record`.
     """
-    tape = Tape(nodes, by_default=names is None and declared_layers(model, nodes) is None)
+    by_default = names is None and declared_layers(model, nodes) is None
+    tape = Tape(nodes, by_default=by_default, output=output_name(model))
     chosen: dict[str, Layer] = {}
     widths: dict[str, int] = {}
-    n_samples = 0
-    listening = contextlib.ExitStack()
-    with borrowed(model, device) as (home, dtype), seeded(seed, (batches, model), home), listening:
-        listening.enter_context(single_samples_explained(batches))
+    earlier, n_samples = "", 0
+    with borrowed(model, device) as (home, dtype), seeded(seed, (batches, model), home):
         for batch in batches:
             args, kwargs = forward_arguments(batch, home, dtype, model)
             size = batch_size(args, kwargs)
@@ -230,14 +237,14 @@ def _recorded(
                     calls = probe(model, args, kwargs, home)
                 chosen = _chosen(model, names, nodes, calls)
                 tape.tensors, tape.certain = {each.layer: each for each in calls.tensors}, calls.certain
-                listening.enter_context(hooked(model, chosen, tape))
-            with failures_explained(args, kwargs):
+            with failures_explained(args, kwargs, earlier=earlier), hooked(model, chosen, tape):
                 _run(model, args, kwargs, tape, size=size, mask=mask)
             tape.check_called(chosen)
             if tape.folded:
                 _check_folded(model, args, kwargs, chosen, tape, mask=mask, home=home)
-            _check_widths({name: part.shape[1] for name, part in tape.parts.items()}, widths)
-            chunk = torch.cat(list(tape.parts.values()), dim=1)[:size].numpy()
+            earlier = earlier or described(args, kwargs)
+            _check_widths({name: part.shape[1] for name, part in tape.parts.items()}, widths, chosen, nodes)
+            chunk = torch.cat([tape.parts[name] for name in widths], dim=1)[:size].numpy()
             chunk = chunk if max_samples is None else chunk[: max_samples - n_samples]
             keep(chunk)
             n_samples += len(chunk)
@@ -315,37 +322,41 @@ def _check_folded(
         try:
             model(*rows_of(tuple(args), rows, size), **rows_of(dict(kwargs), rows, size))
         except Exception as error:  # whatever a model says of that many samples, and rows that do not fit them
-            raise DnnTopologyError(untold(folded[0])) from error
+            raise DnnTopologyError(untold(folded[0], tape.leave_out(folded[0]))) from error
         finally:
             tape.stop()
     again = dict(tape.parts)
     tape.parts.clear()
     tape.parts.update(parts)
-    check_repeated(parts, again, rows, folded)
+    name = strayed(parts, again, rows, folded)
+    if name is not None:
+        raise DnnTopologyError(untold(name, tape.leave_out(name)))
 
 
 def _report_idle(idle: Sequence[str]) -> None:
     """Warn of layers that were chosen by default and never called, if hooks could have heard them."""
     # torch's attention uses the weights of this one without calling it.
     idle = [name for name in idle if name.rpartition(".")[2] != "out_proj"]
-    if idle:
-        more = f" and {len(idle) - 3} more" if len(idle) > 3 else ""
-        warnings.warn(
-            f"{', '.join(map(repr, idle[:3]))}{more} would be recorded by default and were never called, so they are "
-            "left out: name layers= to choose others",
-            stacklevel=3,
-        )
+    _warn_of(
+        idle,
+        "would be recorded by default and were never called, so they are left out: name layers= to choose others",
+    )
 
 
 def _report_passed_over(names: Sequence[str]) -> None:
     """Warn of tensors without samples that the model returns beside others."""
+    _warn_of(
+        names,
+        "of what the model returns has the same shape whatever the number of samples, and so is passed over: it says "
+        "nothing of single samples",
+    )
+
+
+def _warn_of(names: Sequence[str], said: str) -> None:
+    """Warn of some layers, the first three of which are named; of none there is nothing to say."""
     if names:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        warnings.warn(
-            f"{', '.join(map(repr, names[:3]))}{more} of what the model returns has the same shape whatever the number "
-            "of samples, and so is passed over: it says nothing of single samples",
-            stacklevel=3,
-        )
+        warnings.warn(f"{', '.join(map(repr, names[:3]))}{more} {said}", stacklevel=4)
 
 
 def _mask(model: nn.Module, inputs: Mapping[str, Any]) -> torch.Tensor | None:
@@ -364,21 +375,32 @@ def _mask(model: nn.Module, inputs: Mapping[str, Any]) -> torch.Tensor | None:
     return mask
 
 
-def _check_widths(returned: Mapping[str, int], widths: dict[str, int]) -> None:
+def _check_widths(
+    returned: Mapping[str, int], widths: dict[str, int], chosen: Mapping[str, Layer], nodes: Nodes
+) -> None:
     """Remember the layers' widths in `widths` on the first batch, and hold every later batch against them.
 
     Raises:
-        DnnTopologyError: The width of a layer, or the order of calls, changed.
+        DnnTopologyError: The width of a layer, or the number of its calls, changed.
     """
     if not widths:
         widths.update(returned)
-    if list(returned.items()) != list(widths.items()):
-        changed = [name for name in {**widths, **returned} if widths.get(name) != returned.get(name)] or list(returned)
-        raise DnnTopologyError(
-            f"layer {changed[0]!r} has {returned.get(changed[0], 0)} neurons in this batch and had "
-            f"{widths.get(changed[0], 0)} before: give inputs of one size, or average: nodes='channel' for images, "
-            "nodes='feature' for tokens"
+    changed = [name for name in {**widths, **returned} if widths.get(name) != returned.get(name)]
+    if not changed:
+        return
+    first = changed[0]
+    lasting = [name for name, layer in chosen.items() if not any(map(layer.gives, changed)) and name in returned]
+    remedy = f"record layers that do not change, such as layers={lasting[:MOST_NAMED]}" if lasting else "leave it out"
+    if first not in returned or first not in widths:
+        when = "this batch and not before" if first in returned else "the batches before and not this one"
+        raise DnnTopologyError(f"layer {first!r} is called for {when}, as the inputs have it: {remedy}")
+    if nodes == "unit":
+        remedy = (
+            "give inputs of one size, or average: nodes='channel' for images, nodes='feature' for tokens; or " + remedy
         )
+    raise DnnTopologyError(
+        f"layer {first!r} has {returned[first]} neurons in this batch and had {widths[first]} before: {remedy}"
+    )
 
 
 def _stacked(chunks: list[NDArray[np.float32]], n_samples: int) -> NDArray[np.float32]:

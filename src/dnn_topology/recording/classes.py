@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.recording.inputs import LABELS, as_batches, forward_arguments
+from dnn_topology.recording.batches import as_batches
+from dnn_topology.recording.inputs import LABELS, forward_arguments
 from dnn_topology.recording.restoring import borrowed
 
 if TYPE_CHECKING:

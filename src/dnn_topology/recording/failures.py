@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.utils.data import IterableDataset
 
 from dnn_topology._checks import DnnTopologyError
 
@@ -19,8 +18,13 @@ SAID = 200  # characters of what a model says where it fails
 
 
 @contextlib.contextmanager
-def failures_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[None]:
+def failures_explained(args: Sequence[Any], kwargs: Mapping[str, Any], *, earlier: str = "") -> Iterator[None]:
     """Say in one line that a model does not take such inputs, where it fails on them.
+
+    Args:
+        args: Positional arguments of its forward pass.
+        kwargs: Keyword arguments of it.
+        earlier: The inputs that it took before, as `described` says them.
 
     Raises:
         DnnTopologyError: It does, with an error of Python's or torch's.
@@ -43,10 +47,13 @@ def failures_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterat
             ) from error
         whole = [item.dtype for item in tensors if not item.is_floating_point()]
         if not whole or not WRONG_TYPE.search(str(error)):
-            given = ", ".join(f"{str(each.dtype).removeprefix('torch.')} {tuple(each.shape)}" for each in tensors)
+            given = described(args, kwargs)
             said = " ".join(str(error).split())[:SAID]
+            remedy = "give them as it was trained on"
+            if earlier not in {"", given}:
+                remedy = f"it took {earlier} before: give such alone, as with drop_last=True of a DataLoader"
             raise DnnTopologyError(
-                f"the model fails on its inputs ({given or 'no tensor'}): {said}: give them as it was trained on"
+                f"the model fails on its inputs ({given or 'no tensor'}): {said}: {remedy}"
             ) from error
         raise DnnTopologyError(
             f"the inputs are whole numbers ({str(whole[0]).removeprefix('torch.')}), and the model takes "
@@ -54,19 +61,12 @@ def failures_explained(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterat
         ) from error
 
 
-@contextlib.contextmanager
-def single_samples_explained(batches: Any) -> Iterator[None]:
-    """Say what an `IterableDataset` is taken for, where its items cannot be recorded as batches.
+def described(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """Return the types and shapes of a batch's tensors.
 
-    Raises:
-        DnnTopologyError: They cannot.
+    Example:
+        >>> described([torch.zeros(5, 3)], {})
+        'float32 (5, 3)'
     """
-    try:
-        yield
-    except DnnTopologyError as error:
-        if not isinstance(batches, IterableDataset):
-            raise
-        raise DnnTopologyError(
-            f"{error}. An IterableDataset is taken to give batches: if it gives single samples, pass "
-            "DataLoader(dataset, batch_size=100)"
-        ) from error
+    tensors = [item for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor)]
+    return ", ".join(f"{str(each.dtype).removeprefix('torch.')} {tuple(each.shape)}" for each in tensors)

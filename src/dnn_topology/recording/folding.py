@@ -12,7 +12,6 @@ from typing import Literal
 
 import torch
 
-from dnn_topology._checks import DnnTopologyError
 from dnn_topology.recording.signals import Nodes
 
 Fold = Literal["", "samples outer", "samples inner"]
@@ -72,29 +71,27 @@ def repeated(size: int) -> list[int]:
     return [place for place in range(size) for _ in range(2)][: max(2 * size - 1, 2)]
 
 
-def check_repeated(
+def strayed(
     parts: Mapping[str, torch.Tensor], again: Mapping[str, torch.Tensor], rows: Sequence[int], layers: Sequence[str]
-) -> None:
-    """Check that layers with folded rows gave every sample what they gave its repetition.
+) -> str | None:
+    """Return a layer with folded rows that gave a sample something else than its repetition, None if none did.
 
     Args:
         parts: Layer → (n_samples, n_neurons).
         again: The same of a pass over the repeated samples.
         rows: Which sample each of these is.
         layers: Those whose rows are folded.
-
-    Raises:
-        DnnTopologyError: One did not.
     """
     for name in layers:
         expected = parts[name][rows]
         if expected.shape != again[name].shape or not same(expected, again[name]):
-            raise DnnTopologyError(untold(name))
+            return name
+    return None
 
 
-def untold(name: str) -> str:
+def untold(name: str, remedy: str) -> str:
     """Return what to say of a layer whose rows cannot be told apart."""
     return (
         f"layer {name!r} folds another dimension, such as time, into that of the samples, and which rows are whose "
-        "does not follow from repeating samples: leave it out"
+        f"does not follow from repeating samples: {remedy}"
     )

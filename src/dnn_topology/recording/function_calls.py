@@ -30,19 +30,29 @@ def hear(module: nn.Module, hook: Callable[..., Any], *, always_call: bool = Fal
     return module.register_forward_hook(hook, always_call=always_call)
 
 
+Arranged = Callable[[torch.Tensor, torch.Tensor, list[int] | None], None]
+
+REARRANGING = {"transpose", "permute", "movedim", "moveaxis", "swapaxes", "swapdims"}
+RESHAPING = {"flatten", "reshape", "view", "unflatten", "contiguous"}
+
+
 @contextlib.contextmanager
-def function_calls(model: nn.Module, take: Callable[[str, Any], Any]) -> Iterator[Pause]:
+def function_calls(
+    model: nn.Module, take: Callable[[str, Any], Any], arranged: Arranged | None = None
+) -> Iterator[Pause]:
     """Hand the output of every function that a model calls to `take`, as it arises; no hook stays behind.
 
     Args:
         model: The model that the block runs.
         take: Called with a function's name and its output, in the order of the calls; what it returns, unless that is
             None, takes the output's place.
+        arranged: Called with what entered and left a function that only arranges values otherwise, and with the
+            dimensions of the first in the order of the second, or None where it reshapes.
 
     Yields:
         A context manager inside which functions are not heard, for other hooks' own use.
     """
-    calls = _Calls(take)
+    calls = _Calls(take, arranged)
     handles = []
     try:
         for name, module in heard_modules(model):
@@ -61,9 +71,10 @@ class _Calls(TorchFunctionMode):
     What happens inside torch's own layers is theirs: `nn.ReLU` is a module, not a call of `relu`.
     """
 
-    def __init__(self, take: Callable[[str, Any], Any]) -> None:
+    def __init__(self, take: Callable[[str, Any], Any], arranged: Arranged | None) -> None:
         super().__init__()
         self._take = take
+        self._arranged = arranged
         self._owners: list[str | None] = []  # None inside one of torch's own layers
         self._times: Counter[str] = Counter()
         self._idle = False
@@ -105,9 +116,21 @@ class _Calls(TorchFunctionMode):
             base = f"{owner}.{called}" if owner else called
             name = f"{base}_{self._times[base]}" if self._times[base] else base
             self._times[base] += 1
+            self._note_arrangement(func, called, args, kwargs or {}, output)
             taken = self._take(name, output)
             return output if taken is None else taken
         return output
+
+    def _note_arrangement(self, func: Any, called: str, args: Any, kwargs: dict[str, Any], output: Any) -> None:
+        """Say in which order dimensions are after a function that arranges them."""
+        both = isinstance(output, torch.Tensor) and len(args) > 0 and isinstance(args[0], torch.Tensor)
+        if self._arranged is None or not both or called not in REARRANGING | RESHAPING:
+            return
+        order = None
+        if called in REARRANGING:  # told by extents that are all unlike, of a tensor without values
+            unlike = torch.empty(tuple(range(2, 2 + args[0].ndim)), device="meta")
+            order = [extent - 2 for extent in func(unlike, *args[1:], **kwargs).shape]
+        self._arranged(args[0], output, order)
 
 
 def _function_name(func: Any) -> str:

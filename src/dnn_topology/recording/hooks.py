@@ -28,6 +28,7 @@ class Tape:
     Attributes:
         nodes: What is a neuron.
         by_default: Whether nobody named the layers, so that one that repeats another or is not called is passed over.
+        output: The layer name of the model's own output.
         tensors: What is known of the tensors that the model returns, by layer name.
         certain: Whether that says where their samples lie.
         mask: Which tokens of the batch count.
@@ -44,6 +45,7 @@ class Tape:
 
     nodes: Nodes
     by_default: bool
+    output: str
     tensors: Mapping[str, CalledTensor] = field(default_factory=dict)
     certain: bool = False
     mask: torch.Tensor | None = None
@@ -116,6 +118,12 @@ class Tape:
         self.passed_over.update(dict.fromkeys(label + path for path in taken if path not in kept))
         return kept
 
+    def leave_out(self, label: str) -> str:
+        """Return the remedy for a layer that cannot be recorded: how to leave it out."""
+        if not self.by_default or label == self.output:
+            return "leave it out"
+        return f"name layers without it, such as layers=[{self.output!r}]"
+
     def check_called(self, layers: Mapping[str, Layer]) -> None:
         """Check that every layer that was named was called in this batch.
 
@@ -137,10 +145,15 @@ class Tape:
         fold = about.fold if about is not None and self.certain and not len(leaf) % self.size else ""
         if not fold and (axis is None or leaf.ndim <= axis or leaf.shape[axis] != self.size):
             if axis is None and len(leaf) > self.size and not len(leaf) % self.size:
-                raise DnnTopologyError(untold(label))
+                raise DnnTopologyError(untold(label, self.leave_out(label)))
             raise DnnTopologyError(
                 f"layer {label!r} returned {len(leaf)} rows for a batch of {self.size}: the first dimension of its "
-                "output must be the samples (in torch's sequence layers: batch_first=True); leave it out"
+                f"output must be the samples (in torch's sequence layers: batch_first=True); {self.leave_out(label)}"
+            )
+        if about is not None and about.reordered:
+            raise DnnTopologyError(
+                f"layer {label!r} has the samples in another order than the batch, as a model has that sorts them: "
+                f"{self.leave_out(label)}, or let the model put them back in order before it"
             )
         if self.nodes == "channel" and about is not None and about.tokens:
             raise DnnTopologyError(

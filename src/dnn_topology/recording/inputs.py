@@ -1,89 +1,23 @@
-"""Inputs of any common form: as batches, and as the arguments of a model's forward pass."""
+"""A batch of any common form as the arguments of a model's forward pass."""
 
 from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from numbers import Number
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
-from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from dnn_topology._checks import DnnTopologyError, check_seed, check_whole
-from dnn_topology.recording.random_states import seeded
+from dnn_topology._checks import DnnTopologyError, shown
 
 BATCH = 256  # samples of a bare tensor, array or data set that are passed at once
 LABELS = {"label", "labels", "target", "targets", "y"}  # keys that are passed over where a model does not take them
-
-
-def as_batches(batches: Any) -> Iterable[Any]:
-    """Return what a user gave as an iterable of batches.
-
-    A bare tensor or NumPy array holds samples along its first axis, and a map-style `Dataset` gives one at a time:
-    they are taken in their order, in batches of 256. Everything else is an iterable of batches.
-
-    Raises:
-        DnnTopologyError: It is no iterable, or a single batch.
-    """
-    if isinstance(batches, np.ndarray):
-        batches = _tensor(batches)
-    if isinstance(batches, torch.Tensor):
-        if not batches.ndim:
-            raise DnnTopologyError("`batches` must hold samples along its first axis, found a single number")
-        return list(torch.split(batches, BATCH))
-    if isinstance(batches, Dataset) and not isinstance(batches, IterableDataset):
-        return DataLoader(batches, batch_size=BATCH)
-    if isinstance(batches, (Mapping, PackedSequence)) and not isinstance(batches, Dataset):
-        raise DnnTopologyError("`batches` is a single batch, a mapping or a packed sequence: pass [batch]")
-    if _is_pair(batches):
-        raise DnnTopologyError("`batches` looks like one pair (inputs, labels): pass [(inputs, labels)]")
-    several = isinstance(batches, Iterable) or hasattr(batches, "__getitem__")
-    if isinstance(batches, (str, bytes, np.generic)) or not several:
-        raise DnnTopologyError(
-            "`batches` must be a tensor, an array, a data set or an iterable of batches such as a DataLoader, found "
-            f"{type(batches).__name__}"
-        )
-    return batches  # type: ignore[no-any-return]
-
-
-def take_batches(batches: Iterable[Any], *, max_samples: int | None = 1000, seed: int = 0) -> list[Any]:
-    """Take as many batches as `record` would, to record the same inputs again and again.
-
-    Args:
-        batches: As for `record`.
-        max_samples: Batches are taken until they hold so many samples; None for all.
-        seed: As for `record`; every random state is left as it was.
-
-    Returns:
-        The batches.
-
-    Raises:
-        DnnTopologyError: There is none, or one is none of the kinds that `record` takes.
-
-    Example:
-        >>> [len(batch) for batch in take_batches(torch.zeros(300, 2), max_samples=None)]
-        [256, 44]
-    """
-    if max_samples is not None:
-        check_whole("max_samples", max_samples, 1)
-    check_seed(seed)
-    taken: list[Any] = []
-    n_samples = 0
-    batches = as_batches(batches)
-    with seeded(seed, batches, torch.device("cpu")):
-        for batch in batches:
-            taken.append(batch)
-            n_samples += batch_size(*forward_arguments(batch, None, None))
-            if max_samples is not None and n_samples >= max_samples:
-                break
-    if not n_samples:
-        raise DnnTopologyError("there is no input to record: `batches` is empty")
-    return taken
 
 
 def forward_arguments(
@@ -106,27 +40,49 @@ def forward_arguments(
     """
     put = partial(_ready, device=device, dtype=dtype)
     required, most = _positional(model)
+    if model is not None:
+        _check_several(batch, max(required, 1))
     sequence = isinstance(batch, Sequence) and not isinstance(batch, (str, bytes, PackedSequence))
     first = batch[0] if sequence and len(batch) else batch
     if isinstance(first, Mapping):
         return (), {str(key): put(item) for key, item in _accepted(first, model).items()}
-    if required > 1 and _is_input(first):
+    if required > 1 and is_input(first):
         inputs = batch if sequence else [batch]
         if len(inputs) < required:
             raise DnnTopologyError(
                 f"{_called(model)} takes {required} inputs, and a batch holds {len(inputs)}: give tuples of all of them"
             )
         return tuple(put(item) for item in inputs[:required]), {}
-    if isinstance(first, (tuple, list)) and not isinstance(first, PackedSequence) and first and _is_input(first[0]):
+    if isinstance(first, (tuple, list)) and not isinstance(first, PackedSequence) and first and is_input(first[0]):
         if len(first) > most:  # one argument that is a pair
             return (put(first),), {}
         return tuple(put(item) for item in first), {}
-    if not _is_input(first):
+    if not is_input(first):
         raise DnnTopologyError(
             "a batch must be a tensor, an array, a mapping, or a sequence that starts with one, found "
             f"{type(batch).__name__}" + ("" if first is batch else f" that starts with {type(first).__name__}")
         )
     return (put(first),), {}
+
+
+def _check_several(batch: Any, n_inputs: int) -> None:
+    """Check that a batch is not a single sample: one has one label, where a batch has one for each of its samples.
+
+    Raises:
+        DnnTopologyError: It is one.
+    """
+    labels: Sequence[Any] = ()
+    if isinstance(batch, Mapping):
+        labels = [labels_of(batch)]
+    elif isinstance(batch, (tuple, list)) and batch:
+        grouped = isinstance(batch[0], (Mapping, tuple, list))
+        labels = batch[n_inputs:] if is_input(batch[0]) else batch[1:] if grouped else ()
+    for label in labels:
+        if isinstance(label, (str, Number, np.generic)) or getattr(label, "ndim", 1) == 0:
+            raise DnnTopologyError(
+                f"a batch holds one label, {shown(label)}, beside its inputs, as a single sample does: pass "
+                f"DataLoader(samples, batch_size={BATCH})"
+            )
 
 
 def _ready(item: Any, device: torch.device | None, dtype: torch.dtype | None) -> Any:
@@ -136,7 +92,7 @@ def _ready(item: Any, device: torch.device | None, dtype: torch.dtype | None) ->
         DnnTopologyError: A tensor is nested or has no values.
     """
     if isinstance(item, np.ndarray):
-        item = _tensor(item)
+        item = as_tensor(item)
     if isinstance(item, torch.Tensor):
         if item.is_nested or item.is_meta:
             what, remedy = ("nested", "pad it") if item.is_nested else ("on the device 'meta'", "give its values")
@@ -162,7 +118,7 @@ def batch_size(args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
             return int(item.batch_sizes[0])
         if isinstance(item, torch.Tensor) and item.ndim:
             return len(item)
-        if isinstance(item, (tuple, list)) and item and _is_input(item[0]):
+        if isinstance(item, (tuple, list)) and item and is_input(item[0]):
             return batch_size(item, {})
     raise DnnTopologyError("a batch holds no tensor with a first dimension of samples")
 
@@ -198,7 +154,7 @@ def rows_of(item: Any, rows: Sequence[int], size: int) -> Any:
     return item
 
 
-def _tensor(array: Any) -> torch.Tensor:
+def as_tensor(array: Any) -> torch.Tensor:
     """Return an array as a tensor.
 
     Raises:
@@ -217,19 +173,9 @@ def _tensor(array: Any) -> torch.Tensor:
         ) from error
 
 
-def _is_input(item: Any) -> bool:
+def is_input(item: Any) -> bool:
     """Tell whether something is an input of a model by itself."""
     return isinstance(item, (torch.Tensor, np.ndarray, PackedSequence))
-
-
-def _is_pair(batches: Any) -> bool:
-    """Tell whether something is inputs and their labels, rather than two batches."""
-    if not isinstance(batches, tuple) or len(batches) != 2 or not all(map(_is_input, batches)):
-        return False
-    if any(isinstance(item, PackedSequence) for item in batches):
-        return True
-    inputs, labels = batches
-    return inputs.ndim > 1 and labels.ndim == 1 and len(inputs) == len(labels)
 
 
 def _positional(model: nn.Module | None) -> tuple[int, float]:

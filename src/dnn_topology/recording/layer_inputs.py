@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError, check_seed
-from dnn_topology.recording.inputs import as_batches, forward_arguments
+from dnn_topology.recording.batches import as_batches
+from dnn_topology.recording.inputs import forward_arguments
 from dnn_topology.recording.layers import heard_modules, unwrapped
 from dnn_topology.recording.random_states import seeded
 from dnn_topology.recording.restoring import borrowed
@@ -98,12 +99,12 @@ def weighted_layers(
     if not heard:
         raise DnnTopologyError("the model called no Linear layer and no convolution, or there was no input")
     return [
-        WeightedLayer(name, _strengths(modules[name], shapes[name]), np.concatenate(parts))
+        WeightedLayer(name, layer_strengths(modules[name], shapes[name]), np.concatenate(parts))
         for name, parts in heard.items()
     ]
 
 
-def _strengths(layer: nn.Module, input_shape: tuple[int, ...]) -> Any:
+def layer_strengths(layer: nn.Module, input_shape: tuple[int, ...]) -> Any:
     """Return |weight| between the units of a layer's input and output."""
     if isinstance(layer, nn.Linear) and len(input_shape) == 1:
         return np.abs(layer_weight(layer))

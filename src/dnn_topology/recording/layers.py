@@ -16,7 +16,18 @@ ACTIVATION_MODULES = {"activation", "activations"}
 # Calls of functions that are non-linearities. Not softmax, which attention calls to mix tokens.
 ACTIVATION_FUNCTIONS = {
     *("relu", "relu6", "leaky_relu", "prelu", "rrelu", "threshold", "elu", "selu", "celu", "gelu", "silu", "mish"),
-    *("sigmoid", "logsigmoid", "tanh", "softplus", "softsign", "hardtanh", "hardswish", "hardsigmoid", "glu"),
+    *(
+        "sigmoid",
+        "logsigmoid",
+        "log_sigmoid",
+        "tanh",
+        "softplus",
+        "softsign",
+        "hardtanh",
+        "hardswish",
+        "hardsigmoid",
+        "glu",
+    ),
     *("softshrink", "hardshrink", "tanhshrink"),
 }
 OUTPUT = "output"  # the layer name of the model's own output
@@ -102,6 +113,10 @@ class Layer:
     def takes(self, path: str) -> bool:
         """Tell whether a tensor of the module's output belongs to the layer."""
         return path == self.path or path.startswith(f"{self.path}.")
+
+    def gives(self, label: str) -> bool:
+        """Tell whether what is recorded under a label is of a call of the layer's module."""
+        return label.startswith(self.module_name) and label[len(self.module_name) :][:1] in {"", ".", "@"}
 
 
 def check_names(names: Collection[str]) -> list[str]:
@@ -203,6 +218,9 @@ def is_activation(module: nn.Module) -> bool:
 
     Its class, or one that it derives from, lives where a library keeps them.
     """
+    if isinstance(module, torch.jit.ScriptModule):  # which keeps the name of the class alone
+        kind = getattr(nn.modules.activation, str(getattr(module, "original_name", "")), None)
+        return kind is not None and is_leaf(module)
     if type(module).__module__.startswith("torch.ao.nn.intrinsic.quantized"):
         return type(module).__name__.endswith("ReLU")
     return any(kind.__module__.rpartition(".")[2] in ACTIVATION_MODULES for kind in type(module).__mro__)
@@ -210,6 +228,9 @@ def is_activation(module: nn.Module) -> bool:
 
 def is_weighted(module: nn.Module) -> bool:
     """Tell whether a module is a Linear or a convolution, quantised ones included."""
+    if isinstance(module, torch.jit.ScriptModule):
+        named_so = getattr(nn, str(getattr(module, "original_name", "")), None)
+        return isinstance(named_so, type) and issubclass(named_so, (nn.Linear, nn.modules.conv._ConvNd))
     quantised = type(module).__module__.startswith("torch.ao.nn") and type(module).__name__.startswith(
         ("Linear", "Conv", "QuantizedLinear", "QuantizedConv", "DynamicQuantizedLinear")
     )

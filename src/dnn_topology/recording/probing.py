@@ -26,6 +26,7 @@ from dnn_topology.recording.layers import (
     output_name,
 )
 from dnn_topology.recording.random_states import preserved
+from dnn_topology.recording.reordering import MOST, REORDERING, exchanged, reordered
 from dnn_topology.recording.signals import identity, leaves
 
 AFTER, BEFORE, OTHER = "after activation", "before activation", "other"
@@ -33,6 +34,18 @@ FUNCTION = "function"
 # torch's modules that take time for the first dimension, unless they are built with batch_first=True.
 SEQUENCE_MODULES = (
     *(nn.RNNBase, nn.MultiheadAttention, nn.Transformer, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer),
+)
+# torch's modules that take a single sample by itself, and how many dimensions that has.
+WITHOUT_SAMPLES = (
+    *((nn.Linear, 1), (nn.Bilinear, 1), (nn.RNNCellBase, 1), (nn.RNNBase, 2), (nn.MultiheadAttention, 2)),
+    *(
+        (nn.TransformerEncoderLayer, 2),
+        (nn.Conv1d, 2),
+        (nn.ConvTranspose1d, 2),
+        (nn.Conv2d, 3),
+        (nn.ConvTranspose2d, 3),
+    ),
+    *((nn.Conv3d, 4), (nn.ConvTranspose3d, 4)),
 )
 
 
@@ -53,6 +66,7 @@ class CalledTensor:
         packed: Whether it is a packed sequence, padded.
         fold: How the first dimension is made of the samples and another one; "" if it is not.
         fixed: Whether it has the same shape for any number of samples, and so none of them in it.
+        reordered: Whether its samples are there in another order than in the batch.
     """
 
     layer: str
@@ -67,6 +81,7 @@ class CalledTensor:
     packed: bool = False
     fold: Fold = ""
     fixed: bool = False
+    reordered: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -98,8 +113,9 @@ class Probe:
 def probe(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device) -> Probe:
     """Run a borrowed model on two and on three samples of a batch: the dimension that follows is the samples.
 
-    Random states, buffers and the modules' attributes are left as they were, and hooks of the user's are not called. A
-    model that takes no other number of samples than it was given is run on the whole batch.
+    Where it calls functions that may put samples into another order, it is run on a few more, in two orders. Random
+    states, buffers and the modules' attributes are left as they were, and hooks of the user's are not called. A model
+    that takes no other number of samples than it was given is run on the whole batch.
 
     Args:
         model: A borrowed model.
@@ -118,11 +134,33 @@ def probe(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], devi
             _calls(model, rows_of(tuple(args), some, size), rows_of(dict(kwargs), some, size), device) for some in rows
         )
     except Exception:  # whatever a model says of a number of samples that it does not take
-        whole = _calls(model, args, kwargs, device).tensors
-        return Probe(tuple(replace(each, axis=0 if each.size[0] == size else None) for each in whole), certain=False)
+        whole = _calls(model, args, kwargs, device)
+        _check_samples_there(whole.without_samples, args, kwargs)
+        return Probe(
+            tuple(replace(each, axis=0 if each.size[0] == size else None) for each in whole.tensors), certain=False
+        )
     _check_no_time_in_samples(two.time_first, three.time_first, output_name(model))
     larger = {tensor.layer: tensor.size for tensor in three.tensors}
-    return Probe(tuple(_placed(each, larger.get(each.layer, ()), two, three) for each in two.tensors), certain=True)
+    placed = [_placed(each, larger.get(each.layer, ()), two, three) for each in two.tensors]
+    moved = _moved(model, args, kwargs, device, size) if two.reordering else set()
+    return Probe(tuple(replace(each, reordered=(each.layer, each.axis) in moved) for each in placed), certain=True)
+
+
+def _moved(
+    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device, size: int
+) -> set[tuple[str, int]]:
+    """Return the tensors, with their dimension of samples, in which these are in another order than in the batch."""
+    order = exchanged(min(size, MOST))
+    if len(order) < 2:
+        return set()
+    try:
+        plain, other = (
+            _calls(model, rows_of(tuple(args), rows, size), rows_of(dict(kwargs), rows, size), device, len(rows)).places
+            for rows in (list(range(len(order))), order)
+        )
+    except Exception:  # whatever a model says that wants its samples in one order, which it then leaves them in
+        return set()
+    return reordered(plain, other, order)
 
 
 def _placed(tensor: CalledTensor, larger: tuple[int, ...], two: _Log, three: _Log) -> CalledTensor:
@@ -137,23 +175,50 @@ def _placed(tensor: CalledTensor, larger: tuple[int, ...], two: _Log, three: _Lo
     return replace(tensor, fold="" if two.packing and fold == "samples inner" else fold)
 
 
+def _check_samples_there(
+    without: Mapping[str, tuple[int, ...]], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> None:
+    """Refuse a single sample, for which some modules take an input without a dimension of samples.
+
+    Args:
+        without: Shapes of the inputs of modules that such a dimension lacks.
+        args: Positional arguments of the model's forward pass.
+        kwargs: Keyword arguments of it.
+
+    Raises:
+        DnnTopologyError: An argument goes into such a module as it is.
+    """
+    given = {tuple(item.shape) for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor)}
+    name = next((name for name, size in without.items() if size in given), None)
+    if name is not None:
+        raise DnnTopologyError(
+            f"a batch of shape {without[name]} is a single sample to {name!r}, without a dimension of samples: give "
+            "batches, as of DataLoader(samples, batch_size=256), or x[None]"
+        )
+
+
 def _check_no_time_in_samples(
     two: Mapping[str, tuple[int, ...]], three: Mapping[str, tuple[int, ...]], output: str
 ) -> None:
     """Refuse a model of which a part takes the dimension of the samples for time.
 
     Args:
-        two: Shapes of the inputs of modules that were built with batch_first=False, for two samples.
+        two: Shapes of the inputs of modules that take the first dimension for time, for two samples.
         three: The same for three.
         output: The name of the model itself.
 
     Raises:
         DnnTopologyError: There is such a part.
     """
-    mistaken = [name for name, size in two.items() if len(size) == 3 and _sample_axis(size, three.get(name, ())) == 0]
+    mistaken = [name for name, size in two.items() if _sample_axis(size, three.get(name, ())) == 0]
     if mistaken:
         name = min(mistaken, key=lambda each: (each.count("."), len(each)))
         entered = "the model" if name == output else repr(name)
+        if len(two[name]) < 3:
+            raise DnnTopologyError(
+                f"what enters {entered} has two dimensions, of which it takes the first for time, and that is the "
+                "samples here: give it (n_samples, n_steps, n_features), with batch_first=True"
+            )
         raise DnnTopologyError(
             f"the samples lie in the first dimension of what enters {entered}, which takes that for time, because it "
             "was built with batch_first=False: build it with batch_first=True, or let the model exchange the two "
@@ -169,13 +234,15 @@ def _sample_axis(two: tuple[int, ...], three: tuple[int, ...]) -> int | None:
     return axes[0] if axes and (axes[0] == 0 or len(axes) == 1) else None
 
 
-def _calls(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device) -> _Log:
-    """Run a model once and return what it computed."""
-    log = _Log(model)
+def _calls(
+    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device, n_places: int = 0
+) -> _Log:
+    """Run a model once and return what it computed, with a look at every place along dimensions of an extent."""
+    log = _Log(model, n_places)
     with contextlib.ExitStack() as stack:
         stack.enter_context(preserved((model,), device))
         stack.enter_context(unchanged(model))
-        paused = stack.enter_context(function_calls(model, log.function))
+        paused = stack.enter_context(function_calls(model, log.function, log.arranged))
         for name, module in [*list(heard_modules(model))[1:], (output_name(model), model)]:
             stack.callback(hear(module, log.module_hook(name, paused)).remove)
         model(*args, **kwargs)
@@ -189,14 +256,21 @@ class _Log:
         tensors: What was returned, in order.
         digests: Layer → one number per row of its tensor, where rows may be more than samples.
         time_first: Module → the shape of what entered it, if it takes the first dimension for time.
+        without_samples: Module → the shape of what entered it, if it takes that for a single sample.
         packing: Whether there was a packed sequence.
+        reordering: Whether there was a function that may put samples into another order.
+        places: (Layer, dimension) → one number per place along it, for the first dimensions of an extent.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, n_places: int = 0) -> None:
         self.tensors: list[CalledTensor] = []
         self.digests: dict[str, torch.Tensor] = {}
         self.time_first: dict[str, tuple[int, ...]] = {}
+        self.without_samples: dict[str, tuple[int, ...]] = {}
         self.packing = False
+        self.reordering = False
+        self.places: dict[tuple[str, int], torch.Tensor] = {}
+        self._n_places = n_places
         self._times: Counter[str] = Counter()
         self._activations = {name for name, module in heard_modules(model) if is_leaf(module) and is_activation(module)}
         self._last_dimension_mixed: dict[tuple[int, ...], bool] = {}
@@ -219,9 +293,23 @@ class _Log:
     def function(self, name: str, output: Any) -> None:
         owner, _, called = name.rpartition(".")
         self.packing |= "pack_padded_sequence" in called
+        self.reordering |= called.rstrip("_0123456789") in REORDERING
         active = called.rstrip("_0123456789") in ACTIVATION_FUNCTIONS or called in ACTIVATION_FUNCTIONS
         inside = any(owner == each or owner.startswith(f"{each}.") for each in self._activations)
         self._take(name, output, FUNCTION, AFTER if active else None, activation=active and not inside)
+
+    def arranged(self, before: torch.Tensor, after: torch.Tensor, order: list[int] | None) -> None:
+        """Remember where channels and what else a layer mixes lie after dimensions were exchanged or reshaped."""
+        mixed = self._last_dimension_mixed.get(tuple(before.shape))
+        if mixed is None or before.ndim < 3 or after.ndim < 3:
+            return
+        if order is None:
+            kept = before.shape[-1] == after.shape[-1] if mixed else before.shape[:2] == after.shape[:2]
+            if kept:
+                self._last_dimension_mixed.setdefault(tuple(after.shape), mixed)
+            return
+        place = order.index(before.ndim - 1 if mixed else 1)
+        self._last_dimension_mixed[tuple(after.shape)] = place > (1 if order[0] == 0 else 0)
 
     def _take(self, name: str, output: Any, kind: str, stage: str | None, *, activation: bool) -> None:
         self._times[name] += 1
@@ -238,15 +326,23 @@ class _Log:
             self.tensors.append(
                 CalledTensor(label + path, name, path, kind, size, None, known, tokens, activation, packed)
             )
-            if len(leaf) > 3:
+            if self._n_places:
+                along = [axis for axis in range(min(leaf.ndim, 2)) if size[axis] == self._n_places]
+                self.places.update({(label + path, axis): digest(leaf.movedim(axis, 0)) for axis in along})
+            elif len(leaf) > 3:
                 self.digests[label + path] = digest(leaf)
 
     def _note_sequences(self, name: str, module: nn.Module, args: Any) -> None:
         """Remember packed sequences, and what enters a module that takes its first dimension for time."""
         self.packing |= any(isinstance(each, PackedSequence) for each in args)
-        time_first = isinstance(module, SEQUENCE_MODULES) and getattr(module, "batch_first", True) is False
-        if time_first and args and isinstance(args[0], torch.Tensor):
-            self.time_first.setdefault(name, tuple(args[0].shape))
+        if not args or not isinstance(args[0], torch.Tensor):
+            return
+        size = tuple(args[0].shape)
+        first = len(size) == 2 or (len(size) == 3 and getattr(module, "batch_first", True) is False)
+        if isinstance(module, SEQUENCE_MODULES) and first:
+            self.time_first.setdefault(name, size)
+        if any(isinstance(module, each) and len(size) == n_dims for each, n_dims in WITHOUT_SAMPLES):
+            self.without_samples.setdefault(name, size)
 
     def _note_layout(self, module: nn.Module, output: Any) -> None:
         """Remember of a shape whether the last layer that returned it mixes the last dimension, as Linear does."""

@@ -6,6 +6,7 @@ import contextlib
 import random
 import types
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,19 @@ from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 MANY_OBJECTS = 20_000  # looked at in search of generators; a data set may hold millions
 MANY_ITEMS = 100  # of one container: transforms are few, samples are not what is looked for
 OPAQUE = (torch.Tensor, np.ndarray, str, bytes, bytearray, int, float, complex, type(None), types.ModuleType)
+
+GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)  # noqa: S311
+LIBRARIES = {
+    "torch",
+    "torchvision",
+    "numpy",
+    "builtins",
+    "collections",
+    "transformers",
+    "pandas",
+    "scipy",
+    "dnn_topology",
+}
 
 Restore = Callable[[], object]
 
@@ -47,6 +61,15 @@ def seeded(seed: int, batches: Iterable[Any] | tuple[Any, ...], device: torch.de
         for generator in generators:
             _seed(generator, seed)
         yield
+        _warn_of_new(batches, generators)
+
+
+def _warn_of_new(batches: Iterable[Any] | tuple[Any, ...], known: list[Any]) -> None:
+    """Warn of generators that what makes the batches has made for itself meanwhile, and which it will go on with."""
+    roots = [each for each in (batches if isinstance(batches, tuple) else (batches,)) if not isinstance(each, Iterator)]
+    new = [each for each in _reachable(tuple(roots))[0] if not any(each is one for one in known)]
+    if new:
+        _warn(f"a {type(new[0]).__name__} was made while they were taken, so it could not be seeded before")
 
 
 @contextlib.contextmanager
@@ -145,13 +168,13 @@ def _reachable(root: Any) -> tuple[list[Any], list[DataLoader[Any]]]:
     """Return the generators, and the loaders with lasting workers, that an object holds however deep."""
     generators: list[Any] = []
     loaders: list[DataLoader[Any]] = []
-    waiting, seen = [root], dict[int, Any]()
+    waiting, seen = deque([root]), dict[int, Any]()
     while waiting and len(seen) < MANY_OBJECTS:
-        item = waiting.pop()
+        item = waiting.popleft()  # what lies near first
         if isinstance(item, OPAQUE) or id(item) in seen:
             continue
         seen[id(item)] = item
-        if isinstance(item, (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)):  # noqa: S311
+        if isinstance(item, GENERATORS):
             generators.append(item)
             continue
         if isinstance(item, DataLoader) and item.persistent_workers:
@@ -175,16 +198,30 @@ def _held(item: Any) -> list[Any]:
         return [item.__self__, item.__func__]
     if isinstance(item, types.FunctionType):
         cells = [cell.cell_contents for cell in item.__closure__ or () if _is_filled(cell)]
-        return [*cells, *_read_globals(item.__code__, item.__globals__), *(item.__defaults__ or ())]
+        defaults = [*(item.__defaults__ or ()), *(item.__kwdefaults__ or {}).values()]
+        return [*cells, *_read_globals(item.__code__, item.__globals__), *defaults]
+    if isinstance(item, (staticmethod, classmethod)):
+        return [item.__func__]
     if isinstance(item, types.GeneratorType):
         frame = item.gi_frame
         return [] if frame is None else [*frame.f_locals.values(), *_read_globals(frame.f_code, frame.f_globals)]
     if isinstance(item, type):
-        own = not item.__module__.startswith(("torch", "numpy", "builtins", "collections", "transformers"))
-        return [each for each in vars(item).values() if not isinstance(each, type)] if own else []
+        return [each for each in vars(item).values() if not isinstance(each, type)] if _is_ones_own(item) else []
     if type(item).__name__ == "partial":
         return [item.func, item.args, item.keywords]
-    return [getattr(item, "__dict__", {}), *type(item).__mro__[:-1]]
+    return [item.fget] if isinstance(item, property) else _attributes(item)
+
+
+def _attributes(item: Any) -> list[Any]:
+    """Return the attributes of an object, of whichever kind they are, and its classes."""
+    classes = type(item).__mro__[:-1]
+    slots = [name for each in classes for name in _slots(each) if hasattr(item, name)]
+    return [getattr(item, "__dict__", {}), *(getattr(item, name) for name in slots), *classes]
+
+
+def _slots(kind: type) -> list[str]:
+    """Return the names of the attributes for which a class of one's own has places instead of a dictionary."""
+    return [name for name, value in vars(kind).items() if isinstance(value, types.MemberDescriptorType)]
 
 
 def _is_filled(cell: types.CellType) -> bool:
@@ -197,15 +234,19 @@ def _is_filled(cell: types.CellType) -> bool:
 
 
 def _read_globals(code: types.CodeType, known: Mapping[str, Any]) -> list[Any]:
-    """Return the generators and functions of one's own among the global names that a piece of code reads."""
+    """Return what a piece of code may reach through global names: of modules the generators that it names in them."""
     names = set(code.co_names)
     for inner in code.co_consts:
         if isinstance(inner, types.CodeType):
             names.update(inner.co_names)
-    wanted = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random, types.FunctionType)  # noqa: S311
     values = [known[name] for name in sorted(names & set(known))]
-    return [
-        each
-        for each in values
-        if isinstance(each, wanted) and not getattr(each, "__module__", "").startswith(("torch", "numpy"))
-    ]
+    modules = [vars(each) for each in values if isinstance(each, types.ModuleType)]
+    inside = [module[name] for module in modules for name in sorted(names & module.keys())]
+    return [each for each in values if _is_ones_own(each)] + [each for each in inside if isinstance(each, GENERATORS)]
+
+
+def _is_ones_own(item: Any) -> bool:
+    """Tell whether a value is none of the libraries' classes and functions, which hold no generator of a user's."""
+    if isinstance(item, (type, types.FunctionType)):
+        return (item.__module__ or "").partition(".")[0] not in LIBRARIES
+    return not isinstance(item, (types.ModuleType, types.BuiltinFunctionType))

@@ -27,13 +27,14 @@ from scipy.sparse import block_array, csr_array, eye_array, kron
 from torch import nn
 
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology.recording.failures import failures_explained
 from dnn_topology.recording.inputs import forward_arguments
 from dnn_topology.recording.layers import check_names, heard_modules, unwrapped
 from dnn_topology.recording.listing import default_names, meant_layers
 from dnn_topology.recording.probing import probe
 from dnn_topology.recording.restoring import borrowed
 from dnn_topology.recording.signals import Nodes
-from dnn_topology.recording.ways import RESHAPES, Way, shape_after, way
+from dnn_topology.recording.ways import RESHAPES, Way, dimension, shape_after, way
 from dnn_topology.recording.weights import LINEAR, channel_matrix, weight_matrix
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def structural_graph(
     model = unwrapped(model)
     with borrowed(model, None, gradients=True) as (home, dtype):
         args, kwargs = forward_arguments(inputs[:1], home, dtype, model)
-        called = probe(model, args, kwargs, home)
+        with failures_explained(args, kwargs):
+            called = probe(model, args, kwargs, home)
         names = default_names(model, nodes, called) if layers is None else check_names(layers)
         recorded: dict[str, nn.Module] = {}
         for name, layer in meant_layers(model, names, called).items():
@@ -250,6 +252,11 @@ class _Walk:
                 "how they are connected: use the partition 'metis'"
             )
         if kind.startswith("Cat"):
+            if _knows_shape(node) and dimension(node._saved_dim, len(shape_after(node)) + 1) != 1:
+                raise DnnTopologyError(
+                    "units are concatenated along another dimension than the channels, and how they go on is not "
+                    "known: use the partition 'metis'"
+                )
             return _side_by_side(inputs)
         if (moved := way(node)) is not None:
             name = f"\0{len(self.moved)}"  # as no module is called
@@ -269,10 +276,10 @@ class _Walk:
         """
         if node.name().startswith(RESHAPES) or not _knows_shape(node):
             return
-        for (before, place), source in zip(node.next_functions, inputs, strict=True):
-            if source.places and _knows_shape(before) and shape_after(before, place) != shape_after(node):
+        for (before, number), source in zip(node.next_functions, inputs, strict=True):
+            if source.places and _knows_shape(before) and shape_after(before, number) != shape_after(node):
                 raise DnnTopologyError(
-                    f"how units of shape {shape_after(before, place)} become units of shape {shape_after(node)} in "
+                    f"how units of shape {shape_after(before, number)} become units of shape {shape_after(node)} in "
                     f"{node.name()} is not known: use the partition 'metis'"
                 )
 

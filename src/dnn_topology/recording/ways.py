@@ -32,7 +32,15 @@ REARRANGED = (
     "Take",
     "Scatter",
     "Sort",
-    "Cumsum",
+    "Cum",
+    "Logcumsumexp",
+    "Rot90",
+    "GridSampler",
+    "Fft",
+    "AsStrided",
+    "Tril",
+    "Triu",
+    "MaxUnpool",
     "FractionalMaxPool",
     "PixelS",
     "ChannelS",
@@ -98,8 +106,7 @@ def way(node: Any) -> Way | None:
         return _without_extra(node, [_adapted(b, a) for b, a in zip(before[1:], after[1:], strict=True)])
     if name.startswith("UpsampleNearest"):
         before, after = tuple(node._saved_self_sym_sizes[1:]), shape_after(node)
-        extents = zip(before[1:], after[1:], strict=True)
-        return _way(before, after, [_chosen(np.arange(large) * small // large, small) for small, large in extents])
+        return _way(before, after, [_nearest(node, place) for place in range(len(before) - 1)])
     if name in REDUCED and hasattr(node, "_saved_dim"):
         return _reduced(node, name)
     if name in {"Slice", "Select"}:
@@ -127,7 +134,7 @@ def _without_extra(node: Any, in_space: Sequence[Matrix]) -> Way:
     matrices = list(in_space)
     inner = node.next_functions[0][0]
     if inner is not None and inner.name().startswith("Unsqueeze") and len(before) == 3:
-        extra = _place(inner._saved_dim, len(before) + 1) - 1
+        extra = dimension(inner._saved_dim, len(before) + 1) - 1
         if extra > 0:
             del before[extra], after[extra], matrices[extra - 1]
     return _way(tuple(before), tuple(after), matrices)
@@ -158,6 +165,24 @@ def _adapted(before: int, after: int) -> Matrix:
     return _means(windows, before, ends - starts)
 
 
+def _nearest(node: Any, place: int) -> Matrix:
+    """Return the nearest places of an enlarging along one dimension, in torch's own arithmetic, which is float32's."""
+    before, after = node._saved_self_sym_sizes[2 + place], shape_after(node)[1 + place]
+    names = (
+        ("_saved_scales",)
+        if hasattr(node, "_saved_scales")
+        else ("_saved_scales_d", "_saved_scales_h", "_saved_scales_w")
+    )
+    scales = [getattr(node, name) for name in names if hasattr(node, name)]
+    scale = np.float32(1 / scales[place]) if scales[place] else np.float32(before) / np.float32(after)
+    exact = "Exact" in node.name()
+    if not exact and after in {before, 2 * before}:  # which torch does without the scale
+        return _chosen(np.arange(after) * before // after, before)
+    middle = np.float32(0.5 if exact else 0)
+    nearest = ((np.arange(after, dtype=np.float32) + middle) * scale).astype(np.intp)
+    return _chosen(np.minimum(nearest, before - 1), before)
+
+
 def _means(windows: NDArray[np.intp], before: int, divisors: NDArray[np.intp]) -> Matrix:
     """Return the matrix of sums over windows of places, divided; places outside count nothing."""
     rows, columns = np.nonzero((windows >= 0) & (windows < before))
@@ -170,9 +195,9 @@ def _chosen(places: NDArray[np.intp], before: int) -> Matrix:
     return _means(places[:, None], before, np.ones(len(places), dtype=np.intp))
 
 
-def _place(dim: int, n_dims: int) -> int:
+def dimension(dim: int, n_dims: int) -> int:
     """Return a dimension that autograd wrote down, counted from the front."""
-    return (dim - 2**64 if dim >= 2**63 else dim) % n_dims
+    return _signed(dim) % n_dims
 
 
 def _along(before: Sequence[int], after: tuple[int, ...], changed: dict[int, Matrix]) -> Way:
@@ -191,7 +216,7 @@ def _reduced(node: Any, name: str) -> Way:
     """Return a mean, a sum or a maximum over some dimensions."""
     before = getattr(node, "_saved_self_sym_sizes", None) or node._saved_self.shape
     saved = node._saved_dim if isinstance(node._saved_dim, tuple) else (node._saved_dim,)
-    dims = {_place(dim, len(before)) for dim in saved} or set(range(len(before)))
+    dims = {dimension(dim, len(before)) for dim in saved} or set(range(len(before)))
     sums = {dim: csr_array(np.ones((1, before[dim]))) for dim in dims}
     changed = sums if name == "Sum" else {dim: ones / before[dim] for dim, ones in sums.items()}
     return _along(before, shape_after(node), {dim: csr_array(matrix) for dim, matrix in changed.items()})
@@ -200,13 +225,13 @@ def _reduced(node: Any, name: str) -> Way:
 def _selected(node: Any, name: str) -> Way | None:
     """Return the choice of one or of every so many places of a dimension; None if it takes them all."""
     before = node._saved_self_sym_sizes
-    dim = _place(node._saved_dim, len(before))
+    dim = dimension(node._saved_dim, len(before))
     index = node._saved_index if name == "Select" else None
     places = np.arange(before[dim])
     if index is None:
-        places = places[slice(node._saved_start, node._saved_end, node._saved_step)]
+        places = places[slice(_signed(node._saved_start), _signed(node._saved_end), node._saved_step)]
     else:
-        places = places[[_place(index, before[dim])]]
+        places = places[[dimension(index, before[dim])]]
     if index is None and len(places) == before[dim]:
         return None
     return _along(before, shape_after(node), {dim: _chosen(places, before[dim])})
@@ -238,9 +263,9 @@ def _turned(node: Any, name: str) -> Way | None:
     after = node._input_metadata[0].shape
     order = list(range(len(after)))
     if name == "Permute":
-        order = [_place(dim, len(after)) for dim in node._saved_dims]
+        order = [dimension(dim, len(after)) for dim in node._saved_dims]
     else:
-        one, other = (_place(dim, len(after)) for dim in (node._saved_dim0, node._saved_dim1))
+        one, other = (dimension(dim, len(after)) for dim in (node._saved_dim0, node._saved_dim1))
         order[one], order[other] = order[other], order[one]
     if order == sorted(order):
         return None

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,20 +15,27 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.nodes import nodes_are
 from dnn_topology.homology.tables import counting, epoch_table
 from dnn_topology.report import facts
+from dnn_topology.report.cards import EpochPart, cards_of
+from dnn_topology.report.graphs import SideBySide, check_graph, graph_names, graph_words, side_by_side
 from dnn_topology.report.network_map import NetworkMap, map_rows, network_map
 from dnn_topology.report.tracing import Thumbnail, Traced, thumbnails, trace
 from dnn_topology.runs.run import HISTORY, Run
-from dnn_topology.show.page_figures import curves_figure, diagram_figure, history_figures, together_figures
+from dnn_topology.show.page_figures import (
+    curves_figure,
+    diagram_figure,
+    graphs_figure,
+    history_figures,
+    together_figures,
+)
 
 if TYPE_CHECKING:
-    from dnn_topology.homology.cavity import Cavity
     from dnn_topology.homology.diagrams import Diagrams
     from dnn_topology.runs.measurements import RunMeasurement
     from dnn_topology.settings import TraceSettings
 
 MOST_SHOWN, MOST_TRACED = 24, 12  # epochs on a page, and those whose cavities are traced
 MOST_EDGES = 12_000_000  # of all graphs traced for one page, which then takes about as long as measuring them
-MOST_LISTED = 12  # neurons of a cavity that are listed
+MOST_GRAPHS, MOST_CURVES = 200, 40  # of several graphs of an epoch: in the table of numbers, and with a curve
 
 
 def spread(epochs: Sequence[int], most: int) -> list[int]:
@@ -44,45 +51,6 @@ def spread(epochs: Sequence[int], most: int) -> list[int]:
     return [int(epochs[place]) for place in places] if len(epochs) > most else list(epochs)
 
 
-@dataclass(frozen=True)
-class CavityCard:
-    """One cavity on the page.
-
-    Attributes:
-        id: Of its card.
-        cavity: The cavity.
-        edges: Its edges in the map, in the words of SVG.
-        dots: Its nodes in the map, likewise.
-        listed: (neuron, inputs that excite it most) of the first nodes.
-    """
-
-    id: str
-    cavity: Cavity
-    edges: str
-    dots: str
-    listed: Sequence[tuple[str, Sequence[int]]]
-
-    @property
-    def layers(self) -> str:
-        """How many of its nodes are of which layer."""
-        return ", ".join(f"{layer} × {n}" for layer, n in self.cavity.layers.items())
-
-
-@dataclass(frozen=True)
-class EpochPart:
-    """One epoch on the page.
-
-    Attributes:
-        epoch: The epoch.
-        diagram: Its persistence diagram, as SVG.
-        cards: Its longest-lived cavities; None where they were not traced.
-    """
-
-    epoch: int
-    diagram: str
-    cards: Sequence[CavityCard] | None
-
-
 @dataclass(eq=False)
 class Contents:
     """What a page says of one run.
@@ -90,14 +58,18 @@ class Contents:
     Attributes:
         measurement: What was measured.
         key: What ids of its part of the page begin with.
+        label: What this part is called on a page of several.
         trace: Which cavities are traced to their neurons.
+        graph: Which of several graphs of each epoch is shown; None for the first.
         say: Called with what is being done.
         warnings: What the reader should know before believing anything; it grows as parts are made.
     """
 
     measurement: RunMeasurement
     key: str
+    label: str
     trace: TraceSettings
+    graph: str | None = None
     say: Callable[[str], None] = lambda _: None
     warnings: list[str] = field(default_factory=list)
 
@@ -106,26 +78,22 @@ class Contents:
         # As its folder says it, whoever opened it: the same files give the same page.
         again = Run.open(run.folder, data_dir=run.data_dir, device=run.device)
         self.measurement = replace(self.measurement, run=again)
-        graphs = self.measurement.graphs()
-        self.graph = graphs[0]
-        self.unfiltered: dict[int, Diagrams] = self.measurement.load(graph=self.graph)
+        if self.graph is not None:
+            check_graph(self.measurement, self.graph)
+        self.shown_graph = self.measurement.graphs()[0] if self.graph is None else self.graph
+        self.unfiltered: dict[int, Diagrams] = self.measurement.load(graph=self.shown_graph)
         self.counted = counting(self.unfiltered, self.measurement.settings)
         self.dim = min(self.trace.dim, *(one.max_dim for one in self.counted.values()))
         self.shown = spread(list(self.counted), MOST_SHOWN)
         self.table = epoch_table(self.counted)
         path = self.measurement.run.folder / HISTORY
         self.history = self.measurement.run.history() if path.exists() else None
-        self._warn(graphs)
+        self._warn()
 
     @property
     def title(self) -> str:
         """The network and its data."""
         return f"{self.measurement.run.training.net} on {self.measurement.run.training.dataset}"
-
-    @property
-    def label(self) -> str:
-        """What the run is called on a page of several."""
-        return f"run {int(self.key[1:]) + 1}"
 
     @property
     def folder(self) -> str:
@@ -142,6 +110,19 @@ class Contents:
     def last(self) -> int:
         """The last epoch measured."""
         return max(self.counted)
+
+    @cached_property
+    def graphs(self) -> SideBySide | None:
+        """The graphs of the last epoch side by side; None where it has one."""
+        several = len(graph_names(self.measurement)) > 1
+        which: Any = {"dim": self.dim, "chosen": self.shown_graph, "most": MOST_GRAPHS}
+        return side_by_side(self.measurement, self.last, **which) if several else None
+
+    @property
+    def graph_words(self) -> str:
+        """What the graph that is shown is of; "" where there is one."""
+        several = self.graphs is not None
+        return graph_words(self.shown_graph, self.measurement.settings, self.counted[self.last]) if several else ""
 
     @cached_property
     def traced(self) -> dict[int, Traced]:
@@ -162,7 +143,7 @@ class Contents:
         try:
             for epoch in spread(self.shown, most) if most else ():
                 self.say(f"tracing the {self.name} of epoch {epoch}")
-                traced[epoch] = trace(self.measurement, epoch, self.graph, replace(self.trace, dim=self.dim))
+                traced[epoch] = trace(self.measurement, epoch, self.shown_graph, replace(self.trace, dim=self.dim))
         except DnnTopologyError as error:
             self.warnings.append(f"Cavities are not traced to neurons: {error}")
             return {}
@@ -183,7 +164,7 @@ class Contents:
         """The epochs of the page."""
         parts = []
         for epoch in self.shown:
-            cards = self._cards(epoch) if epoch in self.traced else None
+            cards = cards_of(self.traced[epoch], self.map, f"{self.key}-e{epoch}") if epoch in self.traced else None
             rings = [(one.cavity.birth, one.cavity.death, one.id) for one in cards or ()]
             prefix = f"{self.key}-e{epoch}"
             diagram = diagram_figure(self.counted[epoch], rings, dim=self.dim, title=f"epoch {epoch}", prefix=prefix)
@@ -218,6 +199,14 @@ class Contents:
         drawn = {epoch: self.counted[epoch] for epoch in self.shown}
         return [curves_figure(drawn, dim=dim, prefix=self.key) for dim in range(len(self.counted[self.last]))]
 
+    def graphs_picture(self) -> str:
+        """Return the Betti curves of several graphs of the last epoch."""
+        assert self.graphs is not None
+        curves = dict(list(self.graphs.counted.items())[:MOST_CURVES])
+        shown = {self.shown_graph: self.counted[self.last]}
+        title = f"$β_{self.dim}$ of {len(curves | shown)} graphs, epoch {self.last}"
+        return graphs_figure(curves, shown, dim=self.dim, title=title, shown=self.graph_words, prefix=self.key)
+
     def sentences(self) -> list[str]:
         """Return what to make of it, in three sentences."""
         traced = self.traced.get(self.last)
@@ -230,7 +219,11 @@ class Contents:
     def left_out(self) -> list[tuple[str, str]]:
         """Return what is not in the numbers."""
         rows = facts.left_out(
-            self.measurement, self.unfiltered[self.last], self.traced.get(self.last), epoch=self.last, graph=self.graph
+            self.measurement,
+            self.unfiltered[self.last],
+            self.traced.get(self.last),
+            epoch=self.last,
+            graph=self.shown_graph,
         )
         if len(self.shown) < len(self.counted):
             rows.append(
@@ -269,36 +262,24 @@ class Contents:
     def downloads(self) -> list[tuple[str, str]]:
         """Return the tables as (file name, data: URI)."""
         tables = {"topology": self.table, "history": self.history, "layers": self.layers()}
+        tables["graphs"] = None if self.graphs is None else self.graphs.table
         frames = [one.cavities.to_frame().assign(epoch=epoch) for epoch, one in self.traced.items()]
         if frames:
             cavities = pd.concat(frames, ignore_index=True)
             tables["cavities"] = cavities[["epoch", *cavities.columns[:-1]]]
-        stem = "_".join(self.folder.split("/"))
+        stem = "_".join([*self.folder.split("/"), *([self.shown_graph] if self.shown_graph else [])])
         return [(f"{stem}_{name}.csv", _csv(table)) for name, table in tables.items() if table is not None]
 
-    def _cards(self, epoch: int) -> list[CavityCard]:
-        """Return the cards of an epoch's cavities."""
-        traced = self.traced[epoch]
-        known = traced.graph.neurons is not None
-        here = replace(self.map, neurons=map_rows(traced.graph)) if self.map and known else None
-        return [
-            CavityCard(
-                id=f"{self.key}-e{epoch}-c{one.number + 1}",
-                cavity=one,
-                edges=here.path(one.edges) if here else "",
-                dots=here.dots(one.vertices) if here else "",
-                listed=[(str(each), traced.exciting.get(each.node, ())) for each in one.neurons[:MOST_LISTED]],
-            )
-            for one in traced.cavities
-        ]
-
-    def _warn(self, graphs: Sequence[str]) -> None:
+    def _warn(self) -> None:
         """Collect what the reader should know."""
         settings, folder = self.measurement.settings, self.measurement.folder
         if settings.graph_split == "test":
             self.warnings.append("The graph was built from test inputs: test data have been looked at.")
-        if len(graphs) > 1:
-            self.warnings.append(f"Every epoch has {len(graphs)} graphs; this page shows the first, {self.graph}.")
+        if self.graphs is not None:
+            self.warnings.append(
+                f"Every epoch has {self.graphs.n_graphs} graphs; shown is {self.graph_words}, and the numbers of the "
+                "others are below."
+            )
         failed = sorted(int(path.name[5:].split(".")[0]) for path in folder.glob("epoch*.failed.json"))
         if failed:
             self.warnings.append(f"Epochs that could not be measured: {', '.join(map(str, failed))}.")
@@ -314,7 +295,13 @@ def together(contents: Sequence[Contents], n_colours: int) -> list[str]:
     if len({one.dim for one in contents}) > 1:
         return []
     colours = [round(place) for place in np.linspace(0, n_colours - 1, len(contents))]
-    numbers = {one.label: one.numbers().dropna(axis="columns", how="all") for one in contents}
+    of_one_run = len({one.measurement.run.folder for one in contents}) == 1  # whose accuracy is that of all its graphs
+    numbers = {
+        one.label: one.numbers()
+        .dropna(axis="columns", how="all")
+        .drop(columns=["test_accuracy"] * of_one_run, errors="ignore")
+        for one in contents
+    }
     last = {one.label: one.counted[one.last] for one in contents}
     return together_figures(numbers, last, dim=contents[0].dim, colours=colours)
 

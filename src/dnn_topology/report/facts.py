@@ -225,6 +225,8 @@ def _no_nodes(settings: RunMeasureSettings, graph: str) -> str:
     if settings.graph_type == "partitioned":
         nodes = "; in it groups of neurons are the nodes, by their mean signals" if settings.subsplit else ""
         return f"those of other parts than {graph} (partition {settings.parted_by}){nodes}"
+    if settings.by == "layer" and graph:
+        return "those of other layers"
     if settings.select_nodes:
         return "all but the tenth that best tells right from wrong predictions"
     return "none: every neuron is" if settings.graph_type in ALL_NODES else "none: every neuron that varies is"
@@ -235,9 +237,10 @@ def _inputs(settings: RunMeasureSettings, diagrams: Diagrams, graph: str) -> str
     if settings.graph_type == "structural":
         return "none: the graph is of the weights alone"
     drawn = f"of the {settings.graph_split} split, drawn with the seed of the run"
-    if settings.graph_type != "per-sample":
-        return f"{settings.n_inputs:,} inputs {drawn}"
     said = diagrams.provenance
+    if settings.graph_type != "per-sample":
+        of_class = f", those of class {said['class']} among them" if "class" in said else ""
+        return f"{settings.n_inputs:,} inputs {drawn}{of_class}"
     label = f"label {said['label']}, " if "label" in said else ""
     return f"a single one, number {graph.removeprefix('sample')} {drawn}: {label}taken for {said['predicted']}"
 

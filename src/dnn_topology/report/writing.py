@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -34,6 +35,7 @@ def write_report(
     out: Path | None = None,
     *,
     trace: TraceSettings | None = None,
+    graphs: Sequence[str] = (),
     say: Callable[[str], None] | None = None,
 ) -> Path:
     """Write one page about what was measured of one run or several.
@@ -43,29 +45,35 @@ def write_report(
 
     Args:
         measurements: What was measured; each has its section, and several a table above them.
-        out: The file; None for report.html beside what was measured, or here if that is several.
+        out: The file; None for report.html beside what was measured (report_part3.html of a graph that is named), or
+            here if that is several.
         trace: Which cavities are traced to their neurons; None for the usual. Which are so long-lived that they count
             is said by each measurement.
+        graphs: Which of several graphs of each epoch are shown, by name (part0, sample0, layer0, draw1, …), each in a
+            section of its own; none for the first.
         say: Called with what is being done.
 
     Returns:
         The path of the page.
 
     Raises:
-        DnnTopologyError: There is no measurement, one has no diagrams, `trace` asks for another dimension than 1 or 2,
-            or a file is damaged or cannot be written.
+        DnnTopologyError: There is no measurement, one has no diagrams or no graph of such a name, `trace` asks for
+            another dimension than 1 or 2, or a file is damaged or cannot be written.
     """
     if not measurements:
         raise DnnTopologyError("measurements must be at least one, found none: name the folder of a run")
-    out = out or (Path(REPORT) if len(measurements) > 1 else measurements[0].folder / REPORT)
+    name = REPORT if not graphs else f"report_{'graphs' if len(graphs) > 1 else graphs[0] or 'all'}.html"
+    out = out or (Path(name) if len(measurements) > 1 else measurements[0].folder / name)
     chosen = trace or TraceSettings()
     if chosen.dim not in {1, 2}:
         raise DnnTopologyError(f"dim must be 1 (loops) or 2 (voids), found {chosen.dim}: others are not traced")
-    contents = [
-        Contents(measurement, f"r{place}", chosen, say or (lambda _: None))
-        for place, measurement in enumerate(measurements)
-    ]
-    store.write_bytes(out, html(contents).encode())
+    shown: Sequence[str | None] = list(dict.fromkeys(graphs)) or [None]
+    contents = []
+    for place, (run, graph) in enumerate(itertools.product(range(len(measurements)), shown)):
+        words = [f"run {run + 1}"] * (len(measurements) > 1) + [f"graph {graph or 'without a name'}"] * (len(shown) > 1)
+        made = Contents(measurements[run], f"r{place}", ", ".join(words), chosen, graph, say or (lambda _: None))
+        contents.append(made)
+    store.write_bytes(out, html(contents, len(measurements)).encode())
     return out
 
 
@@ -117,8 +125,8 @@ def open_measurements(
     return measurements
 
 
-def html(contents: Sequence[Contents]) -> str:
-    """Return the page about some runs."""
+def html(contents: Sequence[Contents], n_runs: int) -> str:
+    """Return the page about so many runs, whose parts, one per graph shown, are these."""
     script = _file("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     most = max(len(contents), *(len(one.shown) for one in contents))  # colours: of epochs, and of runs
@@ -127,6 +135,8 @@ def html(contents: Sequence[Contents]) -> str:
         .get_template("page.html.j2")
         .render(
             runs=contents,
+            n_runs=n_runs,
+            heading=f"{n_runs} runs" if n_runs > 1 else f"{contents[0].title}: {len(contents)} graphs",
             together=together(contents, most) if len(contents) > 1 else [],
             style=Markup(_file("page.css")),  # noqa: S704  # our own file
             script=Markup(script),  # noqa: S704  # our own file

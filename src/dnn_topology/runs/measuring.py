@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology import progress
 from dnn_topology.graphs.metrics import resolve_metric
 from dnn_topology.homology.cavities import cavities
 from dnn_topology.homology.diagrams import Diagrams
@@ -19,7 +19,9 @@ from dnn_topology.runs.run import Run, epochs_in
 from dnn_topology.settings import Compute, Resources, RunMeasureSettings, TraceSettings
 from dnn_topology.work.epochs import finish_epochs
 from dnn_topology.work.expectation import named
+from dnn_topology.work.index_arrays import IndexArrays
 from dnn_topology.work.ledger import Work
+from dnn_topology.work.manifest import Manifest
 from dnn_topology.work.reports import Reports
 
 if TYPE_CHECKING:
@@ -27,47 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnn_topology.homology.cavity import Cavities
-
-
-@dataclass(frozen=True, eq=False)
-class GroupWork(Work[int, "NDArray[np.intp]"]):
-    """Parting neurons, or choosing neurons or inputs, once for all epochs: what is done before these are measured.
-
-    Attributes:
-        measurement: Of which run, with which settings.
-    """
-
-    measurement: RunMeasurement
-
-    def name(self, epoch: int) -> str:
-        """Return the name in the manifest of the groups that are made at an epoch."""
-        return f"epoch{epoch}_groups"
-
-    def files(self, epoch: int) -> Sequence[Path]:
-        """Return the file of the groups."""
-        return [self.measurement.folder / f"epoch{epoch}_groups.npz"]
-
-    def do(self, epoch: int) -> NDArray[np.intp]:
-        """Make the groups from the network of an epoch."""
-        groups = fixed_groups(snapshot_of(self.measurement.run, self.measurement.settings, epoch))
-        assert groups is not None
-        return groups
-
-    def keep(self, epoch: int, result: NDArray[np.intp]) -> None:
-        """Write the groups."""
-        store.write_arrays(self.files(epoch)[0], {"groups": result})
-
-    def load(self, epoch: int) -> NDArray[np.intp]:
-        """Read the groups.
-
-        Raises:
-            DnnTopologyError: The file is damaged.
-        """
-        (path,) = self.files(epoch)
-        groups = store.read_arrays(path).get("groups")
-        if groups is None or groups.ndim != 1 or groups.dtype.kind not in "iu":
-            raise DnnTopologyError(f"{path} is damaged: it has no groups of neurons; {store.AGAIN}")
-        return groups
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,11 +119,28 @@ def groups_of(
     """
     if not measurement.settings.fixed_groups:
         return None
-    made_at = epochs_in(measurement.folder, r"epoch(\d+)_groups\.npz")
-    epoch = min(made_at, default=max(epochs))
-    work = GroupWork(measurement)
-    finish_epochs(measurement.folder, work, [epoch], resources or Resources())
+    work, manifest = group_arrays(measurement), Manifest(measurement.folder)
+    known = {epoch for epoch in measurement.run.epochs() if manifest.knows(work.name(epoch))}  # its file may be lost
+    epoch = min(known | epochs_in(measurement.folder, r"epoch(\d+)_groups\.npz"), default=max(epochs))
+    finish_epochs(measurement.folder, work, [epoch], resources or Resources(), reports=Reports(say=progress.say))
     return work.load(epoch)
+
+
+def group_arrays(measurement: RunMeasurement) -> IndexArrays:
+    """Return how the groups that are the same at every epoch are made and read."""
+    return IndexArrays(measurement.folder, "epoch{}_groups", "groups", partial(_made_groups, measurement), _are_groups)
+
+
+def _made_groups(measurement: RunMeasurement, epoch: int) -> NDArray[np.intp]:
+    """Part neurons, or choose neurons or inputs, with the network of an epoch."""
+    groups = fixed_groups(snapshot_of(measurement.run, measurement.settings, epoch))
+    assert groups is not None
+    return groups
+
+
+def _are_groups(array: NDArray[np.intp]) -> bool:
+    """Return whether an array may be the groups of neurons, or chosen neurons or inputs."""
+    return array.ndim == 1
 
 
 def measured_on_the_spot(there: RunMeasurement, epochs: Sequence[int], say: Callable[[str], None]) -> Sequence[int]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from dnn_topology.nets.data import DataSet
 
 
-HISTORY = "history.csv"
+HISTORY, STATE, CHECKPOINTS = "history.csv", "training.pt", "checkpoints"
 MEASURED_WHILE = ("lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy")  # an epoch of a history
 
 
@@ -76,6 +77,16 @@ class Run:
         return cls(folder, read_settings(folder, TrainSettings), data_dir, device)
 
     @classmethod
+    def that_left(cls, weights: Path, *, data_dir: Path | None = None, device: str = "cpu") -> Run | None:
+        """Return the run whose folder a file of weights lies in, under whatever name; None for one from elsewhere."""
+        file = weights.resolve()
+        folder = file.parent if file.name == STATE else file.parents[1] if file.parent.name == CHECKPOINTS else None
+        if folder is not None and (folder / SETTINGS).exists():
+            with suppress(DnnTopologyError):  # another program's settings
+                return cls.open(folder, data_dir=data_dir, device=device)
+        return None
+
+    @classmethod
     def named(
         cls,
         training: TrainSettings,
@@ -107,7 +118,7 @@ class Run:
 
     def checkpoint(self, epoch: int) -> Path:
         """Return the file of an epoch's weights."""
-        return self.folder / "checkpoints" / f"epoch{epoch}.pt"
+        return self.folder / CHECKPOINTS / f"epoch{epoch}.pt"
 
     def load_data(self) -> DataSet:
         """Return the data set, in the form that the network expects.
@@ -130,7 +141,7 @@ class Run:
         """
         from dnn_topology.nets.from_settings import net_of
 
-        own = weights is None or weights.parent == self.folder / "checkpoints"
+        own = weights is None or weights.parent == self.folder / CHECKPOINTS
         return net_of(self.training, self.load_data(), weights, own=own, device=self.device)
 
     def history(self) -> pd.DataFrame:
@@ -143,7 +154,7 @@ class Run:
 
     def epochs(self) -> list[int]:
         """Return the epochs that have a checkpoint, in order."""
-        return sorted(epochs_in(self.folder / "checkpoints", r"epoch(\d+)\.pt"))
+        return sorted(epochs_in(self.folder / CHECKPOINTS, r"epoch(\d+)\.pt"))
 
     def trained(self, epochs: Iterable[int] | None = None) -> list[int]:
         """Return the epochs wanted, or all that have a checkpoint.

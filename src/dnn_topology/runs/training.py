@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError, check_at_least
-from dnn_topology.runs.run import HISTORY, Run, named
+from dnn_topology.runs.run import HISTORY, STATE, Run, named
 from dnn_topology.settings import TrainSettings
 from dnn_topology.work.manifest import Manifest
 from dnn_topology.work.stamps import Stamp
@@ -88,7 +88,7 @@ def claim_folder(run: Run, data: Any) -> None:
     store.sweep(run.folder)
     where = {"data_source": data.source, "data_digest": digest_of_data(data)}
     usual = {**asdict(TrainSettings()), **where}  # which an older version's folder does not name
-    Stamp({**asdict(run.training), **where}, "training.pt", usual).claim(run.folder, free="data_source")
+    Stamp({**asdict(run.training), **where}, STATE, usual).claim(run.folder, free="data_source")
 
 
 def train_from(run: Run, data: Any, **options: Any) -> pd.DataFrame:
@@ -116,7 +116,7 @@ class TrainingFiles:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.manifest = Manifest(run.folder)
-        self.state_file, self.history_file = run.folder / "training.pt", run.folder / HISTORY
+        self.state_file, self.history_file = run.folder / STATE, run.folder / HISTORY
 
     def keep(self, state: TrainingState, *, with_weights: bool) -> None:
         """Write what an epoch gave; it is finished when the state to go on from, which comes last, says so."""

@@ -96,6 +96,7 @@ def together_figures(
             colour, line = epoch_colour(colours[place]), LINES[place % len(LINES)]
             ax.step(epsilon, beta, where="post", color=colour, linestyle=line, linewidth=1.2, label=name)
         ax.set(xlabel="scale ε", ylim=(0, None), xlim=(0, max(one.max_epsilon for one in last.values())))
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
         ax.legend(loc="upper left" if dim else "upper right")  # where no curve begins
         drawn.append(_svg(ax, f"together-betti{dim}", f"Betti curves of dimension {dim} of {', '.join(last)}"))
     return drawn
@@ -127,6 +128,34 @@ def curves_figure(diagrams: Mapping[int, Diagrams], *, dim: int, prefix: str) ->
         label = f"Betti curves of dimension {dim} at epochs {', '.join(map(str, diagrams))}"
         attributes = {f"curve-{epoch}": {"class": "curve", "data-epoch": str(epoch)} for epoch in diagrams}
         return _svg(ax, f"{prefix}-betti{dim}", label, attributes)
+
+
+def graphs_figure(
+    diagrams: Mapping[str, Diagrams], chosen: Mapping[str, Diagrams], *, dim: int, title: str, shown: str, prefix: str
+) -> str:
+    """Return the Betti curves of several graphs of an epoch as SVG, one of them in front.
+
+    Args:
+        diagrams: Name → diagrams, filtered.
+        chosen: The same of the one in front.
+        dim: Dimension of the cavities.
+        title: Title of the picture.
+        shown: What the one in front is called.
+        prefix: Of every id.
+    """
+    with page_style():
+        ax = _axes(WIDE, title)
+        for name, one in {**diagrams, **chosen}.items():
+            front = name in chosen
+            look: dict[str, Any] = {"color": FIRST if front else MUTED, "linewidth": 1.8 if front else 0.7}
+            epsilon, beta = one.betti_curve(dim).coarse(FINEST // 2)
+            ax.step(epsilon, beta, where="post", zorder=3 if front else 2, label=shown if front else None, **look)
+        ax.set(xlabel="scale ε", xlim=(0, max(one.max_epsilon for one in [*diagrams.values(), *chosen.values()])))
+        ax.set_ylim(0, None if ax.get_ylim()[1] > 0.5 else 1)
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.legend(loc="upper left" if dim else "upper right")  # where no curve begins
+        label = f"{title.replace('$', '')}: {shown} in front of the others"
+        return _svg(ax, f"{prefix}-graphs", label)
 
 
 def diagram_figure(

@@ -19,6 +19,7 @@ from dnn_topology.homology.diagrams import diagrams_of
 from dnn_topology.homology.filter_keywords import filter_keywords
 from dnn_topology.homology.original_curve import original_curve
 from dnn_topology.show.curves import BAND_WORDS, Drawn, betti_curve_of
+from dnn_topology.show.end_labels import label_ends
 from dnn_topology.show.sources import epochs_of, filter_words, labelled
 from dnn_topology.show.styles import (
     GREY,
@@ -36,6 +37,7 @@ from dnn_topology.show.styles import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
     from dnn_topology.homology.diagrams import Diagrams, HasDiagrams
     from dnn_topology.show.sources import Sources
@@ -65,8 +67,9 @@ def plot_betti_curves(
 
     Args:
         curves: Diagrams or a measurement; a list of them, which is a group; label (or epoch) → one or a list of them,
-            in the order in which colours darken; or a list of what `track` returns. From eight epochs on, a bar says
-            which colour is which. A measurement of several draws of neurons is a group of its draws.
+            in the order in which colours darken; or a list of what `track` returns. Curves of epochs have their labels
+            at their ends, from eight on a bar says which colour is which. A measurement of several draws of neurons is
+            a group of its draws.
         dim: Dimension of the cavities.
         filtration: The horizontal axis: "nominal" is ε, "density" the share of pairs of neurons joined at ε.
         smooth: Draw the moving average over a tenth of the curve's breakpoints, from the first birth on. By default
@@ -107,7 +110,7 @@ def plot_betti_curves(
     ax = axes_or_new(ax)
     epochs = epochs_of(sources)
     styles = line_styles(len(sources), ax) if epochs is None else epoch_styles(epochs, ax)
-    heights = []
+    heights, n_before = [], len(ax.get_lines())
     same_size = len({len(group) for group in sources.values()}) == 1
     for (label, group), style in zip(sources.items(), styles, strict=True):
         about = label if same_size or not label else f"{label} ({len(group)})"
@@ -122,13 +125,22 @@ def plot_betti_curves(
     if yscale == "log" or (yscale == "auto" and _spans_decades(heights)):
         ax.set_yscale("symlog", linthresh=1, linscale=0.4)
     ax.set_ylim(bottom=0, auto=True)  # what else is drawn here, or on axes that share this one, still makes room
-    if epochs is not None and len(sources) >= MANY:
-        epoch_bar(epochs, ax)
-    elif len(sources) > 1 or next(iter(sources)):
-        legend_beside(ax, title=_band_title(sources))
-    elif len(members) > 1:
-        ax.set_title(f"mean of {len(members)}, {BAND_WORDS}", fontsize=9, color=foreground(ax))
+    _name_curves(ax, sources, ax.get_lines()[n_before:])
     return tidy(ax)
+
+
+def _name_curves(ax: Axes, sources: Mapping[str, Sequence[Diagrams]], lines: Sequence[Line2D]) -> None:
+    """Say which curve is which: at the ends of few epochs, by a bar of many, by a legend of what has no order."""
+    epochs, title = epochs_of(sources), _band_title(sources)
+    if epochs is not None and len(epochs) >= MANY:
+        epoch_bar(epochs, ax)
+    elif epochs is not None:
+        label_ends(ax, lines)
+    elif len(sources) > 1 or next(iter(sources)):
+        legend_beside(ax, title=title)
+        return
+    if title is not None:
+        ax.set_title(title.replace("\n", ", "), fontsize=9, color=foreground(ax))
 
 
 def _draw_curve(ax: Axes, curve: Drawn, *, steps: bool, label: str, style: dict[str, Any]) -> None:

@@ -3,8 +3,9 @@
 NumPy and pandas are imported where they are needed: commands that only explain themselves import this room too.
 """
 
-from dnn_topology.store.arrays import believed, growing_array, read_arrays, write_arrays
+from dnn_topology.store.arrays import believed, read_arrays, write_arrays
 from dnn_topology.store.digests import digest_of
+from dnn_topology.store.growing import GrowingArray
 from dnn_topology.store.leftovers import PARTIAL, sweep
 from dnn_topology.store.problems import AGAIN, readable_errors
 from dnn_topology.store.records import FORMAT, read_json, read_record, read_toml, write_json
@@ -15,11 +16,11 @@ __all__ = [
     "AGAIN",
     "FORMAT",
     "PARTIAL",
+    "GrowingArray",
     "atomic",
     "believed",
     "check_writable",
     "digest_of",
-    "growing_array",
     "is_writable",
     "read_arrays",
     "read_json",

@@ -1,24 +1,19 @@
-"""Arrays in NumPy's own formats, without pickle: readers that believe no header, and one array that grows on disk."""
+"""Arrays in NumPy's own formats, without pickle: written in one step, and readers that believe no header."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
-import os
-import secrets
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology.store.leftovers import prefix, sweep_once
 from dnn_topology.store.problems import AGAIN, UnreadableError, readable_errors
 from dnn_topology.store.writing import write_bytes
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 MOST_UNPACKED = 2**26  # bytes of arrays in a small file that are believed
@@ -109,57 +104,3 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
             raise UnreadableError(f"{member.filename} is longer than its header says")
     array: NDArray[Any] = content.view(dtype) if dtype.itemsize else np.zeros(math.prod(shape), dtype)
     return array.reshape(shape, order="F" if fortran else "C")
-
-
-@contextlib.contextmanager
-def growing_array(path: Path) -> Iterator[Callable[[NDArray[np.float32]], None]]:
-    """Yield a function that adds rows (n, width), float32, to a `.npy` file, which never lie in memory all at once.
-
-    The file is there, whole, once the block has ended without an exception and after at least one row.
-
-    Args:
-        path: The file; its folder is made if it is missing.
-
-    Yields:
-        The function.
-
-    Raises:
-        DnnTopologyError: The file cannot be written.
-    """
-    import numpy as np
-
-    temporary = path.with_name(f"{prefix()}{secrets.token_hex(4)}-{path.name}")  # others write it too
-    n_rows, width = 0, 0
-
-    def header() -> bytes:
-        # NumPy pads a header so that the number of rows can grow in place.
-        buffer = io.BytesIO()
-        about = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, width)}
-        np.lib.format.write_array_header_1_0(buffer, about)
-        return buffer.getvalue()
-
-    def add(rows: NDArray[np.float32]) -> None:
-        nonlocal n_rows, width
-        width = rows.shape[1]
-        with readable_errors("write", path), temporary.open("ab") as file:
-            if not n_rows:
-                file.truncate(0)  # what parts without rows left
-                file.write(header())
-            file.write(rows.astype("<f4").tobytes())
-        n_rows += len(rows)
-
-    # What goes wrong between two calls is the caller's, so only what is done here is explained as an error of the file.
-    with readable_errors("write", path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sweep_once(path.parent)
-    try:
-        yield add
-        if n_rows:
-            with readable_errors("write", path):
-                with temporary.open("rb+") as file:
-                    file.write(header())
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from dnn_topology import store
+from dnn_topology import progress, store
 from dnn_topology.analysis.early_stopping import Decision, StoppingRule
 from dnn_topology.work.epoch_tables import EpochTables
+from dnn_topology.work.reports import Reports
 
 DECIDING = ("n_inputs", "max_epsilon", "neighbours", "features")  # settings that stand beside a decision
 
@@ -39,7 +40,8 @@ class EarlyStopping:
     def decision(self, *, until: int | None = None) -> tuple[Decision, dict[int, pd.DataFrame]]:
         """Return what the rule makes of the checkpoints up to an epoch, and what it looked at."""
         trained = self.epochs.run.trained()
-        tables = self.epochs.quantities([epoch for epoch in trained if until is None or epoch <= until])
+        looked_at = [epoch for epoch in trained if until is None or epoch <= until]
+        tables = self.epochs.quantities(looked_at, reports=Reports(say=progress.say))
         return self.rule.decide(values_of(tables, self.rule.quantity)), tables
 
 

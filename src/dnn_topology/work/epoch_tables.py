@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -70,24 +70,25 @@ class EpochTables(Work[int, pd.DataFrame]):
         """
         epochs = self.run.trained(epochs)
         self._stamp.claim(self.folder)
-        self.prepare()
+        reports = reports or Reports()
+        self.prepare(reports.say)
         tables: dict[int, pd.DataFrame] = {}
         work = replace(self, resources=self.resources.of_each_job(len(epochs)))
-        told = (reports or Reports()).after(tables.__setitem__)
+        told = reports.after(tables.__setitem__)
         finish_epochs(self.folder, work, epochs, self.resources, reports=told)
         return {epoch: tables[epoch].head(self.draws + 1) for epoch in epochs}
 
-    def prepare(self) -> None:  # of loops there is nothing to make beforehand
-        """Make what all epochs need."""
+    def prepare(self, say: Callable[[str], None]) -> None:  # of loops there is nothing to make beforehand
+        """Make what all epochs need, and say what of it was no longer as it was written."""
 
     def unfinished(self, epochs: Sequence[int], *, draws: int = 0) -> list[int]:
         """Return the epochs whose quantities, of so many draws, are still to be measured."""
         ledger: Ledger[int, pd.DataFrame] = Ledger(self.folder, replace(self, draws=draws))
         return [*ledger.outcomes(epochs).left]
 
-    def expected_seconds(self, epochs: Sequence[int]) -> float:
+    def expected_seconds(self, epochs: Sequence[int], say: Callable[[str], None]) -> float:
         """Return roughly how many seconds it will take to measure some epochs, from the last of them."""
-        self.prepare()
+        self.prepare(say)
         started = time.monotonic()
         replace(self, draws=0).do(epochs[-1])
         return (time.monotonic() - started) * len(epochs) * (self.draws + 1) / self.resources.jobs

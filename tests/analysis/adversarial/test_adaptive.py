@@ -47,7 +47,7 @@ def test_the_score_that_is_differentiated_is_the_detectors(
     assert scores.numpy() == pytest.approx(detectors.score(images).single[name], rel=1e-3, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["softmax", "penultimate", "inputs"])
+@pytest.mark.parametrize("name", ["softmax", "penultimate", "inputs", "profile", "uncertainty"])
 def test_its_gradient_is_that_of_small_steps(detectors: FittedDetectors, data: DataSet, name: str) -> None:
     model = detectors.model.eval().double()
     try:
@@ -62,15 +62,18 @@ def test_its_gradient_is_that_of_small_steps(detectors: FittedDetectors, data: D
         model.float()
 
 
-@pytest.mark.parametrize("name", ["penultimate", "squeeze-bit", "softmax"])
+@pytest.mark.parametrize(
+    ("name", "n_inputs", "steps"),
+    [("penultimate", 60, 80), ("squeeze-bit", 60, 80), ("softmax", 60, 80), ("profile+noise", 20, 20)],
+)
 def test_an_evading_attack_fools_and_is_less_suspicious_than_plain_pgd(
-    detectors: FittedDetectors, data: DataSet, name: str
+    detectors: FittedDetectors, data: DataSet, name: str, n_inputs: int, steps: int
 ) -> None:
     pytest.importorskip("foolbox")
     from dnn_topology.analysis.adversarial.attacks import attack
 
-    images, labels = data.test[list(range(60))]
-    evading = adaptive_attack(detectors, images, labels, evade=name, strength=0.2, data=data)
+    images, labels = data.test[list(range(n_inputs))]
+    evading = adaptive_attack(detectors, images, labels, evade=name, strength=0.2, data=data, steps=steps)
     plain = attack(detectors.model, images, labels, method="pgd", strength=0.2, data=data)
     both = evading.fooled & plain.fooled
     assert evading.fooled.mean() > plain.fooled.mean() - 0.05
@@ -102,7 +105,7 @@ def test_no_hook_is_left_behind_even_after_an_exception(detectors: FittedDetecto
 def test_what_cannot_be_evaded_is_one_line(detectors: FittedDetectors, data: DataSet) -> None:
     images, labels = data.test[[0, 1]]
     with pytest.raises(DnnTopologyError, match=r"evade"):
-        adaptive_attack(detectors, images, labels, evade="profile", data=data)
+        adaptive_attack(detectors, images, labels, evade="heaviest", data=data)
     few = fit_detectors(detectors.model, data.train[list(range(30))][0], detectors=["softmax"])
     with pytest.raises(DnnTopologyError, match=r"none of the fitted detectors \(softmax\): fit it too"):
         adaptive_attack(few, images, labels, evade="penultimate", data=data)

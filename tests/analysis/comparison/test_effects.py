@@ -52,6 +52,6 @@ def test_the_interval_of_a_mean_is_student_s() -> None:
 
 def test_numbers_are_rounded_to_two_digits_of_their_uncertainty() -> None:
     assert plus_minus(123.456, 120, 126) == "123.5 ± 3.0"
-    assert plus_minus(1234.5, 1134.5, 1334.5) == "1234 ± 100"
+    assert plus_minus(1234.5, 1134.5, 1334.5) == "1230 ± 100"
     assert between(0.5, 0.4912, 0.5088) == "0.5000 [0.4912, 0.5088]"
     assert (decimals(0.00099), decimals(0.1), decimals(math.nan)) == (5, 2, 4)

@@ -48,8 +48,10 @@ def adaptive_attack(
         detectors: The network and its fitted detectors.
         inputs: (n, channels, height, width), float, as the network takes them.
         labels: (n,), int64: the right classes.
-        evade: Which of the detectors: one of `EVADABLE`. Those of outputs and signals are differentiable; squeezing is
-            not: its gradient passes the squeezers unchanged. Those on trees and edges are not offered.
+        evade: Which of the detectors: one of `EVADABLE`. Those of outputs and signals are differentiable, and those on
+            trees almost everywhere: the gradient goes through the edges that a step's tree has, which takes a few
+            milliseconds per input and step. Squeezing is not: its gradient passes the squeezers unchanged. The trees'
+            controls ("heaviest", "layer-inputs") are not offered.
         strength: The largest change of a pixel, in [0, 1].
         data: The data set that the inputs come from, which knows how they were normalised.
         mean: Instead of `data`, what was subtracted from the pixels; 0.

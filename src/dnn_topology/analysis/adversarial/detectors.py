@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import numpy as np
@@ -114,9 +114,14 @@ class Uncertainty:
         """Return whether it is fitted."""
         return f"Uncertainty({_fittedness(self._means)})"
 
+    @property
+    def learned(self) -> Mapping[str, NDArray[np.float64]]:
+        """Layer → the mean diagram of every class."""
+        return _ready(self._means)
+
     def score(self, seen: Observation, /) -> NDArray[np.float64]:
         """Return the topological uncertainties, (n,)."""
-        return topological_uncertainty(trees_of(seen), seen.predicted, _ready(self._means))
+        return topological_uncertainty(trees_of(seen), seen.predicted, self.learned)
 
 
 class SampleGraph:

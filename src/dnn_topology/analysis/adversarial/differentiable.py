@@ -11,6 +11,12 @@ from torch import nn
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.adversarial.detectors import NOISE, Distance
+from dnn_topology.analysis.adversarial.differentiable_trees import (
+    DifferentiableTrees,
+    differentiable_profile,
+    differentiable_uncertainty,
+)
+from dnn_topology.analysis.adversarial.mahalanobis import ClassDistance
 from dnn_topology.analysis.adversarial.squeezing import SQUEEZERS, Squeezing
 from dnn_topology.recording.layers import unwrapped
 
@@ -20,7 +26,11 @@ if TYPE_CHECKING:
 OF_OUTPUTS = ("softmax", "entropy")
 OF_SIGNALS = ("inputs", "penultimate", "activations")
 OF_SQUEEZED = ("squeezing", "squeeze-bit", "squeeze-median")
-EVADABLE = (*OF_OUTPUTS, *OF_SIGNALS, *(f"{name}{NOISE}" for name in OF_SIGNALS), *OF_SQUEEZED)
+OF_TREES = ("profile", "uncertainty")
+EVADABLE = (
+    *(*OF_OUTPUTS, *OF_SQUEEZED, *OF_SIGNALS, *OF_TREES),
+    *(f"{name}{NOISE}" for name in (*OF_SIGNALS, *OF_TREES)),
+)
 Scaled = tuple[torch.Tensor, torch.Tensor]
 Score = Callable[[torch.Tensor], tuple[list[torch.Tensor], torch.Tensor]]
 
@@ -48,6 +58,8 @@ def differentiable_score(name: str, detectors: FittedDetectors, scaled: Scaled) 
 
     if isinstance(fitted, Squeezing):
         return lambda pixels: _squeezing(outputs_of, pixels, fitted.squeezers)
+    if name.removesuffix(NOISE) in OF_TREES:
+        return _of_trees(fitted, model, scaled)
     if isinstance(fitted, Distance):
         return _distance(name.removesuffix(NOISE), fitted, detectors, scaled)
     return lambda pixels: _doubt(outputs_of(pixels), name)
@@ -71,11 +83,7 @@ def _squeezing(
 
 def _distance(name: str, fitted: Distance, detectors: FittedDetectors, scaled: Scaled) -> Score:
     """Return the squared Mahalanobis distance of some signals as a function of pixels."""
-    learned, model = fitted.learned, unwrapped(detectors.model)
-    centre, spread, means, precision = (
-        torch.from_numpy(each).to(scaled[0].device)
-        for each in (learned.centre, learned.spread, learned.means, learned.precision)
-    )
+    model, squared = unwrapped(detectors.model), _squared(fitted.learned, scaled[0].device)
     layers = (
         ()
         if name == "inputs"
@@ -90,10 +98,37 @@ def _distance(name: str, fitted: Distance, detectors: FittedDetectors, scaled: S
             outputs = model(inputs)
         signals = [heard[layer] for layer in layers] or [inputs]
         features = torch.cat([each.flatten(1) for each in signals], dim=1).double()
-        apart = (features - centre) / spread - means[outputs.argmax(dim=1)]
-        return [outputs], ((apart @ precision) * apart).sum(dim=1)
+        return [outputs], squared(features, outputs.argmax(dim=1))
 
     return score
+
+
+def _of_trees(fitted: Any, model: nn.Module, scaled: Scaled) -> Score:
+    """Return the profile's distance or the topological uncertainty as a function of pixels."""
+    seen = DifferentiableTrees(model)
+    squared = _squared(fitted.learned, scaled[0].device) if isinstance(fitted, Distance) else None
+
+    def score(pixels: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+        outputs, trees = seen((pixels - scaled[0]) / scaled[1])
+        classes = outputs.argmax(dim=1)
+        if squared is None:
+            return [outputs], differentiable_uncertainty(trees, classes, fitted.learned)
+        return [outputs], squared(differentiable_profile(trees), classes)
+
+    return score
+
+
+def _squared(learned: ClassDistance, device: torch.device) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """Return `ClassDistance.squared` as torch differentiates it."""
+    centre, spread, means, precision = (
+        torch.from_numpy(each).to(device) for each in (learned.centre, learned.spread, learned.means, learned.precision)
+    )
+
+    def squared(features: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+        apart = (features - centre) / spread - means[classes]
+        return ((apart @ precision) * apart).sum(dim=1)
+
+    return squared
 
 
 @contextmanager

@@ -30,11 +30,21 @@ def decimals(uncertainty: float, *, digits: int = 2) -> int:
 
     Example:
         >>> decimals(0.0123), decimals(4.56), decimals(123.0)
-        (3, 1, 0)
+        (3, 1, -1)
     """
     if not math.isfinite(uncertainty) or uncertainty <= 0:
         return 4
-    return min(max(0, digits - 1 - math.floor(math.log10(uncertainty))), 9)
+    return min(digits - 1 - math.floor(math.log10(uncertainty)), 9)
+
+
+def rounded(value: float, places: int) -> str:
+    """Return a number with so many decimals; with fewer than none, its last digits are zeros.
+
+    Example:
+        >>> rounded(0.0416, 3), rounded(1234.5, -2)
+        ('0.042', '1200')
+    """
+    return f"{round(value, places):.{max(places, 0)}f}"
 
 
 def plus_minus(value: float, lower: float, upper: float) -> str:
@@ -50,7 +60,7 @@ def plus_minus(value: float, lower: float, upper: float) -> str:
     if not half > 0:
         return f"{value:.4g}"
     places = decimals(half)
-    return f"{value:.{places}f} ± {half:.{places}f}"
+    return f"{rounded(value, places)} ± {rounded(half, places)}"
 
 
 def between(value: float, lower: float, upper: float) -> str:
@@ -65,7 +75,7 @@ def between(value: float, lower: float, upper: float) -> str:
     if math.isnan(lower) or math.isnan(upper) or not upper > lower:
         return f"{value:.4g}"
     places = decimals((upper - lower) / 2)
-    return f"{value:.{places}f} [{lower:.{places}f}, {upper:.{places}f}]"
+    return f"{rounded(value, places)} [{rounded(lower, places)}, {rounded(upper, places)}]"
 
 
 def p_value(p: float) -> str:

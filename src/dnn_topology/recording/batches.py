@@ -27,7 +27,7 @@ def as_batches(batches: Any) -> Iterable[Any]:
     Raises:
         DnnTopologyError: It is no iterable, a single batch, or does not say whether it gives samples or batches.
     """
-    if not isinstance(batches, torch.Tensor) and hasattr(batches, "__array__") and getattr(batches, "ndim", False):
+    if not isinstance(batches, torch.Tensor) and hasattr(batches, "__array__") and getattr(batches, "ndim", 0) != 0:
         batches = as_tensor(np.asanyarray(batches))
     if isinstance(batches, torch.Tensor):
         if not batches.ndim:

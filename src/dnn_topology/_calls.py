@@ -24,6 +24,7 @@ BY_NAME = frozenset(
         "Module",
         "Tensor",
         "DataSet",
+        "Dataset",
         "Activations",
         "FunctionalGraph",
         "Diagrams",

@@ -19,6 +19,7 @@ from dnn_topology.settings import Compute, MeasureSettings, takes_settings
 if TYPE_CHECKING:
     import torch
     from torch import nn
+    from torch.utils.data import Dataset
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,7 +76,7 @@ class MeasureEstimate:
 @checked
 def estimate(
     model: nn.Module,
-    batches: Iterable[Any],
+    batches: Iterable[Any] | Dataset[Any],
     *,
     settings: MeasureSettings | None = None,
     seed: int = 0,

@@ -34,7 +34,7 @@ from dnn_topology.homology.persistence import persistence
 from dnn_topology.measurement import Breakdown, Measurement, measurement_of
 from dnn_topology.progress import showing
 from dnn_topology.recording.activations import Activations, record
-from dnn_topology.recording.batches import take_batches
+from dnn_topology.recording.batches import as_batches, take_batches
 from dnn_topology.recording.checkpoint_forms import put_weights
 from dnn_topology.recording.inputs import labels_of
 from dnn_topology.recording.layers import output_name, unwrapped
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
     from torch import nn
+    from torch.utils.data import Dataset
 
     from dnn_topology.graphs.graph import FunctionalGraph
 
@@ -293,7 +294,7 @@ def _facts(snapshot: Snapshot, names: Sequence[str]) -> dict[str, dict[str, int 
 @overload
 def measure(
     model: nn.Module,
-    batches: Iterable[Any],
+    batches: Iterable[Any] | Dataset[Any],
     *,
     by: By,
     seed: int = 0,
@@ -307,7 +308,7 @@ def measure(
 @overload
 def measure(
     model: nn.Module,
-    batches: Iterable[Any],
+    batches: Iterable[Any] | Dataset[Any],
     *,
     by: None = None,
     settings: MeasureSettings | None = None,
@@ -323,7 +324,7 @@ def measure(
 @checked
 def measure(
     model: nn.Module,
-    batches: Iterable[Any],
+    batches: Iterable[Any] | Dataset[Any],
     *,
     settings: MeasureSettings | None = None,
     seed: int = 0,
@@ -390,7 +391,7 @@ def measure_options(settings: MeasureSettings | None, options: Mapping[str, Any]
 @checked
 def track(
     model: nn.Module,
-    batches: Iterable[Any],
+    batches: Iterable[Any] | Dataset[Any],
     states: Mapping[int, StateDict | Path | str],
     *,
     progress: bool = True,
@@ -424,8 +425,8 @@ def track(
     seed, device = options.pop("seed", 0), options.pop("device", None)
     options = {"n_inputs": options.pop("max_samples", 1000), **options}
     settings, compute = measure_options(options.pop("settings", None), options)
-    batches = _again(batches, settings, seed) if settings.by == "class" else batches
-    snapshot = Snapshot(model, batches, settings, seed, device)
+    again = _again(batches, settings, seed) if settings.by == "class" else as_batches(batches)
+    snapshot = Snapshot(model, again, settings, seed, device)
     own = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     groups = None
     measurements = {}
@@ -460,8 +461,8 @@ def _put(state: StateDict | Path | str, model: nn.Module, epoch: int) -> None:
     put_weights(state, model, source=f"the state of epoch {epoch}")
 
 
-def _again(batches: Iterable[Any], settings: MeasureSettings, seed: int) -> Iterable[Any]:
+def _again(batches: Iterable[Any] | Dataset[Any], settings: MeasureSettings, seed: int) -> Iterable[Any]:
     """Return batches that can be gone through as often as the graphs need."""
     if settings.graph_type == "functional" and settings.by != "class":
-        return batches
+        return as_batches(batches)
     return take_batches(batches, max_samples=settings.n_inputs, seed=seed)

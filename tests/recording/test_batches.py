@@ -93,7 +93,7 @@ def test_a_number_that_the_model_takes_beside_its_input_is_no_label() -> None:
 def test_single_samples_of_layers_that_take_them_are_refused(model: nn.Module, samples: torch.Tensor) -> None:
     with pytest.raises(dt.DnnTopologyError, match=r"is a single sample to '0', .*DataLoader"):
         dt.record(model, list(samples))
-    assert len(dt.record(model, list(samples.split(4))).values) == len(samples)
+    assert len(dt.record(model, list(torch.split(samples, 4))).values) == len(samples)
 
 
 @pytest.mark.parametrize("layer", [nn.LSTM(6, 5, batch_first=True), nn.GRU(6, 5), nn.TransformerEncoderLayer(6, 2, 8)])

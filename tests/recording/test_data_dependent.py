@@ -64,7 +64,7 @@ def test_a_batch_of_another_size_than_a_model_took_is_said_to_be_what_fails() ->
     model = Calling(lambda self, x: self.act(x.view(8, 6)), act=nn.Tanh())
     x = randn(20, 6)
     with pytest.raises(dt.DnnTopologyError, match=r"float32 \(4, 6\).*it took float32 \(8, 6\) before.*drop_last=True"):
-        dt.record(model, x.split(8))
+        dt.record(model, torch.split(x, 8))
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x), batch_size=8, drop_last=True)
     assert len(dt.record(model, loader).values) == 16
 
@@ -103,9 +103,9 @@ def test_a_layer_inside_which_samples_are_sorted_is_refused(order: Any, time_fir
     model = Calling(forward, act=nn.Tanh(), c=nn.Linear(6, 3))
     x = randn(10, 4, 6)
     with pytest.raises(dt.DnnTopologyError, match=r"'act' has the samples in another order .*layers=\['output'\]"):
-        dt.record(model, x.split(5))
+        dt.record(model, torch.split(x, 5))
     expected = model.c(x.tanh().mean(1)).detach()  # type: ignore[operator]
-    torch.testing.assert_close(layer(dt.record(model, x.split(5), layers=["output"]), "output"), expected)
+    torch.testing.assert_close(layer(dt.record(model, torch.split(x, 5), layers=["output"]), "output"), expected)
 
 
 def test_samples_of_equal_lengths_do_not_hide_that_others_are_sorted() -> None:
@@ -138,5 +138,5 @@ def test_functions_keep_their_names_after_rows_that_are_more_than_samples() -> N
         return answer
 
     model, x = Calling(forward, fc=nn.Linear(3, 4)), randn(12, 6)
-    recorded = dt.record(model, x.split(4), layers=["tanh"])
+    recorded = dt.record(model, torch.split(x, 4), layers=["tanh"])
     torch.testing.assert_close(layer(recorded, "tanh"), model(x).detach())

@@ -17,6 +17,7 @@ from dnn_topology.recording.batches import take_batches
 
 if TYPE_CHECKING:
     from torch import nn
+    from torch.utils.data import Dataset
 
 
 class TopologyMonitor:
@@ -58,7 +59,7 @@ class TopologyMonitor:
     @checked
     def __init__(
         self,
-        batches: Iterable[Any],
+        batches: Iterable[Any] | Dataset[Any],
         *,
         every: int = 1,
         max_samples: int | None = 1000,

@@ -17,6 +17,7 @@ from dnn_topology.recording.classes import inputs_and_labels, predicted_classes
 if TYPE_CHECKING:
     import torch
     from torch import nn
+    from torch.utils.data import Dataset
 
 USUAL_INPUTS = 1000  # of which loops are measured where nothing else is asked for
 
@@ -73,7 +74,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
     @checked
     def __init__(
         self,
-        batches: Iterable[Any],
+        batches: Iterable[Any] | Dataset[Any],
         *,
         rule: StoppingRule | str | None = None,
         quantity: str | None = None,

@@ -38,6 +38,7 @@ from dnn_topology.recording.signals import NODES, Nodes, token_mask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch.utils.data import Dataset
 
 MOST_NAMED = 6  # layers that are named where one looks at activations
 
@@ -94,7 +95,7 @@ class Activations:
 
 def record(
     model: nn.Module,
-    batches: Iterable[Any],
+    batches: Iterable[Any] | Dataset[Any],
     *,
     layers: Sequence[str] | None = None,
     nodes: Nodes = "unit",

@@ -88,7 +88,7 @@ def _together(samples: list[Any]) -> Any:
         ) from error
 
 
-def take_batches(batches: Iterable[Any], *, max_samples: int | None = 1000, seed: int = 0) -> list[Any]:
+def take_batches(batches: Iterable[Any] | Dataset[Any], *, max_samples: int | None = 1000, seed: int = 0) -> list[Any]:
     """Take as many batches as `record` would, to record the same inputs again and again.
 
     Args:

@@ -16,10 +16,11 @@ from dnn_topology.recording.restoring import borrowed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch.utils.data import Dataset
 
 
 def predicted_classes(
-    model: nn.Module, batches: Iterable[Any], *, device: torch.device | str | None = None
+    model: nn.Module, batches: Iterable[Any] | Dataset[Any], *, device: torch.device | str | None = None
 ) -> NDArray[np.int64]:
     """Return the class that a model predicts at every input.
 

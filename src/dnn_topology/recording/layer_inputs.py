@@ -22,6 +22,7 @@ from dnn_topology.recording.weights import LINEAR, layer_weight, weight_matrix
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
+    from torch.utils.data import Dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ class WeightedLayer:
 
 def weighted_layers(
     model: nn.Module,
-    batches: Iterable[Any],
+    batches: Iterable[Any] | Dataset[Any],
     *,
     seed: int = 0,
     device: torch.device | str | None = None,

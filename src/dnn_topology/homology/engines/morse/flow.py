@@ -158,7 +158,7 @@ def is_crowded(simplices: Simplices, start: Whole, count: Whole, lowers: Int32s 
         return True
     if lowers is None:
         return False
-    return 2 * (count - start) >= len(simplices.numbers)
+    return bool(2 * (count - start) >= len(simplices.numbers))
 
 
 @kernel
@@ -199,13 +199,13 @@ def open_bucket(gradient: Gradient, rests: Int32s | None, lowers: Int32s | None,
     """Sort the arrows of a bucket into lists, one per edge."""
     store, heads = arrows.store, arrows.heads
     arrows.state[BUCKET] = bucket
-    for place in range(len(heads)):
-        heads[place] = 0
+    for each in range(len(heads)):
+        heads[each] = 0
     first = bucket << BITS
-    for place in range(len(heads) >> 2):
-        prefetch(gradient.links, 16 * place + 4 * first)
+    for each in range(len(heads) >> 2):
+        prefetch(gradient.links, 16 * each + 4 * first)
     end = arrows.tails[bucket]
-    chunk = (end - 1) // CHUNK
+    chunk = np.int64((end - 1) // CHUNK)
     while chunk > 0:
         ahead = (np.int64(arrows.chains[chunk]) - chunk) * CHUNK
         for at in range(chunk * CHUNK, end):

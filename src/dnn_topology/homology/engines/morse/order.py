@@ -82,8 +82,8 @@ def sort(graph: FunctionalGraph) -> Order:
         int(np.count_nonzero(linked)),
         nodes,
     )
-    distances = np.require(graph.distances, np.float64, "CW")  # of other arrays compiled code knows nothing
-    rows, cols = np.require(graph.rows, np.int32, "CW"), np.require(graph.cols, np.int32, "CW")
+    distances = np.require(graph.distances, np.float64, ["C", "W"])  # of other arrays compiled code knows nothing
+    rows, cols = np.require(graph.rows, np.int32, ["C", "W"]), np.require(graph.cols, np.int32, ["C", "W"])
     keys = _sorted_keys(distances)
     arrange(keys, distances, rows, cols, number, order.edges, order.lengths, order.links)
     return order

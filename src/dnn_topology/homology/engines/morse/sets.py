@@ -82,7 +82,7 @@ def find_apex(adjacent: Words, sets: Words, given: Whole, rivals: Whole, n: Whol
             near = get_block(sets, among, k) & get_block(adjacent, u, k)  # w is not near u
             put_block(sets, rivals, k, near)
             if words == ZERO:
-                first, words = k, filled(near)
+                first, words = np.uint64(k), filled(near)
         if words == ZERO:
             return apex, best
         among = rivals

@@ -204,7 +204,7 @@ def open_bucket(gradient: Gradient, rests: Int32s | None, lowers: Int32s | None,
     first = bucket << BITS
     for each in range(len(heads) >> 2):
         prefetch(gradient.links, 16 * each + 4 * first)
-    end = arrows.tails[bucket]
+    end = np.int64(arrows.tails[bucket])
     chunk = np.int64((end - 1) // CHUNK)
     while chunk > 0:
         ahead = (np.int64(arrows.chains[chunk]) - chunk) * CHUNK

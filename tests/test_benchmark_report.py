@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+RESULTS = BENCHMARKS / "results"
 
 
 def loaded(name: str) -> ModuleType:
@@ -59,3 +62,9 @@ def test_a_recorded_command_has_no_path_of_one_machine(tmp_path: Path) -> None:
     words = [str(tmp_path / "early.py"), "--data", f"usps=npz:{tmp_path / 'usps.npz'}", "--data-dir", str(tmp_path)]
     given = machine.command_line([*words, "--only", "a/b"])
     assert given == "python benchmarks/early.py --data usps=npz:usps.npz --data-dir FOLDER --only a/b"
+
+
+def test_the_commands_of_the_results_run_anywhere() -> None:
+    commands = [json.loads(path.read_text()).get("command", "") for path in RESULTS.glob("*.json")]
+    words = [word for command in commands for word in re.split(r"[\s=:]", command)]
+    assert not [word for word in words if word.startswith(("/", "~"))]

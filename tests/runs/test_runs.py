@@ -246,7 +246,19 @@ def test_measuring_a_damaged_checkpoint_is_refused_with_what_makes_it_again(tmp_
         measure_epochs(made, replace(SETTINGS, max_epsilon=0.2), [0, 1])
 
 
-@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"damaged")])
+def cut_after_a_line(path: Path) -> None:
+    """Leave a table that can be read and has lost its last row."""
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+def with_another_digit(path: Path) -> None:
+    """Leave a table that can be read and says something else."""
+    path.write_bytes(path.read_bytes().replace(b"0.", b"1.", 1))
+
+
+@pytest.mark.parametrize(
+    "change", [Path.unlink, lambda path: path.write_bytes(b"damaged"), cut_after_a_line, with_another_digit]
+)
 def test_a_history_that_cannot_be_read_is_refused_with_what_makes_it_again(
     finished: Run, tmp_path: Path, change: Any
 ) -> None:
@@ -257,6 +269,14 @@ def test_a_history_that_cannot_be_read_is_refused_with_what_makes_it_again(
         copy.history()
     run_training(copy, epochs=2)
     assert (copy.folder / "history.csv").read_bytes() == whole
+
+
+def test_a_history_that_a_training_has_just_gone_on_with_is_read(finished: Run, tmp_path: Path) -> None:
+    copy = Run.open(shutil.copytree(finished.folder, tmp_path / "copy" / "trial0"))
+    path = copy.folder / "history.csv"
+    last = path.read_bytes().splitlines(keepends=True)[-1]
+    path.write_bytes(path.read_bytes() + b"3" + last[1:])
+    assert copy.history()["epoch"].tolist() == [0, 1, 2, 3]
 
 
 def test_the_originals_own_results_are_read_where_there_is_nothing_of_ours(golden: Path, tmp_path: Path) -> None:

@@ -154,6 +154,8 @@ class Run:
         path = self.folder / HISTORY
         if not path.exists() and self.folder.is_dir():
             raise DnnTopologyError(f"{path} is missing: {TRAINED_AGAIN}")
+        if Manifest(self.folder).has_lost("training", path):
+            raise DnnTopologyError(f"{path} is not as it was written: {TRAINED_AGAIN}")
         return store.read_table(path, TRAINED_AGAIN, columns={"epoch": int, **dict.fromkeys(MEASURED_WHILE, float)})
 
     def epochs(self) -> list[int]:

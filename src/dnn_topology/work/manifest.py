@@ -35,6 +35,17 @@ class Manifest:
         known = self._entries.get(name, {})
         return all(self._is_same(path, known.get(self._key(path))) for path in files)
 
+    def has_lost(self, name: str, path: Path) -> bool:
+        """Return whether a file that is written again and again, and only grows, is no longer all that was written.
+
+        One that is larger than was noted has been written since, and is about to be noted.
+        """
+        known = self._entries.get(name, {}).get(self._key(path))
+        size = known.get("size") if isinstance(known, dict) else None
+        if not isinstance(size, int) or not path.exists() or self._is_same(path, known):
+            return False
+        return path.stat().st_size <= size
+
     def record(self, name: str, files: Sequence[Path]) -> None:
         """Note that a task is finished and left these files."""
         about = {self._key(path): _about(path) for path in files}

@@ -431,12 +431,12 @@ def test_no_line_says_nan_where_every_cavity_is_alive_at_the_end() -> None:
     assert line == "  epoch    0: 0 finite and 1 alive at the end, at most 1 at once (ε 0.100)"
 
 
-def test_help_ends_on_a_terminal_of_one_column(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "1")
-    assert main(["datasets", "--help"]) == 0
-    assert max(map(len, capsys.readouterr().out.splitlines())) <= NARROWEST
+def test_help_ends_on_a_terminal_of_one_column() -> None:
+    command = [sys.executable, "-m", "dnn_topology", "datasets", "--help"]  # a process that has printed nothing before
+    ended = subprocess.run(
+        command, env={**os.environ, "COLUMNS": "1"}, capture_output=True, encoding="utf-8", check=True
+    )
+    assert 0 < max(map(len, ended.stdout.splitlines())) <= NARROWEST
 
 
 def test_the_file_of_public_names_is_read_in_whatever_encoding_the_machine_has() -> None:

@@ -13,7 +13,7 @@ from torch import nn
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least, nearest
 from dnn_topology._checks import shown as shown_value
-from dnn_topology.nets.zoo.network import Network, Shape, shown
+from dnn_topology.nets.zoo.network import Network, Shape, shape_text
 from dnn_topology.nets.zoo.networks import NETWORKS
 from dnn_topology.nets.zoo.own import TORCHVISION, own_network, torchvision_network
 
@@ -95,8 +95,8 @@ def build_net(
         shape = network.shapes[0]
     shape = _whole_shape(shape)
     if shape not in network.shapes and not network.any_shape:
-        taken = " or ".join(map(shown, network.shapes))
-        raise DnnTopologyError(f"{name} takes images of {taken}, found {shown(shape)}")
+        taken = " or ".join(map(shape_text, network.shapes))
+        raise DnnTopologyError(f"{name} takes images of {taken}, found {shape_text(shape)}")
     if options:
         _check_weights(network, n_classes, shape, options)
     with torch.random.fork_rng(devices=[]):

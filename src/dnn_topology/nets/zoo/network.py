@@ -86,6 +86,6 @@ class Network:
         return name
 
 
-def shown(shape: Shape) -> str:
+def shape_text(shape: Shape) -> str:
     """Return a shape as text: 3×32×32."""
     return "×".join(map(str, shape))

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from dnn_topology._checks import DnnTopologyError, nearest
+from dnn_topology._checks import DnnTopologyError, nearest, shown
 from dnn_topology.nets._torchvision import torchvision
 from dnn_topology.nets.zoo.features import feature_layers
-from dnn_topology.nets.zoo.network import Network, Shape, shown
+from dnn_topology.nets.zoo.network import Network, Shape, shape_text
 
 TORCHVISION = "torchvision:"
 IMAGENET = (3, 224, 224)
@@ -102,7 +102,7 @@ def checked(name: str, model: nn.Module, n_classes: int, shape: Shape) -> nn.Mod
             output = model(torch.zeros(2, *shape))
     except Exception as error:  # a foreign model may raise anything
         raise DnnTopologyError(
-            f"{name} fails on images of {shown(shape)} ({_said(error)}): name the data set in "
+            f"{name} fails on images of {shape_text(shape)} ({_said(error)}): name the data set in "
             "another form, such as cifar10_color64, or take another network"
         ) from error
     finally:

@@ -85,7 +85,9 @@ def coverage(session: nox.Session) -> None:
     """Branch coverage of the whole suite, child processes included; from Python 3.14 on it costs little more time."""
     install(session, "coverage", ".[all]")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "--numprocesses", "logical", *session.posargs)
+    # Under coverage, which ends them otherwise, a loader's lasting workers are found dead when the loader is forgotten.
+    ignored = "ignore::pytest.PytestUnraisableExceptionWarning"
+    session.run("coverage", "run", "-m", "pytest", "--numprocesses", "logical", "-W", ignored, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")  # fails below the floor that pyproject.toml sets
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 
 from dnn_topology._table_forms import markdown_table
 from dnn_topology.cli import main
+from dnn_topology.homology.engines import ENGINES, get_engine
 from dnn_topology.nets.catalogue import list_data_sets, list_nets
 from dnn_topology.nets.data import DATA_SETS
 from dnn_topology.nets.zoo import NETWORKS
@@ -32,6 +34,14 @@ def test_a_list_names_everything_there_is(
     assert main([command]) == 0
     first_words = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert {name if not name.endswith(":") else f"{name}PATH" for name in names} <= set(first_words)
+
+
+def test_the_engines_are_listed_with_their_versions_or_how_to_install_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["engines"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip()}
+    assert set(ENGINES) <= set(lines)
+    assert version("gudhi") in lines["gudhi"]
+    assert all(("not installed" in lines[name]) == (get_engine(name).version() is None) for name in ENGINES)
 
 
 def test_a_table_of_the_readme_is_markdown_with_its_names_as_code(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import dnn_topology as dt
-from dnn_topology.recording.signals import leaves, signals, token_mask
+from dnn_topology.recording.signals import changed_leaves, leaves, signals, token_mask
 
 RNG = torch.Generator().manual_seed(0)
 
@@ -26,6 +26,24 @@ def test_leaves_follow_tuples_mappings_and_dataclasses() -> None:
         ".b.states.0",
         ".b.states.1",
     ]
+
+
+def test_leaves_are_changed_where_they_are_in_tuples_mappings_and_dataclasses() -> None:
+    whole = torch.ones(2, dtype=torch.int64)
+    output = Answer(torch.ones(2, 3), (torch.ones(2), whole))
+    paths: list[str] = []
+
+    def doubled(path: str, tensor: torch.Tensor) -> torch.Tensor:
+        paths.append(path)
+        return 2 * tensor
+
+    changed = changed_leaves({"a": output, "b": "text"}, doubled)
+    assert paths == [".a.logits", ".a.states.0"]
+    assert changed["a"].logits.tolist() == [[2.0] * 3] * 2
+    assert changed["a"].states[0].tolist() == [2.0, 2.0]
+    assert changed["a"].states[1] is whole
+    assert changed["b"] == "text"
+    assert output.logits.tolist() == [[1.0] * 3] * 2
 
 
 def test_leaves_pass_over_losses_whole_numbers_and_other_things() -> None:

@@ -158,6 +158,15 @@ def test_the_backend_of_a_notebook_that_calls_the_program_is_no_concern_of_its_p
     assert (tmp_path / "betti_curves_H1.png").stat().st_size
 
 
+def test_a_backend_that_matplotlib_does_not_know_is_said_in_one_line(trained: Path, tmp_path: Path) -> None:
+    words = ["visualise", str(trained), "--formats", "png", "--out", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "MPLBACKEND": "nonsense"}
+    done = subprocess.run([sys.executable, "-m", "dnn_topology", *words], env=environment, capture_output=True)
+    assert done.returncode == 2
+    (line,) = done.stderr.decode().splitlines()
+    assert "MPLBACKEND=nonsense is no backend" in line
+
+
 def test_what_is_written_again_of_a_finished_training_is_said(tmp_path: Path) -> None:
     run = Run.named(TRAINING, tmp_path)
     run_training(run, epochs=1)

@@ -44,8 +44,8 @@ class CannotWriteError(DnnTopologyError):
         return f"{self.what}: {' or '.join(['free some space'] * self.full + [elsewhere] * bool(elsewhere))}"
 
 
-def of_the_machine(error: OSError) -> DnnTopologyError | None:
-    """Return what to tell the user of an error that some library met on a full or failing machine, else None.
+def of_the_machine(error: OSError | ValueError) -> DnnTopologyError | None:
+    """Return what to tell the user of an error that some library met on a full, failing or ill-set machine, else None.
 
     What we write ourselves says which file it is; a library's caches and temporary files are met here.
 
@@ -55,6 +55,11 @@ def of_the_machine(error: OSError) -> DnnTopologyError | None:
         >>> of_the_machine(FileNotFoundError(errno.ENOENT, "No such file", "data.npz")) is None
         True
     """
+    if isinstance(error, ValueError):
+        if "Key backend" not in str(error):  # as matplotlib says it when it is imported
+            return None
+        backend = os.environ.get("MPLBACKEND", "")
+        return DnnTopologyError(f"MPLBACKEND={backend} is no backend that matplotlib knows: unset it, or set it to agg")
     if "temporary directory" in str(error):  # as Python's tempfile says it
         return DnnTopologyError(f"no folder for temporary files can be written to: {TMPDIR}")
     if error.errno not in FAILING:

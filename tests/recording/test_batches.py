@@ -133,3 +133,9 @@ def test_a_data_set_that_cannot_be_batched_is_refused_in_one_line(data: Any, mes
     with pytest.raises(dt.DnnTopologyError, match=message) as refusal:
         dt.record(BY_STEP, data)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("form", [tuple, list])
+def test_inputs_and_their_labels_are_one_pair_in_a_tuple_and_in_a_list(form: Any) -> None:
+    with pytest.raises(dt.DnnTopologyError, match=r"one pair \(inputs, labels\): pass \[\(inputs, labels\)\]"):
+        dt.record(BY_STEP, form((X, torch.zeros(12, dtype=torch.int64))))

@@ -108,3 +108,12 @@ def test_too_many_labels_end_at_the_top_and_keep_their_distance() -> None:
     placed = apart(np.zeros(20), LINE_HEIGHT, 0, 10)
     assert placed[0] == 10
     np.testing.assert_allclose(np.diff(placed), -LINE_HEIGHT)
+
+
+def test_curves_without_cavities_have_an_axis_of_whole_numbers() -> None:
+    empty = Diagrams((np.array([[0.0, np.inf]]), np.empty((0, 2))), max_epsilon=0.3)
+    ax = plot_betti_curves({1: empty, 2: empty}, dim=1)
+    bottom, top = ax.get_ylim()
+    assert (bottom, top) == (0, 1)
+    shown = [tick for tick in ax.get_yticks() if bottom <= tick <= top]
+    assert shown == [0, 1]

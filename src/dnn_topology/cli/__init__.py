@@ -101,7 +101,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the answer has enough, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that closing it at the end is no error either
         return BROKEN_PIPE
-    except OSError as error:
+    except (OSError, ValueError) as error:
         if (told := of_the_machine(error)) is None:
             raise
         return _complain(str(told))

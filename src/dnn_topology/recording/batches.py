@@ -125,7 +125,7 @@ def take_batches(batches: Iterable[Any] | Dataset[Any], *, max_samples: int | No
 
 def _is_pair(batches: Any) -> bool:
     """Tell whether something is inputs and their labels, rather than two batches."""
-    if not isinstance(batches, tuple) or len(batches) != 2 or not all(map(is_input, batches)):
+    if not isinstance(batches, (tuple, list)) or len(batches) != 2 or not all(map(is_input, batches)):
         return False
     if any(isinstance(item, PackedSequence) for item in batches):
         return True

@@ -125,6 +125,8 @@ def plot_betti_curves(
     if yscale == "log" or (yscale == "auto" and _spans_decades(heights)):
         ax.set_yscale("symlog", linthresh=1, linscale=0.4)
     ax.set_ylim(bottom=0, auto=True)  # what else is drawn here, or on axes that share this one, still makes room
+    if not any(heights) and ax.get_ylim()[1] < 1:  # no cavity at any scale: ticks of whole numbers all the same
+        ax.set_ylim(0, 1, auto=True)
     _name_curves(ax, sources, ax.get_lines()[n_before:])
     return tidy(ax)
 

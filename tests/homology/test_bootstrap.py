@@ -9,7 +9,7 @@ import pytest
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import functional_graph
 from dnn_topology.graphs.node_sampling import sample_nodes
-from dnn_topology.homology.bootstrap import bootstrap, draws, intervals
+from dnn_topology.homology.bootstrap import bootstrap, draws, intervals, resampled_inputs
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.persistence import persistence
 from dnn_topology.homology.summaries import summarize
@@ -56,6 +56,20 @@ def test_draws_of_all_neurons_are_alike_and_their_intervals_are_points(everythin
     for column in ("mean", "lower", "upper"):
         np.testing.assert_allclose(table[column], expected, rtol=1e-9)
     assert (table["n_draws"] == np.where(expected.isna(), 0, 3)).all()
+
+
+def test_a_draw_of_inputs_has_as_many_with_repetition_and_depends_on_its_seed_and_number_alone(
+    everything: Activations,
+) -> None:
+    drawn = {(seed, number): resampled_inputs(everything, number, seed=seed) for seed in (0, 1) for number in (0, 1, 2)}
+    values = everything.values.tolist()
+    rows = {key: [values.index(row) for row in one.values.tolist()] for key, one in drawn.items()}
+    for chosen in rows.values():
+        assert len(chosen) == len(values)
+        assert chosen == sorted(chosen)
+        assert len(set(chosen)) < len(values)
+    assert len({tuple(chosen) for chosen in rows.values()}) == len(rows)
+    assert resampled_inputs(everything, 2, seed=1).values.tolist() == drawn[1, 2].values.tolist()
 
 
 def test_an_interval_holds_its_share_of_the_draws() -> None:

@@ -35,7 +35,8 @@ def check_graph(measurement: RunMeasurement, name: str) -> None:
     """
     names = graph_names(measurement)
     if name not in names:
-        remedy = "it has a single one, without a name: leave it out" if names == [""] else nearest(name, names)
+        known = [one for one in names if one]
+        remedy = nearest(name, known) if known else "it has a single one, without a name: leave it out"
         raise DnnTopologyError(f"{measurement.folder} has no graph {name!r}: {remedy}")
 
 

@@ -225,3 +225,21 @@ def test_a_generator_that_is_made_while_inputs_are_taken_is_warned_of() -> None:
     with pytest.warns(UserWarning, match="a Generator was made while they were taken"):
         dt.record(MODEL, data)
     np.testing.assert_array_equal(dt.record(MODEL, data).values, dt.record(MODEL, data).values)
+
+
+@pytest.mark.parametrize(
+    ("made", "advance"),
+    [
+        (np.random.default_rng(5), lambda rng: rng.normal()),
+        (np.random.RandomState(5), lambda rng: rng.normal()),  # as people still have them
+        (random.Random(5), lambda rng: rng.gauss(0.0, 1.0)),
+        (torch.Generator().manual_seed(5), lambda rng: torch.randn(1, generator=rng).item()),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_what_a_generator_gave_before_changes_no_recording(made: Any, advance: Callable[[Any], float]) -> None:
+    data = Changing(lambda x: x + float(advance(made)))
+    first = dt.record(MODEL, data).values
+    advance(made)
+    np.testing.assert_array_equal(dt.record(MODEL, data).values, first)
+    assert not np.array_equal(dt.record(MODEL, data, seed=1).values, first)

@@ -94,6 +94,7 @@ def test_the_same_seed_gives_the_same_parts() -> None:
     first = metis_groups(graph, n_groups=4, seed=7)
     np.testing.assert_array_equal(first, metis_groups(graph, n_groups=4, seed=7))
     assert first.max() < 4
+    assert any((first != metis_groups(graph, n_groups=4, seed=other)).any() for other in range(5))
 
 
 def test_metis_serves_neurons_that_join_nothing() -> None:

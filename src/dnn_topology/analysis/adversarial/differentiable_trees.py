@@ -13,12 +13,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from dnn_topology.analysis.adversarial.uncertainty import QUANTILES
 from dnn_topology.homology.spanning_trees import tree_edges
 from dnn_topology.recording.layer_inputs import layer_strengths
 from dnn_topology.recording.layers import heard_modules
 from dnn_topology.recording.weights import LINEAR
-
-POINTS = 33  # quantiles per layer, as in `profile`
 
 
 class DifferentiableTrees:
@@ -79,7 +78,7 @@ def differentiable_profile(trees: Mapping[str, torch.Tensor]) -> torch.Tensor:
     Args:
         trees: Layer → (n, k), float64.
     """
-    levels = torch.linspace(0, 1, POINTS, dtype=torch.float64)
+    levels = torch.linspace(0, 1, QUANTILES, dtype=torch.float64)
     return torch.cat([each.quantile(levels.to(each.device), dim=1).T for each in trees.values()], dim=1)
 
 

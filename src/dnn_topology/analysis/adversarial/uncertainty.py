@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Trees = Mapping[str, "NDArray[np.floating]"]
 
+QUANTILES = 33  # of a layer's weights, in a profile
+
 
 def barycentres(trees: Trees, classes: NDArray[np.intp], *, n_classes: int) -> dict[str, NDArray[np.float64]]:
     """Return the mean diagram of every layer and class, (n_classes, k).
@@ -71,7 +73,7 @@ def topological_uncertainty(
     return mean
 
 
-def profile(trees: Trees, *, points: int = 33) -> NDArray[np.float64]:
+def profile(trees: Trees, *, points: int = QUANTILES) -> NDArray[np.float64]:
     """Return the shape of each input's diagrams in few numbers: quantiles of every layer's tree weights.
 
     Args:

@@ -146,9 +146,12 @@ def _with_float64(device: str | None) -> torch.device:
     """Return where to multiply in float64."""
     import torch
 
+    from dnn_topology.recording.devices import usable_device
+
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device("cpu" if torch.device(device).type == "mps" else device)
+    usable = usable_device(device)
+    return torch.device("cpu") if usable.type == "mps" else usable
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs import correlation
 from dnn_topology.graphs.correlation import Edges, near_pairs, standardised
 from dnn_topology.graphs.graph import functional_graph
@@ -112,3 +115,29 @@ def test_duplicates_on_either_side_of_the_threshold_stay_alike() -> None:
     graph = functional_graph(values, max_epsilon=np.median(to_third) / 2)
     assert np.bincount(graph.rows, minlength=7)[:6].sum() in {15, 21}
     assert (graph.cols == 6).sum() in {0, 6}
+
+
+def without_room(monkeypatch: pytest.MonkeyPatch, usable: int) -> None:
+    """Let the first `usable` computations find no room on the GPU."""
+    there, left = correlation._near_pairs, iter(range(usable))
+
+    def crowded(*args: Any, **kwargs: Any) -> Edges:
+        if next(left, None) is not None:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return there(*args, **kwargs)
+
+    monkeypatch.setattr(correlation, "_near_pairs", crowded)
+
+
+def test_a_gpu_without_room_that_nobody_asked_for_is_left_for_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    signals = np.random.default_rng(0).normal(size=(20, 6))
+    expected = near_pairs(signals, np.arange(6), threshold=0.9)
+    without_room(monkeypatch, 1)
+    for array, other in zip(near_pairs(signals, np.arange(6), threshold=0.9), expected, strict=True):
+        np.testing.assert_array_equal(array, other)
+
+
+def test_a_device_without_room_that_was_asked_for_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_room(monkeypatch, 1)
+    with pytest.raises(DnnTopologyError, match=r"device=cpu has no room for the correlations of 6 neurons over 20"):
+        near_pairs(np.zeros((20, 6)), np.arange(6), threshold=0.9, device="cpu")

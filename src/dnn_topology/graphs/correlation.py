@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dnn_topology._checks import DnnTopologyError
 from dnn_topology.progress import showing
 
 if TYPE_CHECKING:
@@ -62,11 +63,38 @@ def near_pairs(
     Returns:
         The pairs, in no particular order.
 
+    Raises:
+        DnnTopologyError: The device is not there, or has no room.
+
     Example:
         >>> signals = np.array([[0, 1, 5], [1, -1, 0], [2, -3, 1]])
         >>> near_pairs(signals, np.arange(3), threshold=0.2)
         Edges(rows=array([0], dtype=int32), cols=array([1], dtype=int32), distances=array([0.]))
     """
+    import torch
+
+    place = _with_float64(device)
+    try:
+        return _near_pairs(values, columns, threshold=threshold, block=block, device=place)
+    except torch.cuda.OutOfMemoryError as error:
+        if device is not None:
+            raise DnnTopologyError(
+                f"device={device} has no room for the correlations of {len(columns)} neurons over {len(values)} "
+                "samples: use device=cpu, or a smaller block"
+            ) from error
+    # Nobody asked for the GPU, and another program may have filled it.
+    return _near_pairs(values, columns, threshold=threshold, block=block, device=torch.device("cpu"))
+
+
+def _near_pairs(
+    values: NDArray[np.floating],
+    columns: NDArray[np.intp],
+    *,
+    threshold: float,
+    block: int | None,
+    device: torch.device,
+) -> Edges:
+    """Return what `near_pairs` does, computed where told."""
     column_bytes = 8 * len(values)
     width = block or max(1, min(BLOCK, MEMORY // (8 * column_bytes)))
     rows, cols, distances = [], [], []
@@ -76,7 +104,7 @@ def near_pairs(
         threshold=threshold,
         width=width,
         at_hand=MEMORY // (column_bytes * width),
-        device=_with_float64(device),
+        device=device,
     )
     n_blocks = -(-len(columns) // width)
     with showing(f"correlations of {len(columns)} neurons", total=n_blocks * (n_blocks + 1) / 2) as step:
@@ -150,8 +178,7 @@ def _with_float64(device: str | None) -> torch.device:
 
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    usable = usable_device(device)
-    return torch.device("cpu") if usable.type == "mps" else usable
+    return usable_device("cpu" if device.startswith("mps") else device)
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:

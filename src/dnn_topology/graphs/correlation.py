@@ -5,6 +5,7 @@ The only place in `topology` that uses torch: its products run on every core, or
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -73,20 +74,33 @@ def near_pairs(
     """
     import torch
 
-    place = _with_float64(device)
-    try:
-        return _near_pairs(values, columns, threshold=threshold, block=block, device=place)
-    except torch.cuda.OutOfMemoryError as error:
-        if device is not None:
-            raise DnnTopologyError(
-                f"device={device} has no room for the correlations of {len(columns)} neurons over {len(values)} "
-                "samples: use device=cpu, or a smaller block"
-            ) from error
-    # Nobody asked for the GPU, and another program may have filled it.
-    return _near_pairs(values, columns, threshold=threshold, block=block, device=torch.device("cpu"))
+    options: dict[str, Any] = {"threshold": threshold, "block": block}
+    if device is None and torch.cuda.is_available():
+        with contextlib.suppress(DnnTopologyError):  # another program may have filled a GPU that nobody asked for
+            return _near_pairs(values, columns, **options, device="cuda")
+    return _near_pairs(values, columns, **options, device=device or "cpu")
 
 
 def _near_pairs(
+    values: NDArray[np.floating], columns: NDArray[np.intp], *, threshold: float, block: int | None, device: str
+) -> Edges:
+    """Return what `near_pairs` does, computed on a device.
+
+    Raises:
+        DnnTopologyError: It is not there, or has no room.
+    """
+    import torch
+
+    try:
+        return _all_pairs(values, columns, threshold=threshold, block=block, device=_with_float64(device))
+    except torch.cuda.OutOfMemoryError as error:
+        raise DnnTopologyError(
+            f"device={device} has no room for the correlations of {len(columns)} neurons over {len(values)} samples: "
+            "use device=cpu, or a smaller block"
+        ) from error
+
+
+def _all_pairs(
     values: NDArray[np.floating],
     columns: NDArray[np.intp],
     *,
@@ -94,7 +108,7 @@ def _near_pairs(
     block: int | None,
     device: torch.device,
 ) -> Edges:
-    """Return what `near_pairs` does, computed where told."""
+    """Return every pair within the threshold, from all pairs of blocks."""
     column_bytes = 8 * len(values)
     width = block or max(1, min(BLOCK, MEMORY // (8 * column_bytes)))
     rows, cols, distances = [], [], []
@@ -170,14 +184,10 @@ def _near_blocks(
             )
 
 
-def _with_float64(device: str | None) -> torch.device:
+def _with_float64(device: str) -> torch.device:
     """Return where to multiply in float64."""
-    import torch
-
     from dnn_topology.recording.devices import usable_device
 
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     return usable_device("cpu" if device.startswith("mps") else device)
 
 

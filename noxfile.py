@@ -2,9 +2,9 @@
 # /// script
 # dependencies = ["nox>=2025.2.9"]
 # ///
-"""What `.github/workflows` runs, session by session; `make` does the everyday ones without nox.
+"""What `.ci/run` and `.github/workflows` run, session by session; `make` does the everyday ones without nox.
 
-nox -s tests | lowest | docs | bench | package | coverage | workflows
+nox -s tests | lowest | docs | bench | package | sdist | coverage | workflows
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["package", "docs", "tests-3.11"]  # what .ci/run runs; the tests' summary closes its log
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 # A build of PyTorch for CPUs is not to be had everywhere in every version: the lowest run is with this one.
 TORCH = ("torch==2.13.0", "torchvision==0.28.0")
@@ -47,7 +48,7 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "--numprocesses", "logical", *session.posargs)
 
 
-@nox.session(python="3.11", default=False)
+@nox.session(python="3.11")
 def lowest(session: nox.Session) -> None:
     """The tests with the lowest versions that pyproject.toml declares, PyTorch aside."""
     folder = Path(session.create_tmp())
@@ -72,7 +73,7 @@ def docs(session: nox.Session) -> None:
     session.run("python", "-m", "sphinx", "-b", "html", "-E", "-W", "--keep-going", "-q", "docs", "docs/_build/html")
 
 
-@nox.session(python="3.11", default=False)
+@nox.session(python="3.11")
 def bench(session: nox.Session) -> None:
     """Measure the engines: about half an hour on a quiet machine, resumed where it stopped."""
     install(session, "bench", ".[all,giotto-ph]")
@@ -80,7 +81,7 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/install_size.py")
 
 
-@nox.session(default=False)
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Branch coverage of the whole suite, child processes included; from Python 3.14 on it costs little more time."""
     install(session, "coverage", ".[all]")
@@ -92,30 +93,44 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report")  # fails below the floor that pyproject.toml sets
 
 
+def build(session: nox.Session) -> tuple[Path, Path]:
+    """Build the wheel and the sdist in `dist/`, and return both."""
+    made = Path("dist").resolve()
+    shutil.rmtree(made, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", made, silent=True)
+    (wheel,), (sdist,) = made.glob("*.whl"), made.glob("*.tar.gz")
+    return wheel, sdist
+
+
 @nox.session(python="3.11")
 def package(session: nox.Session) -> None:
-    """Build sdist and wheel, check both, and run the sdist's own tests in an empty folder."""
+    """Build sdist and wheel, and check both."""
     install(session, "package")
-    made, folder = Path("dist").resolve(), Path(session.create_tmp()).resolve()
-    for old in (made, folder):
-        shutil.rmtree(old, ignore_errors=True)
-        old.mkdir()
     session.run("validate-pyproject", "pyproject.toml")
     session.run("pyroma", "--min", "8", ".")  # 10 needs an address of the project
     session.run("repo-review", ".")
-    session.run("python", "-m", "build", "--outdir", made)
-    (wheel,), (sdist,) = made.glob("*.whl"), made.glob("*.tar.gz")
+    wheel, sdist = build(session)
     session.run("check-wheel-contents", wheel)
     session.run("twine", "check", "--strict", wheel, sdist)
     if sdist.stat().st_size > SIZE_LIMIT_MIB * 2**20:
         session.error(f"{sdist.name} is larger than {SIZE_LIMIT_MIB} MiB: what is bulky in it?")
-    session.run("tar", "--extract", "--file", sdist, "--directory", folder, external=True)
-    session.chdir(folder / sdist.name.removesuffix(".tar.gz"))
+
+
+@nox.session(python="3.11")
+def sdist(session: nox.Session) -> None:
+    """The sdist's own tests, unpacked in an empty folder, against the wheel."""
+    install(session, "package")
+    wheel, source = build(session)
+    folder = Path(session.create_tmp()).resolve()
+    shutil.rmtree(folder)
+    folder.mkdir()
+    session.run("tar", "--extract", "--file", source, "--directory", folder, external=True)
+    session.chdir(folder / source.name.removesuffix(".tar.gz"))
     install(session, "test", f"{wheel}[all]")
     session.run("pytest", "--numprocesses", "logical", *session.posargs)
 
 
-@nox.session(default=False)
+@nox.session
 def workflows(session: nox.Session) -> None:
     """Check the workflows for mistakes, and for what could be misused."""
     session.install("pip>=25.1")

@@ -17,7 +17,6 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"
-nox.options.sessions = ["package", "docs", "tests-3.11"]  # what .ci/run runs; the tests' summary closes its log
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 # A build of PyTorch for CPUs is not to be had everywhere in every version: the lowest run is with this one.
 TORCH = ("torch==2.13.0", "torchvision==0.28.0")
@@ -48,7 +47,7 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "--numprocesses", "logical", *session.posargs)
 
 
-@nox.session(python="3.11")
+@nox.session(python="3.11", default=False)
 def lowest(session: nox.Session) -> None:
     """The tests with the lowest versions that pyproject.toml declares, PyTorch aside."""
     folder = Path(session.create_tmp())
@@ -73,7 +72,7 @@ def docs(session: nox.Session) -> None:
     session.run("python", "-m", "sphinx", "-b", "html", "-E", "-W", "--keep-going", "-q", "docs", "docs/_build/html")
 
 
-@nox.session(python="3.11")
+@nox.session(python="3.11", default=False)
 def bench(session: nox.Session) -> None:
     """Measure the engines: about half an hour on a quiet machine, resumed where it stopped."""
     install(session, "bench", ".[all,giotto-ph]")
@@ -81,7 +80,7 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/install_size.py")
 
 
-@nox.session
+@nox.session(default=False)
 def coverage(session: nox.Session) -> None:
     """Branch coverage of the whole suite, child processes included; from Python 3.14 on it costs little more time."""
     install(session, "coverage", ".[all]")
@@ -116,7 +115,7 @@ def package(session: nox.Session) -> None:
         session.error(f"{sdist.name} is larger than {SIZE_LIMIT_MIB} MiB: what is bulky in it?")
 
 
-@nox.session(python="3.11")
+@nox.session(python="3.11", default=False)
 def sdist(session: nox.Session) -> None:
     """The sdist's own tests, unpacked in an empty folder, against the wheel."""
     install(session, "package")
@@ -130,7 +129,7 @@ def sdist(session: nox.Session) -> None:
     session.run("pytest", "--numprocesses", "logical", *session.posargs)
 
 
-@nox.session
+@nox.session(default=False)
 def workflows(session: nox.Session) -> None:
     """Check the workflows for mistakes, and for what could be misused."""
     session.install("pip>=25.1")

@@ -20,8 +20,9 @@ from dnn_topology.graphs.graph import FunctionalGraph
 from dnn_topology.homology.engines import get_engine
 from dnn_topology.homology.engines.gudhi import Gudhi
 from dnn_topology.homology.engines.morse import compiled, pairing, sweep, ways
-from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
+from dnn_topology.homology.engines.morse.order import Order, sort
 from dnn_topology.homology.engines.morse.persistent import reduce_graph
+from dnn_topology.homology.engines.morse.ranks import rank_table
 from dnn_topology.homology.engines.morse.rows import critical_codes, numbers_met
 from dnn_topology.homology.engines.morse.sweep import Room, Tables, match_links
 from dnn_topology.homology.engines.morse.ways import Search, Ways
@@ -129,7 +130,7 @@ def assert_is_matching(order: Order, tables: Tables, top: int) -> None:
 def matched(graph: FunctionalGraph, max_dim: int) -> tuple[Order, Tables]:
     """The edges of a graph, and the matching of all their links."""
     order = sort(graph)
-    return order, match_links(order, Room(order), (0, graph.n_edges), max_dim)
+    return order, match_links(Room(order, max_dim=max_dim, n_edges=graph.n_edges), (0, graph.n_edges))
 
 
 def small_graphs(n: int, *, most: int = 14) -> Iterator[FunctionalGraph]:
@@ -247,7 +248,8 @@ def test_arrays_that_grow_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         graph = random_graph("noise", seed, most=40)
         expected = reduce_graph(graph, max_dim=3, threads=1, cycles=True)
         with monkeypatch.context() as patch:
-            patch.setattr(ways, "ROOM_AT_FIRST", 8 - 2 * graph.n_edges)
+            patch.setattr(ways, "ROOM_AT_FIRST", 8)
+            patch.setattr(ways, "PER_EDGE", {1: 0, 2: 0, 3: 0})
             patch.setattr(ways, "PLACES_AT_FIRST", 2)
             patch.setattr(sweep, "ROWS_AT_FIRST", 0)
             patch.setattr(pairing, "LISTS", 1)

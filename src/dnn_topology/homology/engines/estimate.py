@@ -132,7 +132,7 @@ def _counted(census: Census, graph: FunctionalGraph, plan: Plan) -> Census:
     """Return a census that knows how many nodes are in triangles, where the engine's memory depends on that."""
     if plan.engine != "morse" or census.n_linked is not None:
         return census
-    from dnn_topology.homology.engines.morse.order import LARGE, in_triangle  # which loads Numba
+    from dnn_topology.homology.engines.morse.numbering import LARGE, in_triangle  # which loads Numba
 
     if graph.n_nodes <= LARGE:
         return census

@@ -54,11 +54,11 @@ WIDTHS = (3, 2, 4, 4, 4)
 ROWS_AT_FIRST = 16  # of a table, per edge: more than real graphs have; what is not used takes no memory
 
 
-def aligned(n_rows: int, n_columns: int) -> Words:
+def rows_of_bits(n_rows: int, n_words: int) -> Words:
     """Return rows of no bits that begin where a line of the processor's cache does."""
-    flat = np.zeros(n_rows * n_columns + 8, np.uint64)
-    begin = -flat.ctypes.data // 8 % 8
-    return flat[begin : begin + n_rows * n_columns].reshape(n_rows, n_columns)
+    (flat,) = block_of((n_rows * n_words, np.uint64))
+    flat.fill(0)
+    return flat.reshape(n_rows, n_words)
 
 
 class Room:
@@ -75,10 +75,10 @@ class Room:
     def __init__(self, order: Order, *, max_dim: int, n_edges: int) -> None:
         words = -(-n_words(order.n_vertices) // 8) * 8
         self.max_dim, self.links, self.edge = max_dim, order.links, 0
-        self.adjacent = aligned(order.n_vertices, words)
+        self.adjacent = rows_of_bits(order.n_vertices, words)
         everybody = np.arange(order.n_vertices)
         self.adjacent[everybody, everybody // 64] = ONE << (everybody % 64).astype(np.uint64)
-        self.sets = aligned(11, words)
+        self.sets = rows_of_bits(11, words)
         length, asked = 2 * order.n_vertices + ROWS_AT_FIRST * n_edges, ASKED[max_dim]
         self.tables = Tables(
             *(

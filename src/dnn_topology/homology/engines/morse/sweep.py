@@ -51,13 +51,19 @@ class Tables(NamedTuple):
 
 ASKED = {1: {TRIANGLES}, 2: {RESTS, TRIANGLES, TETRAHEDRA}, 3: {RESTS, LOWERS, TRIANGLES, TETRAHEDRA, FOUR_SIMPLICES}}
 WIDTHS = (3, 2, 4, 4, 4)
+MANY_WORDS = 1 << 23  # of 8 bytes
 ROWS_AT_FIRST = 16  # of a table, per edge: more than real graphs have; what is not used takes no memory
 
 
 def rows_of_bits(n_rows: int, n_words: int) -> Words:
     """Return rows of no bits that begin where a line of the processor's cache does."""
-    (flat,) = block_of((n_rows * n_words, np.uint64))
-    flat.fill(0)
+    if n_rows * n_words > MANY_WORDS:  # most of which are never used, and then take no memory
+        flat = np.zeros(n_rows * n_words + 8, np.uint64)
+        begin = -flat.ctypes.data // 8 % 8
+        flat = flat[begin : begin + n_rows * n_words]
+    else:
+        (flat,) = block_of((n_rows * n_words, np.uint64))
+        flat.fill(0)
     return flat.reshape(n_rows, n_words)
 
 

@@ -130,7 +130,8 @@ def assert_is_matching(order: Order, tables: Tables, top: int) -> None:
 def matched(graph: FunctionalGraph, max_dim: int) -> tuple[Order, Tables]:
     """The edges of a graph, and the matching of all their links."""
     order = sort(graph)
-    return order, match_links(Room(order, max_dim=max_dim, n_edges=graph.n_edges), (0, graph.n_edges))
+    room = Room(order.links, order.n_vertices, max_dim=max_dim, n_edges=graph.n_edges)
+    return order, match_links(room, (0, graph.n_edges))
 
 
 def small_graphs(n: int, *, most: int = 14) -> Iterator[FunctionalGraph]:

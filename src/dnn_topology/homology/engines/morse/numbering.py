@@ -1,4 +1,8 @@
-"""The numbers of vertices: by descending degree, so that the common neighbours of an edge lie in few words of bits."""
+"""The numbers of vertices: those that are near each other in few words of bits.
+
+Many neighbours first puts the common neighbours of an edge into few words, where most vertices are near each other. In
+large graphs that are narrow, such as those of points in the plane, breadth first does, and links lie in `windows`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dnn_topology.homology.engines.morse.bits import Int32s, Int64s
+from dnn_topology.homology.engines.morse.bits import Int32s, Int64s, Whole
 from dnn_topology.homology.engines.morse.compiled import entry
 
 if TYPE_CHECKING:
@@ -14,7 +18,9 @@ if TYPE_CHECKING:
 
     from dnn_topology.graphs.graph import FunctionalGraph
 
-LARGE = 8192  # nodes, from which it pays to leave out those that links are not made of
+LARGE = 8192  # nodes, from which it pays to leave out those that links are not made of, and to look for windows
+OWNED = 768  # vertices that a window owns at least
+NARROW = 4  # windows are used where the widest has at most this share of the vertices, 1 / NARROW
 
 
 class Numbering(NamedTuple):
@@ -24,29 +30,99 @@ class Numbering(NamedTuple):
         numbers: (n_nodes,), int32. Which vertex each node is.
         nodes: (n_nodes,), int64. Which node each vertex is.
         n_vertices: Number of vertices that links are made of, which come first; see `Order`.
+        windows: (k, 4), int64; no rows where the graph is not narrow. See `Order`.
     """
 
     numbers: Int32s
     nodes: Int64s
     n_vertices: int
+    windows: Int64s
+
+
+class Neighbours(NamedTuple):
+    """The neighbours of each node, one node after the other.
+
+    Attributes:
+        begins: (n_nodes + 1,), int64. Where those of each node begin.
+        nodes: (2 · n_edges,), int32.
+    """
+
+    begins: Int64s
+    nodes: Int32s
 
 
 def number_vertices(graph: FunctionalGraph) -> Numbering:
     """Return the numbers of a graph's nodes."""
-    degrees = degrees_of(graph)
-    linked = in_triangle(graph, degrees) if graph.n_nodes > LARGE else degrees > 0
-    nodes = np.lexsort((-degrees, ~linked))
-    numbers = np.empty(graph.n_nodes, np.int32)
-    numbers[nodes] = np.arange(graph.n_nodes, dtype=np.int32)
-    return Numbering(numbers, nodes, int(np.count_nonzero(linked)))
-
-
-def degrees_of(graph: FunctionalGraph) -> Int64s:
-    """Return the number of neighbours of each node."""
-    degrees = np.zeros(graph.n_nodes, np.int64)
     rows, cols = (np.require(ends, np.int32, ["C", "W"]) for ends in (graph.rows, graph.cols))
+    degrees = np.zeros(graph.n_nodes, np.int64)
     count_ends(rows, cols, degrees)
-    return degrees
+    if graph.n_nodes <= LARGE:
+        return _numbered(np.lexsort((-degrees, degrees == 0)), int(np.count_nonzero(degrees)), no_windows())
+    neighbours = _neighbours(rows, cols, degrees)
+    linked = np.zeros(graph.n_nodes, np.bool_)
+    mark_triangles(neighbours.begins, neighbours.nodes, np.full(graph.n_nodes, -1, np.int32), linked)
+    n_vertices = int(np.count_nonzero(linked))
+    narrow = _numbered(_breadth_first(neighbours, linked), n_vertices, no_windows())
+    windows = _windows(neighbours, narrow)
+    if len(windows) and NARROW * widest(windows) <= n_vertices:
+        return narrow._replace(windows=windows)
+    return _numbered(np.lexsort((-degrees, ~linked)), n_vertices, no_windows())
+
+
+def row_length(graph: FunctionalGraph) -> int:
+    """Return among how many vertices the links of a graph are looked for."""
+    numbering = number_vertices(graph)
+    return widest(numbering.windows) or numbering.n_vertices
+
+
+def no_windows() -> Int64s:
+    """Return the windows of a graph that is not narrow."""
+    return np.empty((0, 4), np.int64)
+
+
+def widest(windows: Int64s) -> int:
+    """Return the number of vertices of the widest window."""
+    return int((windows[:, 3] - windows[:, 2]).max(initial=0))
+
+
+def n_words(n_vertices: int) -> int:
+    """Return how many words a set of vertices takes."""
+    return (n_vertices + 63) // 64
+
+
+def _numbered(nodes: Int64s, n_vertices: int, windows: Int64s) -> Numbering:
+    """Return the numbers of nodes in this order."""
+    numbers = np.empty(len(nodes), np.int32)
+    numbers[nodes] = np.arange(len(nodes), dtype=np.int32)
+    return Numbering(numbers, nodes, n_vertices, windows)
+
+
+def _neighbours(rows: Int32s, cols: Int32s, degrees: Int64s) -> Neighbours:
+    """Return the neighbours of all nodes."""
+    begins = np.zeros(len(degrees) + 1, np.int64)
+    np.cumsum(degrees, out=begins[1:])
+    nodes = np.empty(2 * len(rows), np.int32)
+    list_neighbours(rows, cols, begins[:-1].copy(), nodes)
+    return Neighbours(begins, nodes)
+
+
+def _breadth_first(neighbours: Neighbours, linked: NDArray[np.bool_]) -> Int64s:
+    """Return all nodes, those in triangles breadth first, from one that is far out in its component."""
+    n_linked = int(np.count_nonzero(linked))
+    seeds = np.concatenate([np.flatnonzero(linked), np.flatnonzero(~linked)])
+    for _ in range(2):
+        nodes = seeds.copy()
+        breadth_first(*neighbours, seeds[:n_linked], linked.copy(), nodes)
+        seeds = np.concatenate([nodes[:n_linked][::-1], nodes[n_linked:]])
+    return nodes
+
+
+def _windows(neighbours: Neighbours, numbering: Numbering) -> Int64s:
+    """Return windows that own the vertices and hold their neighbours."""
+    windows = np.empty((numbering.n_vertices // OWNED + 1, 4), np.int64)
+    reach = np.empty((numbering.n_vertices, 2), np.int64)
+    find_reach(*neighbours, numbering.numbers, numbering.nodes, numbering.n_vertices, reach)
+    return windows[: cut_windows(reach, OWNED, windows)]
 
 
 @entry
@@ -57,47 +133,26 @@ def count_ends(rows: Int32s, cols: Int32s, degrees: Int64s) -> None:
         degrees[cols[e]] += 1
 
 
-def n_words(n_vertices: int) -> int:
-    """Return how many words a set of vertices takes."""
-    return (n_vertices + 63) // 64
-
-
-def in_triangle(graph: FunctionalGraph, degrees: Int64s) -> NDArray[np.bool_]:
-    """Return of each node whether it is a corner of a triangle: no other takes part in the link of an edge."""
-    begins = np.zeros(graph.n_nodes + 1, np.int64)
-    np.cumsum(degrees, out=begins[1:])
-    is_corner = np.zeros(graph.n_nodes, np.bool_)
-    near, neighbours = np.full(graph.n_nodes, -1, np.int32), np.empty(2 * graph.n_edges, np.int32)
-    mark_triangles(graph.rows, graph.cols, begins, begins[:-1].copy(), neighbours, near, is_corner)
-    return is_corner
+@entry
+def list_neighbours(rows: Int32s, cols: Int32s, ends: Int64s, nodes: Int32s) -> None:
+    """Write the neighbours of all nodes; `ends` (n_nodes,) says where those of each begin, and is worked in."""
+    for e in range(len(rows)):
+        a, b = rows[e], cols[e]
+        nodes[ends[a]], nodes[ends[b]] = b, a
+        ends[a] += 1
+        ends[b] += 1
 
 
 @entry
-def mark_triangles(
-    rows: Int32s,
-    cols: Int32s,
-    begins: Int64s,
-    ends: Int64s,
-    neighbours: Int32s,
-    near: Int32s,
-    is_corner: NDArray[np.bool_],
-) -> None:
+def mark_triangles(begins: Int64s, neighbours: Int32s, near: Int32s, is_corner: NDArray[np.bool_]) -> None:
     """Mark the corners of triangles, looking at a vertex until a triangle is found.
 
     Args:
-        rows: One end of each edge.
-        cols: The other.
-        begins: Where the neighbours of each vertex begin.
-        ends: The same; to work in.
-        neighbours: To be filled.
+        begins: See `Neighbours`.
+        neighbours: See `Neighbours`.
         near: -1 for each vertex; to work in.
         is_corner: False for each vertex; receives the answer.
     """
-    for e in range(len(rows)):
-        a, b = rows[e], cols[e]
-        neighbours[ends[a]], neighbours[ends[b]] = b, a
-        ends[a] += 1
-        ends[b] += 1
     for v in range(len(is_corner)):
         for i in range(begins[v], begins[v + 1]):
             near[neighbours[i]] = v
@@ -108,3 +163,52 @@ def mark_triangles(
                     break
                 if near[neighbours[k]] == v:
                     is_corner[v] = is_corner[u] = is_corner[neighbours[k]] = True
+
+
+@entry
+def breadth_first(begins: Int64s, neighbours: Int32s, seeds: Int64s, waiting: NDArray[np.bool_], nodes: Int64s) -> None:
+    """Write the nodes that wait in the order in which they are reached, each component from the first of the seeds."""
+    done = count = 0
+    for k in range(len(seeds)):
+        if waiting[seeds[k]]:
+            waiting[seeds[k]] = False
+            nodes[count] = seeds[k]
+            count += 1
+        while done < count:
+            v = nodes[done]
+            done += 1
+            for i in range(begins[v], begins[v + 1]):
+                u = neighbours[i]
+                if waiting[u]:
+                    waiting[u] = False
+                    nodes[count] = u
+                    count += 1
+
+
+@entry
+def find_reach(
+    begins: Int64s, neighbours: Int32s, numbers: Int32s, nodes: Int64s, n_vertices: Whole, reach: Int64s
+) -> None:
+    """Write of each vertex the lowest and the highest among itself and its neighbours, of the first n_vertices."""
+    for v in range(n_vertices):
+        low = high = np.int64(v)
+        for i in range(begins[nodes[v]], begins[nodes[v] + 1]):
+            u = np.int64(numbers[neighbours[i]])
+            if u < n_vertices:
+                low, high = min(low, u), max(high, u)
+        reach[v, 0], reach[v, 1] = low, high
+
+
+@entry
+def cut_windows(reach: Int64s, owned: Whole, windows: Int64s) -> Whole:
+    """Write windows that own at least so many vertices, and half of what they hold; return how many there are."""
+    count = first = 0
+    low, high = len(reach), 0
+    for v in range(len(reach)):
+        low, high = min(low, reach[v, 0]), max(high, reach[v, 1] + 1)
+        n_owned = v + 1 - first
+        if (n_owned >= owned and 2 * n_owned >= high - low) or v + 1 == len(reach):
+            windows[count, 0], windows[count, 1], windows[count, 2], windows[count, 3] = first, v + 1, low, high
+            count += 1
+            first, low, high = v + 1, len(reach), 0
+    return count

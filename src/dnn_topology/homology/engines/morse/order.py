@@ -43,6 +43,8 @@ class Order(NamedTuple):
         n_vertices: Number of vertices that links are made of: of a large graph those in triangles, else those that
             have an edge. They are numbered before the others.
         nodes: (n_nodes,), int64. The node of the graph that each vertex is.
+        windows: (k, 4), int64. Of a large graph that is narrow: each owns the vertices from the first number to below
+            the second, and holds all of their neighbours, from the third to below the fourth. Else no rows.
     """
 
     links: Int32s
@@ -50,6 +52,7 @@ class Order(NamedTuple):
     edges: Int64s
     n_vertices: int
     nodes: Int64s
+    windows: Int64s
 
 
 def sort(graph: FunctionalGraph, *, threads: int = 1) -> Order:
@@ -101,7 +104,8 @@ class Sorting:
 
     def order(self) -> Order:
         """Return the order, when all is done."""
-        return Order(self.links, self.lengths, self.edges, self.numbering.n_vertices, self.numbering.nodes)
+        _, nodes, n_vertices, windows = self.numbering
+        return Order(self.links, self.lengths, self.edges, n_vertices, nodes, windows)
 
     def _sort(self, k: int) -> None:
         """Sort the keys of a range."""

@@ -69,7 +69,7 @@ def reduce_graph(graph: FunctionalGraph, *, max_dim: int, threads: int, cycles: 
         return Reduced(order, [], edges[joining_edges(graph.n_nodes, order.links, edges)], [])
     stretches = Stretches(order, max_dim=max_dim, threads=threads)
     found = Levels(stretches, graph.n_nodes, cycles=cycles)
-    carry_out(found.tasks() | stretches.tasks(), threads if len(stretches.stretches) > 1 else 1)
+    carry_out(found.tasks() | stretches.tasks(), stretches.n_threads)
     critical = [stretches.critical(dim) for dim in range(2, max_dim + 2)]
     return Reduced(order, critical, found.joins, found.levels)
 

@@ -19,6 +19,7 @@ from dnn_topology.homology.engines.morse.ranks import rank_table
 from dnn_topology.homology.engines.morse.sweep import Room, Tables, match_links
 from dnn_topology.homology.engines.morse.tasks import Task
 from dnn_topology.homology.engines.morse.ways import Search, Ways
+from dnn_topology.homology.engines.morse.windows import Windows
 
 PER_THREAD = 10  # stretches: enough of them that no thread waits long for another
 WORK = 1.7  # stretches are of equal length in the rank to this power; see `_cut`
@@ -35,7 +36,8 @@ class Stretches:
 
     def __init__(self, order: Order, *, max_dim: int, threads: int) -> None:
         self.order, self.max_dim, self.threads = order, max_dim, threads
-        self.stretches = _cut(len(order.links), threads)
+        self.stretches = _cut(len(order.links), 1 if len(order.windows) else threads)
+        self.n_threads = threads if len(order.links) >= FEW else 1  # that there is work for
         self._tables: dict[int, Tables] = {}
         self._searches: dict[int, Search] = {}
         self._rooms: list[Room] = []
@@ -49,7 +51,7 @@ class Stretches:
         last = range(len(self.stretches))
         tasks: dict[Hashable, Task] = {"ranks": Task(self._begin, frozenset([("match", 0)]))}
         tasks |= {("flow", self.max_dim, k): self._flow(self.max_dim, k) for k in last}
-        tasks |= {("match", k): Task(partial(self._match, k)) for k in last}
+        tasks |= self._matching()
         for dim in range(self.max_dim - 1, 0, -1):
             tasks |= {("flow", dim, k): self._flow(dim, k) for k in last}
         return tasks
@@ -73,6 +75,20 @@ class Stretches:
             self._rooms.clear()
         return ways
 
+    def _matching(self) -> dict[Hashable, Task]:
+        """Return the tasks of matching: stretch by stretch, or window by window."""
+        if not len(self.order.windows):
+            return {("match", k): Task(partial(self._match, k)) for k in range(len(self.stretches))}
+        windows = Windows(self.order, max_dim=self.max_dim, n_parts=self.n_threads)
+
+        def gather() -> None:
+            self._tables[0] = windows.gather()
+
+        tasks: dict[Hashable, Task] = {"windows": Task(windows.sort)}
+        sorted_first = frozenset(tasks)
+        parts = {("part", k): Task(partial(windows.match, k), sorted_first) for k in range(self.n_threads)}
+        return tasks | parts | {("match", 0): Task(gather, frozenset(parts))}
+
     def _begin(self) -> None:
         ranks = rank_table(self.order)
         self._searches.update({dim: Search(self.order, ranks, dim) for dim in range(1, self.max_dim + 1)})
@@ -81,7 +97,8 @@ class Stretches:
         try:
             room = self._rooms.pop()  # one that no other thread is in
         except IndexError:
-            room = Room(self.order, max_dim=self.max_dim, n_edges=len(self.order.links) // self.threads)
+            n_edges = len(self.order.links) // self.threads
+            room = Room(self.order.links, self.order.n_vertices, max_dim=self.max_dim, n_edges=n_edges)
         self._tables[k] = match_links(room, self.stretches[k])
         self._rooms.append(room)
 

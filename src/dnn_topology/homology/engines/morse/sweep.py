@@ -25,7 +25,6 @@ from dnn_topology.homology.engines.morse.matching import (
 )
 from dnn_topology.homology.engines.morse.memory import block_of
 from dnn_topology.homology.engines.morse.numbering import n_words
-from dnn_topology.homology.engines.morse.order import Order
 
 
 class Tables(NamedTuple):
@@ -49,6 +48,7 @@ class Tables(NamedTuple):
     four_simplices: Int32s
 
 
+BESIDE = np.int32(-2)  # instead of an apex: an edge that is matched elsewhere, and a neighbour of others here
 ASKED = {1: {TRIANGLES}, 2: {RESTS, TRIANGLES, TETRAHEDRA}, 3: {RESTS, LOWERS, TRIANGLES, TETRAHEDRA, FOUR_SIMPLICES}}
 WIDTHS = (3, 2, 4, 4, 4)
 MANY_WORDS = 1 << 23  # of 8 bytes
@@ -73,19 +73,19 @@ class Room:
     The tables serve stretch after stretch, as memory that was never used costs time at first.
 
     Args:
-        order: The edges.
+        links: The edges; see `Order`.
+        n_vertices: Number of vertices that links are made of.
         max_dim: 1, 2 or 3, the highest dimension whose homology is asked for: how deep links are matched.
-        n_edges: How many of the edges will be matched here, about.
+        n_edges: How many edges will be matched here, about.
     """
 
-    def __init__(self, order: Order, *, max_dim: int, n_edges: int) -> None:
-        words = -(-n_words(order.n_vertices) // 8) * 8
-        self.max_dim, self.links, self.edge = max_dim, order.links, 0
-        self.adjacent = rows_of_bits(order.n_vertices, words)
-        everybody = np.arange(order.n_vertices)
-        self.adjacent[everybody, everybody // 64] = ONE << (everybody % 64).astype(np.uint64)
+    def __init__(self, links: Int32s, n_vertices: int, *, max_dim: int, n_edges: int) -> None:
+        words = -(-n_words(n_vertices) // 8) * 8
+        self.max_dim, self.links, self.edge = max_dim, links, 0
+        self.adjacent = rows_of_bits(n_vertices, words)
+        self._add_everybody()
         self.sets = rows_of_bits(11, words)
-        length, asked = 2 * order.n_vertices + ROWS_AT_FIRST * n_edges, ASKED[max_dim]
+        length, asked = 2 * n_vertices + ROWS_AT_FIRST * n_edges, ASKED[max_dim]
         self.tables = Tables(
             *(
                 block_of(((length if k in asked else 1) * width, np.int32))[0].reshape(-1, width)
@@ -94,13 +94,31 @@ class Room:
         )
         self.used = np.zeros(len(WIDTHS), np.int64)
 
+    def begin(self, links: Int32s) -> None:
+        """Begin with other edges, and no neighbours."""
+        self.links, self.edge = links, 0
+        self.adjacent.fill(0)
+        self._add_everybody()
+
     def go_to(self, edge: int) -> None:
         """Make the neighbours those that an edge finds, from those that another has left."""
         toggle(self.adjacent, self.links, min(edge, self.edge), max(edge, self.edge))
         self.edge = edge
 
     def sweep(self, end: int) -> None:
-        """Go on until an edge, or until a table is full."""
+        """Go on until an edge, with longer tables where one is full."""
+        while self._sweep_until(end) < end:
+            self.tables = Tables(
+                *(np.concatenate([table, table]) if len(table) > 1 else table for table in self.tables)
+            )
+
+    def _add_everybody(self) -> None:
+        """Make each vertex a neighbour of its own."""
+        everybody = np.arange(len(self.adjacent))
+        self.adjacent[everybody, everybody // 64] = ONE << (everybody % 64).astype(np.uint64)
+
+    def _sweep_until(self, end: int) -> int:
+        """Go on until an edge, or until a table is full; return where that is."""
         rests, lowers, triangles, tetrahedra, four_simplices = self.tables
         work = (self.adjacent, self.sets, self.links, self.edge, end, self.used)
         before = np.zeros_like(self.used)
@@ -110,6 +128,7 @@ class Room:
             self.edge = sweep_vertices(*work, before, rests, triangles, tetrahedra)
         else:
             self.edge = sweep_lower_links(*work, before, rests, lowers, triangles, tetrahedra, four_simplices)
+        return self.edge
 
 
 def match_links(room: Room, stretch: tuple[int, int]) -> Tables:
@@ -122,13 +141,9 @@ def match_links(room: Room, stretch: tuple[int, int]) -> Tables:
     Returns:
         The critical simplices of the stretch, and all rows beside apexes so far.
     """
-    begin, end = stretch
     before = np.where(np.arange(len(WIDTHS)) < TRIANGLES, 0, room.used)
-    room.go_to(begin)
-    room.sweep(end)
-    while room.edge < end:
-        room.tables = Tables(*(np.concatenate([table, table]) if len(table) > 1 else table for table in room.tables))
-        room.sweep(end)
+    room.go_to(stretch[0])
+    room.sweep(stretch[1])
     return Tables(*(table[first:last] for table, first, last in zip(room.tables, before, room.used, strict=True)))
 
 
@@ -196,7 +211,7 @@ def sweep_pieces(
         a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
         if a >= len(adjacent) or b >= len(adjacent):
             continue  # in no triangle: its link stays empty, and it is in no other
-        n = link(adjacent, sets, a, b)
+        n = link(adjacent, sets, a, b) if links[e, 2] != BESIDE else ZERO
         if n:
             before = used[TRIANGLES]
             links[e, 2] = match_pieces(adjacent, sets, n, e, triangles, used)
@@ -226,7 +241,7 @@ def sweep_vertices(
         links[e, 3] = used[RESTS]
         if a >= len(adjacent) or b >= len(adjacent):
             continue
-        n = link(adjacent, sets, a, b)
+        n = link(adjacent, sets, a, b) if links[e, 2] != BESIDE else ZERO
         if n:
             copy(used, before)
             links[e, 2] = match_vertices(adjacent, sets, ZERO, n, e, np.int64(-1), rests, triangles, tetrahedra, used)
@@ -258,7 +273,7 @@ def sweep_lower_links(
         links[e, 3] = used[RESTS]
         if a >= len(adjacent) or b >= len(adjacent):
             continue
-        n = link(adjacent, sets, a, b)
+        n = link(adjacent, sets, a, b) if links[e, 2] != BESIDE else ZERO
         if n:
             copy(used, before)
             links[e, 2] = match_lower_links(

@@ -44,12 +44,16 @@ def rank_table(order: Order) -> Ranks:
         ranks.fill(NEVER)
         fill_matrix(n_vertices, ranks, order.links)
         return Ranks(np.array([[n_vertices, 0]], np.uint64), ranks)
-    head = np.zeros((1 + n_vertices * per_vertex, 2), np.uint64)
+    n_head, n_most = 1 + n_vertices * per_vertex, 2 * len(order.links)
+    (flat,) = block_of((2 * (n_head + n_most), np.uint64))
+    table = flat.reshape(-1, 2)
+    head = table[:n_head]
+    head.fill(0)
     head[0] = n_vertices, per_vertex
-    n_listed = list_words(head, order.links)
-    table = np.concatenate([head, np.zeros((n_listed, 2), np.uint64)])
+    table = table[: n_head + list_words(head, order.links)]
+    table[n_head:].fill(0)
     ranks = np.empty(2 * len(order.links), np.int32)
-    fill_ranks(table, len(head), ranks, order.links)
+    fill_ranks(table, n_head, ranks, order.links)
     return Ranks(table, ranks)
 
 

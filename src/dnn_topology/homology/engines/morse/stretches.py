@@ -38,6 +38,7 @@ class Stretches:
         self.order, self.max_dim, self.threads = order, max_dim, threads
         self.stretches = _cut(len(order.links), 1 if len(order.windows) else threads)
         self.n_threads = threads if len(order.links) >= FEW else 1  # that there is work for
+        self.windows = Windows(order, max_dim=max_dim, n_parts=self.n_threads) if len(order.windows) else None
         self._tables: dict[int, Tables] = {}
         self._searches: dict[int, Search] = {}
         self._rooms: list[Room] = []
@@ -49,8 +50,7 @@ class Stretches:
         of the others goes last, when links are matched and another thread is still busy with it.
         """
         last = range(len(self.stretches))
-        tasks: dict[Hashable, Task] = {"ranks": Task(self._begin, frozenset([("match", 0)]))}
-        tasks |= {("flow", self.max_dim, k): self._flow(self.max_dim, k) for k in last}
+        tasks: dict[Hashable, Task] = {("flow", self.max_dim, k): self._flow(self.max_dim, k) for k in last}
         tasks |= self._matching()
         for dim in range(self.max_dim - 1, 0, -1):
             tasks |= {("flow", dim, k): self._flow(dim, k) for k in last}
@@ -76,18 +76,20 @@ class Stretches:
         return ways
 
     def _matching(self) -> dict[Hashable, Task]:
-        """Return the tasks of matching: stretch by stretch, or window by window."""
-        if not len(self.order.windows):
-            return {("match", k): Task(partial(self._match, k)) for k in range(len(self.stretches))}
-        windows = Windows(self.order, max_dim=self.max_dim, n_parts=self.n_threads)
+        """Return the tasks of matching and of laying out ranks: stretch by stretch, or window by window."""
+        if not self.windows:
+            tasks: dict[Hashable, Task] = {"ranks": Task(self._begin, frozenset([("match", 0)]))}
+            return tasks | {("match", k): Task(partial(self._match, k)) for k in range(len(self.stretches))}
+        windows, sorting = self.windows, frozenset(["windows"])
 
         def gather() -> None:
             self._tables[0] = windows.gather()
 
-        tasks: dict[Hashable, Task] = {"windows": Task(windows.sort)}
-        sorted_first = frozenset(tasks)
-        parts = {("part", k): Task(partial(windows.match, k), sorted_first) for k in range(self.n_threads)}
-        return tasks | parts | {("match", 0): Task(gather, frozenset(parts))}
+        parts: dict[Hashable, Task] = {
+            ("part", k): Task(partial(windows.match, k), sorting) for k in range(windows.n_parts)
+        }
+        tasks = {"windows": Task(windows.sort), **parts, "ranks": Task(self._begin)}
+        return tasks | {("match", 0): Task(gather, frozenset(parts))}
 
     def _begin(self) -> None:
         ranks = rank_table(self.order)

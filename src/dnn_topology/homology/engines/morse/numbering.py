@@ -1,7 +1,7 @@
 """The numbers of vertices: those that are near each other in few words of bits.
 
 Many neighbours first puts the common neighbours of an edge into few words, where most vertices are near each other. In
-large graphs that are narrow, such as those of points in the plane, breadth first does, and links lie in `windows`.
+large graphs where vertices have few neighbours, breadth first does, and links are looked for in `windows`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from dnn_topology.graphs.graph import FunctionalGraph
 
 LARGE = 8192  # nodes, from which it pays to leave out those that links are not made of, and to look for windows
-OWNED = 768  # vertices that a window owns at least
-NARROW = 4  # windows are used where the widest has at most this share of the vertices, 1 / NARROW
+OWNED = 1024  # vertices that a window owns at least
+SHARE = 8  # it owns at least one of so many that it holds
+NARROW = 2  # windows are used where each holds at most one of so many vertices
 
 
 class Numbering(NamedTuple):
@@ -30,7 +31,7 @@ class Numbering(NamedTuple):
         numbers: (n_nodes,), int32. Which vertex each node is.
         nodes: (n_nodes,), int64. Which node each vertex is.
         n_vertices: Number of vertices that links are made of, which come first; see `Order`.
-        windows: (k, 4), int64; no rows where the graph is not narrow. See `Order`.
+        windows: (k, 3), int64; see `Order`.
     """
 
     numbers: Int32s
@@ -64,7 +65,7 @@ def number_vertices(graph: FunctionalGraph) -> Numbering:
     n_vertices = int(np.count_nonzero(linked))
     narrow = _numbered(_breadth_first(neighbours, linked), n_vertices, no_windows())
     windows = _windows(neighbours, narrow)
-    if len(windows) and NARROW * widest(windows) <= n_vertices:
+    if 0 < NARROW * widest(windows) <= n_vertices:
         return narrow._replace(windows=windows)
     return _numbered(np.lexsort((-degrees, ~linked)), n_vertices, no_windows())
 
@@ -76,13 +77,13 @@ def row_length(graph: FunctionalGraph) -> int:
 
 
 def no_windows() -> Int64s:
-    """Return the windows of a graph that is not narrow."""
-    return np.empty((0, 4), np.int64)
+    """Return the windows of a graph that has none."""
+    return np.empty((0, 3), np.int64)
 
 
 def widest(windows: Int64s) -> int:
-    """Return the number of vertices of the widest window."""
-    return int((windows[:, 3] - windows[:, 2]).max(initial=0))
+    """Return the most vertices that a window holds."""
+    return int(windows[:, 2].max(initial=0))
 
 
 def n_words(n_vertices: int) -> int:
@@ -119,10 +120,10 @@ def _breadth_first(neighbours: Neighbours, linked: NDArray[np.bool_]) -> Int64s:
 
 def _windows(neighbours: Neighbours, numbering: Numbering) -> Int64s:
     """Return windows that own the vertices and hold their neighbours."""
-    windows = np.empty((numbering.n_vertices // OWNED + 1, 4), np.int64)
-    reach = np.empty((numbering.n_vertices, 2), np.int64)
-    find_reach(*neighbours, numbering.numbers, numbering.nodes, numbering.n_vertices, reach)
-    return windows[: cut_windows(reach, OWNED, windows)]
+    numbers, nodes, n_vertices, _ = numbering
+    windows = np.empty((n_vertices // OWNED + 1, 3), np.int64)
+    holder = np.full(n_vertices, -1, np.int32)
+    return windows[: cut_windows(*neighbours, numbers, nodes, OWNED, SHARE, holder, windows)]
 
 
 @entry
@@ -148,8 +149,8 @@ def mark_triangles(begins: Int64s, neighbours: Int32s, near: Int32s, is_corner: 
     """Mark the corners of triangles, looking at a vertex until a triangle is found.
 
     Args:
-        begins: See `Neighbours`.
-        neighbours: See `Neighbours`.
+        begins: Where the neighbours of each node begin.
+        neighbours: Those of all nodes.
         near: -1 for each vertex; to work in.
         is_corner: False for each vertex; receives the answer.
     """
@@ -186,29 +187,33 @@ def breadth_first(begins: Int64s, neighbours: Int32s, seeds: Int64s, waiting: ND
 
 
 @entry
-def find_reach(
-    begins: Int64s, neighbours: Int32s, numbers: Int32s, nodes: Int64s, n_vertices: Whole, reach: Int64s
-) -> None:
-    """Write of each vertex the lowest and the highest among itself and its neighbours, of the first n_vertices."""
+def cut_windows(
+    begins: Int64s,
+    neighbours: Int32s,
+    numbers: Int32s,
+    nodes: Int64s,
+    owned: Whole,
+    share: Whole,
+    holder: Int32s,
+    windows: Int64s,
+) -> Whole:
+    """Write windows that own so many vertices, and such a share of those that they hold; return how many there are.
+
+    `holder` (n_vertices,), -1 for each vertex, is worked in: the last window that holds it.
+    """
+    n_vertices = len(holder)
+    count = first = held = 0
     for v in range(n_vertices):
-        low = high = np.int64(v)
+        held += holder[v] != count
+        holder[v] = count
         for i in range(begins[nodes[v]], begins[nodes[v] + 1]):
-            u = np.int64(numbers[neighbours[i]])
-            if u < n_vertices:
-                low, high = min(low, u), max(high, u)
-        reach[v, 0], reach[v, 1] = low, high
-
-
-@entry
-def cut_windows(reach: Int64s, owned: Whole, windows: Int64s) -> Whole:
-    """Write windows that own at least so many vertices, and half of what they hold; return how many there are."""
-    count = first = 0
-    low, high = len(reach), 0
-    for v in range(len(reach)):
-        low, high = min(low, reach[v, 0]), max(high, reach[v, 1] + 1)
+            u = numbers[neighbours[i]]
+            if u < n_vertices and holder[u] != count:
+                holder[u] = count
+                held += 1
         n_owned = v + 1 - first
-        if (n_owned >= owned and 2 * n_owned >= high - low) or v + 1 == len(reach):
-            windows[count, 0], windows[count, 1], windows[count, 2], windows[count, 3] = first, v + 1, low, high
+        if (n_owned >= owned and share * n_owned >= held) or v + 1 == n_vertices:
+            windows[count, 0], windows[count, 1], windows[count, 2] = first, v + 1, held
             count += 1
-            first, low, high = v + 1, len(reach), 0
+            first, held = v + 1, 0
     return count

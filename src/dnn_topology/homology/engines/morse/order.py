@@ -43,8 +43,9 @@ class Order(NamedTuple):
         n_vertices: Number of vertices that links are made of: of a large graph those in triangles, else those that
             have an edge. They are numbered before the others.
         nodes: (n_nodes,), int64. The node of the graph that each vertex is.
-        windows: (k, 4), int64. Of a large graph that is narrow: each owns the vertices from the first number to below
-            the second, and holds all of their neighbours, from the third to below the fourth. Else no rows.
+        windows: (k, 3), int64. Of a large graph where vertices have few neighbours: each window owns the vertices from
+            the first number to below the second, and holds these and their neighbours; the third is how many those
+            are. Else no rows.
     """
 
     links: Int32s

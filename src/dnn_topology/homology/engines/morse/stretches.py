@@ -88,7 +88,7 @@ class Stretches:
         parts: dict[Hashable, Task] = {
             ("part", k): Task(partial(windows.match, k), sorting) for k in range(windows.n_parts)
         }
-        tasks = {"windows": Task(windows.sort), **parts, "ranks": Task(self._begin)}
+        tasks = {"windows": Task(windows.list_edges), **parts, "ranks": Task(self._begin)}
         return tasks | {("match", 0): Task(gather, frozenset(parts))}
 
     def _begin(self) -> None:

@@ -4,7 +4,7 @@
 
 The bare loop steps through tensors that are normalised already, in a random order, and evaluates nothing. Ours reads,
 shuffles and normalises, takes loss and accuracy of training and test images before the first and after every epoch,
-and returns states that a training can be resumed from. Both train one after the other, in turns; ratios are of the
+and returns states that a training can be resumed from; its first turn loads Numba. Both train one after the other, in turns; ratios are of the
 same turn, and their median counts. CPU seconds say less than the clock of a machine that nobody else uses, and more on
 one that others use.
 """

@@ -85,7 +85,9 @@ class SparseGradientConv2d(Function):
         if torch.is_grad_enabled() or not all(ctx.needs_input_grad[:2]) or not _is_sparse(gradient):
             wanted, sizes = list(ctx.needs_input_grad), ctx.bias_sizes
             fixed = ([1, 1], [0, 0], [1, 1], False, [0, 0], 1)  # stride, padding, dilation, no transposition, groups
-            return torch.ops.aten.convolution_backward(gradient, images, weights, sizes, *fixed, wanted)
+            of_all: tuple[torch.Tensor | None, ...]
+            of_all = torch.ops.aten.convolution_backward(gradient, images, weights, sizes, *fixed, wanted)
+            return of_all
         n, channels, height, width = images.shape
         outputs, _, rows, columns = weights.shape
         of_images = images.new_zeros(n, height, width, channels)
@@ -104,8 +106,9 @@ class SparseGradientConv2d(Function):
 
 
 def _is_sparse(gradient: torch.Tensor) -> bool:
-    """Tell whether most of a gradient is 0."""
-    return int(torch.count_nonzero(gradient)) <= MOSTLY_ZERO * gradient.numel()
+    """Tell whether most of a gradient is 0, which that of the first eighth of the images says well enough."""
+    part = gradient[: -(-len(gradient) // 8)]
+    return int(torch.count_nonzero(part)) <= MOSTLY_ZERO * part.numel()
 
 
 def _nhwc(images: torch.Tensor) -> Any:

@@ -119,10 +119,19 @@ def is_ready() -> bool:
 
     places = np.zeros((1, 1, 1), dtype=np.uint8)
     try:
-        take_largest(zeros(1, 2, 1, 2, 1), zeros(1, 1, 1), places)
-        give_back(zeros(1, 1, 1), places, zeros(1, 4))
-        convolve_back(zeros(1, 1, 1, 1), zeros(1, 1, 1), zeros(1, 1, 1), zeros(1, 1, 1), zeros(1, 1, 1), zeros(1))
-    except Exception as error:  # a compiler's failures are many, and a full disk is one
+        _try(take_largest, zeros(1, 2, 1, 2, 1), zeros(1, 1, 1), places)
+        _try(give_back, zeros(1, 1, 1), places, zeros(1, 4))
+        _try(convolve_back, zeros(1, 1, 1, 1), *(zeros(1, 1, 1) for _ in range(4)), zeros(1))
+    except Exception as error:  # a compiler's failures are many
         logger.debug("the kernels of training are not compiled: %s", error)
         return False
     return True
+
+
+def _try(kernel: Callable[..., None], *arrays: Any) -> None:
+    """Call a kernel for the first time."""
+    try:
+        kernel(*arrays)
+    except OSError as error:  # a full disk keeps no machine code; it is in memory all the same
+        logger.debug("machine code is not kept on disk: %s", error)
+        kernel(*arrays)

@@ -2,8 +2,10 @@
 
 Max-pooling of PyTorch is slow on the CPU for images that lie channel by channel: in LeNet it costs more than the
 convolutions. Pooling otherwise gives the same bits. The memory format "channels last" makes convolutions faster too,
-and rounds their sums otherwise: trained weights differ in the last bits, so that it is kept for large data sets, where
-it saves minutes; these are also where loss and accuracy are taken of a sample of the training images.
+and so do sums that leave out what is 0 (`nets.hastened_layers`); both round otherwise: trained weights differ in the
+last bits, so that they are kept for large data sets, where they save minutes; these are also where loss and accuracy
+are taken of a sample of the training images. Numba, and the machine code of the kernels, are loaded once in a process
+(half a second; the first time ever they are compiled in one more).
 """
 
 from __future__ import annotations
@@ -115,8 +117,10 @@ def _pooled(images: torch.Tensor) -> torch.Tensor:
         return functional.max_pool2d(images, 2)
     if torch.is_grad_enabled() and images.requires_grad:
         # Which of equal pixels takes the gradient is torch's business: its own function, in the format that suits it.
-        pooled = functional.max_pool2d(images.contiguous(memory_format=NHWC), 2)
-        return pooled.contiguous() if images.is_contiguous() else pooled
+        with contextlib.suppress(RuntimeError):  # the transforms of torch.func know no memory formats
+            pooled = functional.max_pool2d(images.contiguous(memory_format=NHWC), 2)
+            return pooled.contiguous() if images.is_contiguous() else pooled
+        return functional.max_pool2d(images, 2)
     height, width = images.shape[2] // 2 * 2, images.shape[3] // 2 * 2
     rows = torch.maximum(images[:, :, 0:height:2], images[:, :, 1:height:2])
     return torch.maximum(rows[..., 0:width:2], rows[..., 1:width:2])
@@ -158,7 +162,7 @@ def _convolved(module: nn.Conv2d, images: torch.Tensor) -> torch.Tensor:
 def _flattened(module: nn.Flatten, images: torch.Tensor) -> torch.Tensor:
     """Return the flattened images, whose gradient comes back channels last: layers are slow where formats are mixed."""
     if _is_training(images) and not images.is_leaf:
-        images.register_hook(lambda gradient: gradient.contiguous(memory_format=NHWC))
+        images.register_hook(lambda gradient: gradient.contiguous(memory_format=NHWC))  # type: ignore[no-untyped-call]
     return type(module).forward(module, images)
 
 

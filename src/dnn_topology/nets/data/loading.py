@@ -62,8 +62,8 @@ def each_batch(
     else:
         order = torch.randperm(n, generator=torch.Generator().manual_seed(shuffle_seed))  # as `RandomSampler` draws it
     lonely = shuffle_seed is not None and n % batch_size == 1
-    for places in order[: n - lonely].split(batch_size):
-        yield dataset[places]
+    for start in range(0, n - lonely, batch_size):
+        yield dataset[order[start : start + batch_size]]
 
 
 def sample(dataset: Samples, n_samples: int, *, seed: int = 0) -> TensorDataset:

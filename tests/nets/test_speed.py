@@ -93,11 +93,13 @@ def states_of(data: DataSet, epochs: int, resume: TrainingState | None = None) -
     return states
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 def test_a_large_training_differs_in_the_last_bits_alone_and_resumes_bit_by_bit(
-    few: DataSet, monkeypatch: pytest.MonkeyPatch
+    few: DataSet, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual = states_of(few, 2)[-1]
     monkeypatch.setattr(speed, "LARGE", 100)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)  # by kernels with one
     states = states_of(few, 2)
     resumed = states_of(few, 2, resume=states[1])[-1]
     for name, weights in states[-1].model.items():
@@ -195,6 +197,7 @@ def test_an_evaluation_is_the_mean_over_images_one_by_one(few: DataSet, name: st
 
 def test_a_large_training_needs_no_compiler(few: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "LARGE", 100)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     by_kernels = states_of(few, 2)[-1]
     monkeypatch.setattr(kernels, "is_ready", lambda: False)
     for name, weights in states_of(few, 2)[-1].model.items():

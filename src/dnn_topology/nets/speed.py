@@ -21,7 +21,6 @@ from torch import nn
 from torch.nn import functional
 
 LARGE = 10_000  # training images beyond which an epoch is worth other bits; infinite: never
-MOST_THREADS = 2  # with which the kernels are the sooner ones
 VECTOR = 16  # numbers that a processor takes at once, at most
 
 NCHW, NHWC = torch.contiguous_format, torch.channels_last
@@ -85,10 +84,14 @@ def _sooner(model: nn.Module, *, by_kernels: bool) -> dict[nn.Module, Callable[[
 
 
 def _has_kernels() -> bool:
-    """Tell whether the kernels work here and are worth their while: they run on one thread, PyTorch on all."""
+    """Tell whether the kernels work here and are worth their while.
+
+    They run on one thread. With two, PyTorch's own are the sooner ones: the other thread would fall asleep meanwhile,
+    or, given half of the work, share its core with PyTorch's, which waits awake.
+    """
     from dnn_topology.nets import kernels
 
-    return torch.get_num_threads() <= MOST_THREADS and kernels.is_ready()
+    return torch.get_num_threads() == 1 and kernels.is_ready()
 
 
 def laid_out(values: torch.Tensor, memory_format: torch.memory_format) -> torch.Tensor:

@@ -58,7 +58,7 @@ def train(
     training ends bit for bit as an uninterrupted one. The global random state is left as it was.
 
     With more than 10,000 training images, loss and accuracy of training are those of 5,000 of them, always the same
-    ones, and convolutions on the CPU run in another memory format and, with one or two threads, partly in compiled
+    ones, and convolutions on the CPU run in another memory format and, with one thread of PyTorch's, partly in compiled
     loops of our own; trained weights differ from PyTorch's in the last bits. See `nets.speed`.
 
     Args:

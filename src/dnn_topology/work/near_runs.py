@@ -41,7 +41,8 @@ def near_runs(folder: Path) -> str:
         return f": it holds {', '.join(runs[:3])}{', …' if len(runs) > 3 else ''}; name one of them"
     beside = sorted(path.parent for path in folder.parent.glob(f"*/{SETTINGS}") if _has_run(path.parent))
     if beside:
-        return f": beside it there is {', '.join(map(str, beside[:3]))}{', …' if len(beside) > 3 else ''}; name one of them"
+        more = ", …" if len(beside) > 3 else ""
+        return f": beside it there is {', '.join(map(str, beside[:3]))}{more}; name one of them"
     siblings = folder.parent.parent
     if siblings.is_dir() and not folder.parent.is_dir():
         names = [path.parent.parent.name for path in siblings.glob(f"*/trial*/{SETTINGS}")]

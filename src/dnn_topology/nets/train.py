@@ -21,6 +21,7 @@ from dnn_topology.nets import speed
 from dnn_topology.nets.data import DataSet, Samples
 from dnn_topology.nets.data.loading import each_batch, some
 from dnn_topology.nets.training_state import LARGEST, EpochRecord, TrainingState, history_table, save_weights
+from dnn_topology.recording.devices import usable_device
 from dnn_topology.recording.failures import failures_explained
 
 __all__ = ["EpochRecord", "TrainingState", "evaluate", "history_table", "save_weights", "train"]
@@ -92,7 +93,7 @@ def train(
     check_at_least("the number of training images", len(data.train), 2)
     asked = {"lr": lr, "batch_size": batch_size, "weight_decay": weight_decay, "seed": seed}
     recipe = _recipe(asked, resume)
-    device = torch.device(device)
+    device = usable_device(device)
     model.to(device)
     training = _Training.of(model, data, recipe, device, test=test)
     if resume is None:

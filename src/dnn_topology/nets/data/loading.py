@@ -58,9 +58,10 @@ def each_batch(
         return
     n = len(dataset)
     if shuffle_seed is None:
-        order = torch.arange(n)
+        order = torch.arange(n, device="cpu")
     else:
-        order = torch.randperm(n, generator=torch.Generator().manual_seed(shuffle_seed))  # as `RandomSampler` draws it
+        drawing = torch.Generator().manual_seed(shuffle_seed)  # as `RandomSampler` draws it, whatever the default device
+        order = torch.randperm(n, generator=drawing, device="cpu")
     lonely = shuffle_seed is not None and n % batch_size == 1
     for start in range(0, n - lonely, batch_size):
         yield dataset[order[start : start + batch_size]]

@@ -165,6 +165,13 @@ def test_flattening_within_a_training_has_pytorchs_bits(dims: tuple[int, int], m
     assert torch.equal(gradient_of(found, images, weights)[0], gradient_of(expected, images, weights)[0])
 
 
+def test_images_of_the_users_own_keep_no_hook() -> None:
+    net, images = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten()), drawn(3, 4, 5, 6).requires_grad_()
+    with hastened(net, channels_last=True):
+        net[1](images)
+    assert not images._backward_hooks
+
+
 def small_net() -> nn.Sequential:
     """Convolutions of few channels, padded and not, normalised and pooled."""
     torch.manual_seed(0)
@@ -256,7 +263,8 @@ def test_a_network_of_other_numbers_is_trained_by_pytorch() -> None:
         assert torch.allclose(one, other)
 
 
-def test_transforms_of_functions_work_within() -> None:
+def test_transforms_of_functions_work_within(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     net = small_net().eval()
     images = drawn(3, 1, 16, 16)
 
@@ -269,6 +277,7 @@ def test_transforms_of_functions_work_within() -> None:
     expected = each(parameters, images)
     for channels_last in (False, True):
         with hastened(net, channels_last=channels_last):
+            parameters = {name: one.detach() for name, one in net.named_parameters()}
             found = each(parameters, images)
             first = torch.func.grad(loss)(parameters, images[0].contiguous(memory_format=torch.contiguous_format))
         for name, gradient in expected.items():

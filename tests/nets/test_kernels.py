@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -318,3 +319,9 @@ def test_images_that_the_kernels_do_not_take_are_told_apart() -> None:
     assert hastened_layers.fits(drawn(2, 3, 4, 4))
     for other in (drawn(2, 3, 4, 4).contiguous(), drawn(2, 3, 4, 4).double(), drawn(0, 3, 4, 4), torch.zeros(3, 4)):
         assert not hastened_layers.fits(other)
+
+
+def test_plain_python_is_not_taken_for_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kernels.is_ready.__wrapped__()
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    assert not kernels.is_ready.__wrapped__()

@@ -130,7 +130,7 @@ def test_the_estimate_grows_with_the_dimension_and_the_scale(real_graph: Functio
         (Census(5000, 1_170_273, 1.14e8, 7.42e9), 2, 167),
         (Census(5000, 1_170_273, 1.14e8, 7.42e9), 3, 1041),
         (Census(36_874, 321_666, 9.75e5, 1.12e6, 18_928), 2, 132),
-        (Census(150_000, 710_628, 1.92e6, 0.0, 2265), 2, 155),
+        (Census(150_000, 710_628, 1.92e6, 0.0, 143_277, 2265), 2, 155),
     ],
 )
 def test_the_memory_of_our_own_engine_is_estimated_within_a_factor_of_two_of_what_was_measured(

@@ -20,10 +20,10 @@ class Cost:
         per_edge: Seconds per edge.
         per_simplex: Seconds per simplex of the highest dimension whose homology is computed, from H2 on.
         parallel: Share of the time per simplex that a second, third, … thread each saves, relative to the first.
-        pair_bytes: Bytes per pair of nodes: of a dense matrix.
+        pair_bytes: Bytes per pair of nodes: of a dense matrix; of our own engine, of nodes in triangles.
         edge_bytes: Bytes per edge.
         simplex_bytes: Bytes per simplex of the highest dimension.
-        thread_pair_bytes: Bytes per thread and pair of nodes in triangles.
+        thread_pair_bytes: Bytes per thread and pair of nodes among which a link is looked for.
         lists: Whether the simplices of all lower dimensions are listed.
         dense: What H3 takes more, instead of the simplices of dimension 3: seconds and bytes per triangle, times the
             share of the pairs of nodes that are joined. None where it takes as much for each simplex as H2.
@@ -49,9 +49,10 @@ class Cost:
         """Return the estimated peak memory in bytes, beyond that of the graph."""
         lower = sum(census.n_simplices(dim) for dim in range(2, max_dim)) if self.lists else 0.0
         n_linked = census.n_nodes if census.n_linked is None else census.n_linked
+        n_held = n_linked if census.n_held is None else census.n_held
         return (
-            self.pair_bytes * census.n_nodes**2
-            + threads * self.thread_pair_bytes * n_linked**2
+            self.pair_bytes * n_linked**2
+            + threads * self.thread_pair_bytes * n_held**2
             + self.edge_bytes * census.n_edges
             + LISTED_BYTES * lower
             + self._simplices(census, max_dim)[1]

@@ -109,7 +109,7 @@ def default_names(model: nn.Module, nodes: str, calls: Probe) -> list[str]:
     check_hearable(model)
     if nodes != "feature":
         names = [_last_states(name, calls) for name in names]
-    heard = [tensor for tensor in calls.tensors if tensor.activation]
+    heard = [tensor for tensor in calls.of_samples if tensor.activation]
     if any(tensor.kind == FUNCTION for tensor in heard):
         known = named(model)
         by_module = {name if name in known else module_of(known, name): name for name in names[:-1]}

@@ -18,12 +18,13 @@ NODES: tuple[Nodes, ...] = ("unit", "channel", "feature")
 def leaves(output: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:
     """Yield the floating-point tensors inside a module's output, each with its path ("" for a bare tensor).
 
-    Tensors without any dimension, such as a loss, say nothing about single samples and are left out. Quantised ones
-    are read as the numbers that they stand for, and packed sequences are padded, with their lengths beside them.
+    Tensors without any dimension, such as a loss, say nothing about single samples and are left out, as are those that
+    are seen inside torch.vmap, each a part of a whole. Quantised ones are read as the numbers that they stand for, and
+    packed sequences are padded, with their lengths beside them.
     """
     if isinstance(output, torch.Tensor):
         output = output.dequantize() if output.is_quantized else output
-        if output.is_floating_point() and output.ndim:
+        if output.is_floating_point() and output.ndim and not is_mapped(output):
             yield path, output
     elif isinstance(output, PackedSequence):
         padded, lengths = pad_packed_sequence(output, batch_first=True)
@@ -58,6 +59,16 @@ def changed_leaves(output: Any, change: Callable[[str, torch.Tensor], torch.Tens
             output, **{name: changed_leaves(getattr(output, name), change, f"{path}.{name}") for name in names}
         )
     return output
+
+
+def is_mapped(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor is one that a function sees inside torch.vmap."""
+    functorch: Any = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(tensor):
+        if functorch.is_batchedtensor(tensor):
+            return True
+        tensor = functorch.get_unwrapped(tensor)
+    return False
 
 
 def identity(tensor: torch.Tensor) -> tuple[int, int]:

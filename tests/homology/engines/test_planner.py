@@ -73,21 +73,6 @@ def test_our_own_engine_is_taken_where_it_is_compiled(real_graph: FunctionalGrap
     assert prepared.census is None
 
 
-def cliques(n_nodes: int, size: int) -> FunctionalGraph:
-    """Disjoint cliques of so many nodes, all edges of other lengths."""
-    corners = np.column_stack(np.triu_indices(size, 1))
-    ends = (size * np.arange(n_nodes // size)[:, None, None] + corners).reshape(-1, 2).astype(np.int32)
-    return FunctionalGraph(ends[:, 0], ends[:, 1], np.linspace(0.1, 0.5, len(ends)), n_nodes, 0.25)
-
-
-@pytest.mark.parametrize(
-    ("n_nodes", "size", "engine"), [(150_000, 5, "gudhi"), (150_000, 2, "morse"), (500, 5, "morse")]
-)
-def test_many_nodes_in_few_triangles_are_work_for_gudhi(n_nodes: int, size: int, engine: str) -> None:
-    Morse().compile(2)
-    assert prepare(cliques(n_nodes, size), max_dim=2, threads=1).plan.engine == engine
-
-
 def test_above_its_highest_dimension_gudhi_is_taken(real_graph: FunctionalGraph) -> None:
     assert prepare(real_graph, max_dim=4).plan.engine == "gudhi"
 

@@ -132,12 +132,9 @@ def _counted(census: Census, graph: FunctionalGraph, plan: Plan) -> Census:
     """Return a census that knows how many nodes are in triangles, where the engine's memory depends on that."""
     if plan.engine != "morse" or census.n_linked is not None:
         return census
-    from dnn_topology.homology.engines.morse.order import LARGE, in_triangle  # which loads Numba
+    from dnn_topology.homology.engines.morse.numbering import LARGE, row_length  # which loads Numba
 
-    if graph.n_nodes <= LARGE:
-        return census
-    degrees = np.bincount(np.concatenate([graph.rows, graph.cols]), minlength=graph.n_nodes)
-    return replace(census, n_linked=int(np.count_nonzero(in_triangle(graph, degrees))))
+    return census if graph.n_nodes <= LARGE else replace(census, n_linked=row_length(graph))
 
 
 def _name(plan: Plan) -> str:

@@ -197,7 +197,7 @@ def test_every_command_explains_itself_without_notes_for_programmers(
         (["run", "--permute-labels", "2"], "--permute-labels must lie in [0, 1], found 2"),
         (["run", "--binarize-labels", "10"], "must name a class of mnist-5k, 0 to 9"),
         (["run", "--lr", "0", *QUICK], "--lr must be positive"),
-        (["run", "--device", "tpu"], "--device tpu cannot be used here"),
+        (["run", "--device", "tpu"], "--device must name one such as 'cpu' or 'cuda:0', found 'tpu'"),
         (["run", "--nodes", "units"], 'Invalid value "units" for --nodes. Choose from: "unit"'),
         (["run", "--essential", "keep"], 'Invalid value "keep" for --essential'),
         (["run", "--filtration", "dense"], 'Choose from: "nominal", "density"'),

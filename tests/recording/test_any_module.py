@@ -267,3 +267,34 @@ def test_padding_does_not_change_the_features_of_tokens() -> None:
     plain = dt.record(model, [{"x": x, "attention_mask": mask}], nodes="feature")
     found = dt.record(model, [padded], nodes="feature")
     torch.testing.assert_close(layer(found, "act"), layer(plain, "act"))
+
+
+def test_a_users_hook_that_changes_what_a_module_returns_is_part_of_the_model() -> None:
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(16, 3))
+    model[1].register_forward_hook(lambda _, __, output: torch.cat([output, -output], dim=1))
+    x = randn(5, 6)
+    activations = dt.record(model, [x])
+    hidden = torch.relu(model[0](x)).detach()
+    torch.testing.assert_close(layer(activations, "1"), torch.cat([hidden, -hidden], dim=1))
+    torch.testing.assert_close(layer(activations, "output"), model(x).detach())
+
+
+class Precisions(nn.Module):
+    """A model whose parameters have several types."""
+
+    def __init__(self, *first: nn.Module | nn.Parameter, body: torch.dtype) -> None:
+        super().__init__()
+        self.first = first[0]
+        self.body = nn.Linear(6, 4).to(body)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.body(x))
+
+
+@pytest.mark.parametrize("first", [nn.Embedding(9, 6).half(), nn.Parameter(torch.ones(6, dtype=torch.float64))])
+@pytest.mark.parametrize("body", [torch.float32, torch.float64, torch.bfloat16])
+def test_inputs_have_the_precision_of_the_first_layer_that_they_can_enter(first: Any, body: torch.dtype) -> None:
+    model = Precisions(first, body=body)
+    x = randn(5, 6)
+    expected = torch.relu(model.body(x.to(body))).detach().float()
+    assert torch.equal(layer(dt.record(model, [x]), "output"), expected)

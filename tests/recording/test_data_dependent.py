@@ -60,6 +60,48 @@ def test_the_layers_that_a_refusal_names_can_be_recorded(forward: Any, nodes: An
     assert list(widths(dt.record(model, SMALL_AND_LARGE, nodes=nodes, layers=named))) == named
 
 
+def rows_of_its_own(_: Any, x: torch.Tensor) -> list[torch.Tensor]:
+    return [x[:-1], x, torch.cat([x, x[:1]])]
+
+
+def one_by_one(self: Any, x: torch.Tensor) -> list[torch.Tensor]:
+    return list(self.a(self.act(x)))
+
+
+def mapped_over_samples(self: Any, x: torch.Tensor) -> torch.Tensor:
+    mapped: torch.Tensor = torch.vmap(lambda one: self.act(self.a(one)))(x)
+    return mapped
+
+
+@pytest.mark.parametrize(
+    ("forward", "remedy"), [(rows_of_its_own, "output.1"), (one_by_one, "act"), (mapped_over_samples, "output")]
+)
+def test_the_layer_that_is_named_in_place_of_one_without_samples_can_be_recorded(forward: Any, remedy: str) -> None:
+    model = Calling(forward, **parts())
+    with pytest.raises(dt.DnnTopologyError, match=rf"name layers without it, such as layers=.'{remedy}'"):
+        dt.record(model, [randn(8, 6)])
+    assert list(widths(dt.record(model, [randn(8, 6)], layers=[remedy]))) == [remedy]
+
+
+def test_a_layer_inside_vmap_is_refused_by_what_it_is() -> None:
+    model = Calling(lambda self, x: torch.vmap(self.a, in_dims=1, out_dims=1)(x), a=nn.Linear(6, 4))
+    with pytest.raises(dt.DnnTopologyError, match=r"layer 'a' is called inside torch.vmap"):
+        dt.record(model, [randn(5, 3, 6)], layers=["a"])
+    assert list(widths(dt.record(model, [randn(5, 3, 6)], layers=["**"]))) == ["output"]
+
+
+def test_an_activation_that_is_called_on_pairs_of_samples_is_left_out_by_default_and_said() -> None:
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+        scores = torch.nn.functional.leaky_relu(torch.cdist(x, x).flatten())
+        answer: torch.Tensor = self.b(torch.relu(self.a(x)).sigmoid()).tanh() * scores.mean()
+        return answer
+
+    model = Calling(forward, a=nn.Linear(6, 5), b=nn.Linear(5, 3))
+    with pytest.warns(UserWarning, match=r"'leaky_relu' would be recorded by default and returned no row for each"):
+        activations = dt.record(model, [randn(5, 6)])
+    assert list(widths(activations)) == ["relu", "sigmoid", "tanh", "output"]
+
+
 def test_a_batch_of_another_size_than_a_model_took_is_said_to_be_what_fails() -> None:
     model = Calling(lambda self, x: self.act(x.view(8, 6)), act=nn.Tanh())
     x = randn(20, 6)

@@ -29,9 +29,46 @@ def test_strengths_times_inputs_are_what_the_layer_computes_when_weights_are_pos
     assert found == pytest.approx(answers.numpy(), abs=1e-5)
 
 
+class TimeFirst(nn.Module):
+    """A layer on steps, which come before the samples or are folded into them, and one on their mean."""
+
+    def __init__(self, *, folded: bool = False) -> None:
+        super().__init__()
+        self.each, self.last, self.folded = nn.Linear(6, 8), nn.Linear(8, 3), folded
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        steps = self.each(x.flatten(0, 1)).view(*x.shape[:2], -1) if self.folded else self.each(x.transpose(0, 1))
+        answer: torch.Tensor = self.last(input=steps.mean(1 if self.folded else 0))
+        return answer
+
+
+@pytest.mark.parametrize("folded", [False, True])
+@pytest.mark.parametrize("n_steps", [4, 5])
+def test_a_row_is_what_enters_a_layer_of_one_sample_wherever_that_has_its_samples(folded: bool, n_steps: int) -> None:
+    sequences = torch.randn(5, n_steps, 6, generator=torch.Generator().manual_seed(0))
+    each, last = weighted_layers(TimeFirst(folded=folded), [sequences])
+    assert np.array_equal(each.inputs, sequences.flatten(1).numpy())
+    assert (each.strengths.shape, last.inputs.shape) == ((8 * n_steps, 6 * n_steps), (5, 8))
+
+
+def test_a_layer_without_a_dimension_of_samples_is_refused() -> None:
+    class Pairs(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pair = nn.Linear(12, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            one, other = torch.triu_indices(len(x), len(x), 1)
+            answer: torch.Tensor = self.pair(torch.cat([x[one], x[other]], dim=1)).mean(0).expand(len(x), 3)
+            return answer
+
+    with pytest.raises(DnnTopologyError, match=r"what enters layer 'pair', \(15, 12\), has no dimension of the 6 sam"):
+        weighted_layers(Pairs(), [torch.ones(6, 6)])
+
+
 def test_no_hook_stays_behind_even_after_an_error() -> None:
     model = nn.Sequential(nn.Linear(3, 2))
-    with pytest.raises(RuntimeError):
+    with pytest.raises(DnnTopologyError, match="the model fails on its inputs"):
         weighted_layers(model, [torch.ones(2, 5)])
     assert not model[0]._forward_pre_hooks
 

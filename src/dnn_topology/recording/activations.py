@@ -31,9 +31,9 @@ from dnn_topology.recording.layers import (
     unwrapped,
 )
 from dnn_topology.recording.listing import default_names, meant_layers
-from dnn_topology.recording.probing import OTHER, Probe, probe, unchanged
+from dnn_topology.recording.probing import FUNCTION, OTHER, Probe, probe
 from dnn_topology.recording.random_states import preserved, seeded
-from dnn_topology.recording.restoring import borrowed
+from dnn_topology.recording.restoring import borrowed, unchanged
 from dnn_topology.recording.signals import NODES, Nodes, token_mask
 
 if TYPE_CHECKING:
@@ -236,7 +236,8 @@ def _recorded(
                 with failures_explained(args, kwargs):
                     calls = probe(model, args, kwargs, home)
                 chosen = _chosen(model, names, nodes, calls)
-                tape.tensors, tape.certain = {each.layer: each for each in calls.tensors}, calls.certain
+                tape.tensors = {each.layer: each for each in calls.tensors}
+                tape.certain, tape.with_hooks = calls.certain, calls.with_hooks
             with failures_explained(args, kwargs, earlier=earlier), hooked(model, chosen, tape):
                 _run(model, args, kwargs, tape, size=size, mask=mask)
             tape.check_called(chosen)
@@ -259,7 +260,9 @@ def _recorded(
 
 def _chosen(model: nn.Module, names: Sequence[str] | None, nodes: Nodes, calls: Probe) -> dict[str, Layer]:
     """Return the layers to record, by default or by name."""
-    names = default_names(model, nodes, calls) if names is None else names
+    if names is None:
+        names = default_names(model, nodes, calls)
+        _report_without_samples(names, calls)
     chosen = meant_layers(model, names, calls)
     if not calls.certain:
         check_samples_first(model, [*chosen])
@@ -317,7 +320,7 @@ def _check_folded(
     """
     size = batch_size(args, kwargs)
     parts, folded, rows = dict(tape.parts), [*tape.folded], repeated(size)
-    with preserved((model,), home), unchanged(model), hooked(model, layers, tape):
+    with preserved((model,), home), unchanged(model, with_hooks=tape.with_hooks), hooked(model, layers, tape):
         tape.start(len(rows), None if mask is None else mask[rows])
         try:
             model(*rows_of(tuple(args), rows, size), **rows_of(dict(kwargs), rows, size))
@@ -341,6 +344,19 @@ def _report_idle(idle: Sequence[str]) -> None:
         idle,
         "would be recorded by default and were never called, so they are left out: name layers= to choose others",
     )
+
+
+def _report_without_samples(names: Sequence[str], calls: Probe) -> None:
+    """Warn of functions that would be among layers chosen by default if what they return had samples."""
+    taken = {tensor.name for tensor in calls.of_samples}
+    functions = [tensor for tensor in calls.tensors if tensor.kind == FUNCTION and tensor.activation]
+    if any(tensor.name in names for tensor in functions):
+        without = dict.fromkeys(tensor.name for tensor in functions if tensor.name not in taken)
+        _warn_of(
+            [*without],
+            "would be recorded by default and returned no row for each sample, as where it is called on pairs of them, "
+            "so they are left out",
+        )
 
 
 def _report_passed_over(names: Sequence[str]) -> None:

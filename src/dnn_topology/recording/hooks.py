@@ -17,8 +17,10 @@ from dnn_topology._checks import DnnTopologyError, nearest
 from dnn_topology.recording.folding import unfolded, untold
 from dnn_topology.recording.function_calls import function_calls, hear
 from dnn_topology.recording.layers import Layer
-from dnn_topology.recording.probing import CalledTensor
-from dnn_topology.recording.signals import Nodes, identity, leaves, signals
+from dnn_topology.recording.probing import AFTER, CalledTensor
+from dnn_topology.recording.signals import Nodes, identity, is_mapped, leaves, signals
+
+MOST_NAMED = 6  # layers that a message names
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Tape:
         output: The layer name of the model's own output.
         tensors: What is known of the tensors that the model returns, by layer name.
         certain: Whether that says where their samples lie.
+        with_hooks: Whether the model runs with the user's own hooks alone.
         mask: Which tokens of the batch count.
         size: Number of samples of the batch.
         parts: Layer name and signals of each tensor, in the order of the calls.
@@ -48,6 +51,7 @@ class Tape:
     output: str
     tensors: Mapping[str, CalledTensor] = field(default_factory=dict)
     certain: bool = False
+    with_hooks: bool = False
     mask: torch.Tensor | None = None
     size: int = 0
     parts: dict[str, torch.Tensor] = field(default_factory=dict)
@@ -89,13 +93,11 @@ class Tape:
             known = [layer.module_name + path for path in returned]
             raise DnnTopologyError(f"the model has no layer {name!r}: {nearest(name, [layer.module_name, *known])}")
         if not taken:
-            what = f" (but {output.dtype})" if isinstance(output, torch.Tensor) else ""
-            raise DnnTopologyError(
-                f"layer {name!r} returned no floating-point tensor of samples{what}: leave it out"
-                + (", or let the model return its absolute value" if "complex" in what else "")
-            )
+            raise DnnTopologyError(f"layer {name!r} {_unusable(output)}{self.leave_out(name)}")
         self.times[name] += 1
         label = layer.module_name + (f"@{self.times[name]}" if self.times[name] > 1 else "")
+        if layer.by_glob:
+            taken = {path: leaf for path, leaf in taken.items() if self._is_listed(label + path)}
         if self.by_default:
             taken = self._of_samples(label, taken)
             taken = {path: leaf for path, leaf in taken.items() if self.seen.get(identity(leaf)) is not leaf}
@@ -109,6 +111,11 @@ class Tape:
             self.parts[label + path] = kept
             self.shapes[label + path] = tuple(samples.shape[1:]) if is_map else tuple(kept.shape[1:])
 
+    def _is_listed(self, label: str) -> bool:
+        """Tell whether a tensor has samples, as far as the looks at the model show."""
+        about = self.tensors.get(label)
+        return about is None or about.axis is not None or bool(about.fold)
+
     def _of_samples(self, label: str, taken: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Return the tensors of a layer's output to record: those that hold samples, or all if none does."""
         about = {path: self.tensors.get(label + path) for path in taken}
@@ -120,9 +127,22 @@ class Tape:
 
     def leave_out(self, label: str) -> str:
         """Return the remedy for a layer that cannot be recorded: how to leave it out."""
-        if not self.by_default or label == self.output:
+        if not self.by_default:
             return "leave it out"
-        return f"name layers without it, such as layers=[{self.output!r}]"
+        unfit = {each.name for each in self.tensors.values() if not self._is_fit(each)}
+        others = [
+            each
+            for each in self.tensors.values()
+            if self._is_fit(each) and each.layer != label and (each.name not in unfit or each.path)
+        ]
+        # The model's output, else an activation, else any layer.
+        others.sort(key=lambda each: (each.name != self.output, each.stage != AFTER))
+        return f"name layers without it, such as layers=[{others[0].layer!r}]" if others else "leave it out"
+
+    def _is_fit(self, tensor: CalledTensor) -> bool:
+        """Tell whether a tensor could be recorded by its name, as far as the looks at the model show."""
+        in_order = tensor.axis is not None and not tensor.reordered and "@" not in tensor.layer
+        return in_order and not (self.nodes == "channel" and tensor.tokens)
 
     def check_called(self, layers: Mapping[str, Layer]) -> None:
         """Check that every layer that was named was called in this batch.
@@ -132,7 +152,11 @@ class Tape:
         """
         idle = [name for name in layers if not self.times[name]]
         if idle and not self.by_default:
-            raise DnnTopologyError(f"layer {idle[0]!r} was not called in the forward pass: leave it out")
+            fired = [name for name in dict.fromkeys(each.name for each in self.tensors.values()) if name != self.output]
+            known = f"those that were are {', '.join(fired[:MOST_NAMED])}" + (", …" if len(fired) > MOST_NAMED else "")
+            raise DnnTopologyError(
+                f"layer {idle[0]!r} was not called in the forward pass: leave it out" + (f"; {known}" if fired else "")
+            )
 
     def _samples_first(self, label: str, leaf: torch.Tensor) -> torch.Tensor:
         """Return a tensor with its dimension of samples first.
@@ -164,6 +188,16 @@ class Tape:
             self.folded.append(label)
             return unfolded(leaf, fold, self.size, self.nodes)
         return leaf.movedim(axis or 0, 0) if axis else leaf
+
+
+def _unusable(output: Any) -> str:
+    """Return what is wrong with the output of a layer in which nothing can be recorded, before the remedy."""
+    if isinstance(output, torch.Tensor) and is_mapped(output):
+        return "is called inside torch.vmap, which shows it one part of a whole: record what torch.vmap returns, or "
+    said = "returned no floating-point tensor of samples"
+    if not isinstance(output, torch.Tensor):
+        return f"{said}: "
+    return f"{said} (but {output.dtype}): " + ("let the model return its absolute value, or " * output.is_complex())
 
 
 @contextlib.contextmanager

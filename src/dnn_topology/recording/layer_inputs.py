@@ -13,8 +13,11 @@ from torch import nn
 
 from dnn_topology._checks import DnnTopologyError, check_seed
 from dnn_topology.recording.batches import as_batches
-from dnn_topology.recording.inputs import forward_arguments
-from dnn_topology.recording.layers import heard_modules, unwrapped
+from dnn_topology.recording.failures import failures_explained
+from dnn_topology.recording.folding import unfolded
+from dnn_topology.recording.inputs import batch_size, forward_arguments
+from dnn_topology.recording.layers import heard_modules, output_name, unwrapped
+from dnn_topology.recording.probing import CalledTensor, probe
 from dnn_topology.recording.random_states import seeded
 from dnn_topology.recording.restoring import borrowed
 from dnn_topology.recording.weights import LINEAR, layer_weight, weight_matrix
@@ -61,7 +64,8 @@ def weighted_layers(
         The layers in the order of their calls.
 
     Raises:
-        DnnTopologyError: The model has no such layer, or there is no input.
+        DnnTopologyError: The model has no such layer or fails on the inputs, what enters one has no dimension of
+            samples or changes its shape, or there is no input.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1))
@@ -72,19 +76,7 @@ def weighted_layers(
     seed = check_seed(seed)
     model = unwrapped(model)
     batches = as_batches(batches)
-    heard: dict[str, list[NDArray[np.float32]]] = {}
-    shapes: dict[str, tuple[int, ...]] = {}
-    fresh: set[str] = set()
-
-    def hook(name: str) -> Any:
-        def keep(module: nn.Module, args: Any) -> None:  # noqa: ARG001  # the signature is torch's
-            if name in fresh:
-                fresh.remove(name)
-                shapes.setdefault(name, tuple(args[0].shape[1:]))
-                heard.setdefault(name, []).append(args[0].detach().flatten(1).to("cpu", torch.float32).numpy().copy())
-
-        return keep
-
+    tape = _Entered()
     with (
         borrowed(model, device) as (home, dtype),
         seeded(seed, (batches, model), home),
@@ -92,17 +84,83 @@ def weighted_layers(
     ):
         modules = {name: module for name, module in heard_modules(model) if isinstance(module, LINEAR)}
         for name, module in modules.items():
-            stack.callback(module.register_forward_pre_hook(hook(name)).remove)
+            stack.callback(module.register_forward_pre_hook(tape.hook(name), with_kwargs=True).remove)
         for batch in batches:
             args, kwargs = forward_arguments(batch, home, dtype, model)
-            fresh.update(modules)
-            model(*args, **kwargs)
-    if not heard:
+            size = batch_size(args, kwargs)
+            if not size:
+                continue
+            with failures_explained(args, kwargs):
+                if not tape.tensors:
+                    own = output_name(model)
+                    calls = probe(model, args, kwargs, home)
+                    tape.tensors = {"" if each.layer == own else each.layer: each for each in calls.tensors}
+                tape.start(modules, size)
+                model(*args, **kwargs)
+            tape.start((), 0)
+    if not tape.heard:
         raise DnnTopologyError("the model called no Linear layer and no convolution, or there was no input")
     return [
-        WeightedLayer(name, layer_strengths(modules[name], shapes[name]), np.concatenate(parts))
-        for name, parts in heard.items()
+        WeightedLayer(name, layer_strengths(modules[name], tape.shapes[name]), np.concatenate(parts))
+        for name, parts in tape.heard.items()
     ]
+
+
+class _Entered:
+    """Keeps what enters layers, a row per sample.
+
+    Attributes:
+        tensors: What is known of the tensors that the layers return, by name.
+        heard: Layer → rows of each batch.
+        shapes: Layer → what of one sample enters it.
+    """
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, CalledTensor] = {}
+        self.heard: dict[str, list[NDArray[np.float32]]] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self._fresh: set[str] = set()
+        self._size = 0
+
+    def start(self, names: Iterable[str], size: int) -> None:
+        """Wait for the first calls of some layers, on a batch of a size."""
+        self._fresh, self._size = set(names), size
+
+    def hook(self, name: str) -> Any:
+        """Return a hook that keeps what enters a layer at its first call of a batch."""
+
+        def keep(module: nn.Module, args: Any, kwargs: Any) -> None:  # noqa: ARG001  # the signature is torch's
+            if name in self._fresh:
+                self._fresh.remove(name)
+                samples = self._samples_first(name, (*args, *kwargs.values())[0].detach())
+                if self.shapes.setdefault(name, tuple(samples.shape[1:])) != tuple(samples.shape[1:]):
+                    raise DnnTopologyError(
+                        f"what enters layer {name!r} has the shape {tuple(samples.shape[1:])} in this batch and had "
+                        f"{self.shapes[name]} before: give inputs of one size"
+                    )
+                rows = samples.flatten(1).to("cpu", torch.float32, copy=True).numpy()
+                self.heard.setdefault(name, []).append(rows)
+
+        return keep
+
+    def _samples_first(self, name: str, entered: torch.Tensor) -> torch.Tensor:
+        """Return what entered a layer with its dimension of samples first: the one that the layer's output has.
+
+        Raises:
+            DnnTopologyError: It has none, or has the samples in another order than the batch.
+        """
+        about = self.tensors.get(name)
+        if about is not None and about.fold and not len(entered) % self._size:
+            return unfolded(entered, about.fold, self._size, "unit")
+        axis = about.axis if about is not None else None
+        if axis is None or about is None or entered.ndim <= axis or entered.shape[axis] != self._size:
+            raise DnnTopologyError(
+                f"what enters layer {name!r}, {tuple(entered.shape)}, has no dimension of the {self._size} samples of "
+                "the batch, so that its activation graph is not known: measure without trees"
+            )
+        if about.reordered:
+            raise DnnTopologyError(f"layer {name!r} has the samples in another order than the batch: put them back")
+        return entered.movedim(axis, 0)
 
 
 def layer_strengths(layer: nn.Module, input_shape: tuple[int, ...]) -> Any:

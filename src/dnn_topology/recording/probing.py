@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 import weakref
-from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from dnn_topology.recording.layers import (
 )
 from dnn_topology.recording.random_states import preserved
 from dnn_topology.recording.reordering import MOST, REORDERING, exchanged, reordered
+from dnn_topology.recording.restoring import unchanged
 from dnn_topology.recording.signals import identity, leaves
 
 AFTER, BEFORE, OTHER = "after activation", "before activation", "other"
@@ -100,10 +101,12 @@ class Probe:
     Attributes:
         tensors: In the order of the calls.
         certain: Whether two numbers of samples were tried, which tell where the samples lie.
+        with_hooks: Whether it runs with the user's own hooks alone, as with one that changes a shape.
     """
 
     tensors: tuple[CalledTensor, ...]
     certain: bool
+    with_hooks: bool = False
 
     @property
     def of_samples(self) -> list[CalledTensor]:
@@ -115,8 +118,9 @@ def probe(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], devi
     """Run a borrowed model on two and on three samples of a batch: the dimension that follows is the samples.
 
     Where it calls functions that may put samples into another order, it is run on a few more, in two orders. Random
-    states, buffers and the modules' attributes are left as they were, and hooks of the user's are not called. A model
-    that takes no other number of samples than it was given is run on the whole batch.
+    states, buffers and the modules' attributes are left as they were, and hooks of the user's are called only where the
+    model does not run without them. A model that takes no other number of samples than it was given is run on the
+    whole batch.
 
     Args:
         model: A borrowed model.
@@ -129,34 +133,56 @@ def probe(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], devi
     """
     size = batch_size(args, kwargs)
     # The last of few samples is repeated, so that all are as long as before and sorted sequences stay sorted.
-    rows = ([min(place, size - 1, 1) for place in range(n_rows)] for n_rows in (2, 3))
+    few = [[min(place, size - 1, 1) for place in range(n_rows)] for n_rows in (2, 3)]
     try:
-        two, three = (
-            _calls(model, rows_of(tuple(args), some, size), rows_of(dict(kwargs), some, size), device) for some in rows
-        )
+        (two, three), with_hooks = _looks(model, args, kwargs, device, few)
     except Exception:  # whatever a model says of a number of samples that it does not take
-        whole = _calls(model, args, kwargs, device)
+        try:
+            (whole,), with_hooks = _looks(model, args, kwargs, device, [None])
+        except Exception:
+            _check_not_single(model, args, kwargs, device)
+            raise
         _check_samples_there(whole.without_samples, args, kwargs)
-        return Probe(
-            tuple(replace(each, axis=0 if each.size[0] == size else None) for each in whole.tensors), certain=False
-        )
+        placed = [replace(each, axis=0 if each.size[0] == size else None) for each in whole.tensors]
+        return Probe(tuple(placed), certain=False, with_hooks=with_hooks)
     _check_no_time_in_samples(two.time_first, three.time_first, output_name(model))
     larger = {tensor.layer: tensor.size for tensor in three.tensors}
     placed = [_placed(each, larger.get(each.layer, ()), two, three) for each in two.tensors]
-    moved = _moved(model, args, kwargs, device, size) if two.reordering else set()
-    return Probe(tuple(replace(each, reordered=(each.layer, each.axis) in moved) for each in placed), certain=True)
+    moved = _moved(model, args, kwargs, device, with_hooks=with_hooks) if two.reordering else set()
+    in_order = tuple(replace(each, reordered=(each.layer, each.axis) in moved) for each in placed)
+    return Probe(in_order, certain=True, with_hooks=with_hooks)
+
+
+def _looks(
+    model: nn.Module,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    device: torch.device,
+    choices: Sequence[Sequence[int] | None],
+) -> tuple[list[_Log], bool]:
+    """Run a model on some choices of a batch's rows, None for all of them.
+
+    Returns:
+        What it computed for each, and whether it runs with the user's hooks alone.
+    """
+    try:
+        return [_calls(model, args, kwargs, device, rows) for rows in choices], False
+    except Exception:  # whatever a model says from which a hook is missing that changes what a module returns
+        if not any(module._forward_hooks for _, module in heard_modules(model)):
+            raise
+        return [_calls(model, args, kwargs, device, rows, with_hooks=True) for rows in choices], True
 
 
 def _moved(
-    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device, size: int
+    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device, *, with_hooks: bool
 ) -> set[tuple[str, int]]:
     """Return the tensors, with their dimension of samples, in which these are in another order than in the batch."""
-    order = exchanged(min(size, MOST))
+    order = exchanged(min(batch_size(args, kwargs), MOST))
     if len(order) < 2:
         return set()
     try:
         plain, other = (
-            _calls(model, rows_of(tuple(args), rows, size), rows_of(dict(kwargs), rows, size), device, len(rows)).places
+            _calls(model, args, kwargs, device, rows, len(rows), with_hooks=with_hooks).places
             for rows in (list(range(len(order))), order)
         )
     except Exception:  # whatever a model says that wants its samples in one order, which it then leaves them in
@@ -192,10 +218,31 @@ def _check_samples_there(
     given = {tuple(item.shape) for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor)}
     name = next((name for name, size in without.items() if size in given), None)
     if name is not None:
-        raise DnnTopologyError(
-            f"a batch of shape {without[name]} is a single sample to {name!r}, without a dimension of samples: give "
-            "batches, as of DataLoader(samples, batch_size=256), or x[None]"
-        )
+        raise DnnTopologyError(_single_sample(without[name], repr(name)))
+
+
+def _check_not_single(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device) -> None:
+    """Refuse a batch that a model fails on, and takes with one more dimension before it.
+
+    Raises:
+        DnnTopologyError: It does.
+    """
+    alone = [item[None] if isinstance(item, torch.Tensor) else item for item in args]
+    by_name = {key: item[None] if isinstance(item, torch.Tensor) else item for key, item in kwargs.items()}
+    try:
+        _looks(model, alone, by_name, device, [None])
+    except Exception:  # which says nothing of what was given
+        return
+    shape = next(tuple(item.shape) for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor))
+    raise DnnTopologyError(_single_sample(shape, "the model"))
+
+
+def _single_sample(shape: tuple[int, ...], taker: str) -> str:
+    """Return what to say of a batch that is a single sample."""
+    return (
+        f"a batch of shape {shape} is a single sample to {taker}, without a dimension of samples: give batches, as of "
+        "DataLoader(samples, batch_size=256), or x[None]"
+    )
 
 
 def _check_no_time_in_samples(
@@ -236,13 +283,33 @@ def _sample_axis(two: tuple[int, ...], three: tuple[int, ...]) -> int | None:
 
 
 def _calls(
-    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device, n_places: int = 0
+    model: nn.Module,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    device: torch.device,
+    rows: Sequence[int] | None = None,
+    n_places: int = 0,
+    *,
+    with_hooks: bool = False,
 ) -> _Log:
-    """Run a model once and return what it computed, with a look at every place along dimensions of an extent."""
+    """Run a model once on some rows of a batch, and return what it computed.
+
+    Args:
+        model: A borrowed model.
+        args: Positional arguments of its forward pass.
+        kwargs: Keyword arguments of it.
+        device: Where it runs.
+        rows: Places within the batch; None for all of it.
+        n_places: An extent; every place is looked at along the first dimensions that have it.
+        with_hooks: Whether hooks of the user's are called.
+    """
     log = _Log(model, n_places)
+    if rows is not None:
+        size = batch_size(args, kwargs)
+        args, kwargs = rows_of(tuple(args), rows, size), rows_of(dict(kwargs), rows, size)
     with contextlib.ExitStack() as stack:
         stack.enter_context(preserved((model,), device))
-        stack.enter_context(unchanged(model))
+        stack.enter_context(unchanged(model, with_hooks=with_hooks))
         paused = stack.enter_context(function_calls(model, log.function, log.arranged))
         for name, module in [*list(heard_modules(model))[1:], (output_name(model), model)]:
             stack.callback(hear(module, log.module_hook(name, paused)).remove)
@@ -360,26 +427,3 @@ class _Log:
                 self._last_dimension_mixed[size] = weight is None or size[-1] in weight.shape
             elif hasattr(module, "normalized_shape") or type(module).__name__.endswith(("LayerNorm", "RMSNorm")):
                 self._last_dimension_mixed[size] = weight is None or size[-1] == weight.shape[-1]
-
-
-@contextlib.contextmanager
-def unchanged(model: nn.Module) -> Iterator[None]:
-    """Put every attribute and buffer of a model back as it was, and call no hook of the user's meanwhile."""
-    modules = [module for _, module in heard_modules(model) if not isinstance(module, torch.jit.ScriptModule)]
-    attributes = [(module, dict(module.__dict__), dict(module._buffers)) for module in modules]
-    values = [(buffer, buffer.clone()) for buffer in model.buffers() if not buffer.is_inference()]
-    versions = [buffer._version for buffer, _ in values]
-    for module in modules:
-        module.__dict__["_forward_hooks"] = OrderedDict()
-    try:
-        yield
-    finally:
-        for module, kept, buffers in attributes:
-            for added in module.__dict__.keys() - kept.keys():
-                del module.__dict__[added]
-            module.__dict__.update(kept)
-            module._buffers.clear()
-            module._buffers.update(buffers)
-        for (buffer, before), version in zip(values, versions, strict=True):
-            if buffer._version != version:
-                buffer.copy_(before)

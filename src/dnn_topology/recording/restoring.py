@@ -6,17 +6,19 @@ import contextlib
 import itertools
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 
 import torch
 from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from dnn_topology._checks import DnnTopologyError, shown
-from dnn_topology.recording.layers import inner_module
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.recording.devices import usable_device
+from dnn_topology.recording.layers import heard_modules, inner_module, is_leaf
 from dnn_topology.recording.random_states import seeded
 
-__all__ = ["borrowed", "seeded"]
+__all__ = ["borrowed", "seeded", "unchanged"]
 
 # Recordings take turns: threads share a model's mode, and all models random states and torch's fused attention.
 _turn = threading.RLock()
@@ -70,24 +72,22 @@ def borrowed(
         if home != origin:
             restoring.callback(model.to, origin)
             model.to(home)
-        yield home, next((t.dtype for t in model.parameters() if t.is_floating_point()), None)
+        yield home, _input_type(model)
 
 
-def usable_device(device: torch.device | str) -> torch.device:
-    """Return a device by name.
+def _input_type(model: nn.Module) -> torch.dtype | None:
+    """Return the floating-point type that a model's inputs must have, None if it has no such parameter.
 
-    Raises:
-        DnnTopologyError: It is no name of a device, or this machine has none.
+    It is that of the first layer that floating-point inputs enter. Of a model whose parameters have several types, an
+    embedding, which whole numbers enter, or a parameter beside its layers does not say it.
     """
-    try:
-        wanted = torch.device(device)
-    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
-        raise DnnTopologyError(f"device must name a device such as 'cpu' or 'cuda:0', found {shown(device)}") from error
-    counts = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    n_devices = counts.get(wanted.type)
-    if n_devices is not None and (wanted.index or 0) >= n_devices:
-        raise DnnTopologyError(f"device={str(device)!r} is not here: torch sees {n_devices} such; leave device out")
-    return wanted
+    layers = (
+        each for each in model.modules() if is_leaf(each) and not isinstance(each, (nn.Embedding, nn.EmbeddingBag))
+    )
+    parameters = itertools.chain(
+        itertools.chain.from_iterable(each.parameters() for each in layers), model.parameters()
+    )
+    return next((each.dtype for each in parameters if each.is_floating_point()), None)
 
 
 def _check_values(model: nn.Module, places: list[torch.device]) -> None:
@@ -156,3 +156,31 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
             model.train()
         for module, mode in modes.items():
             module.training = mode
+
+
+@contextlib.contextmanager
+def unchanged(model: nn.Module, *, with_hooks: bool = False) -> Iterator[None]:
+    """Put every attribute and buffer of a model back as it was, and call no hook of the user's meanwhile.
+
+    Args:
+        model: The model.
+        with_hooks: Whether they are called after all.
+    """
+    modules = [module for _, module in heard_modules(model) if not isinstance(module, torch.jit.ScriptModule)]
+    attributes = [(module, dict(module.__dict__), dict(module._buffers)) for module in modules]
+    values = [(buffer, buffer.clone()) for buffer in model.buffers() if not buffer.is_inference()]
+    versions = [buffer._version for buffer, _ in values]
+    for module in modules if not with_hooks else ():
+        module.__dict__["_forward_hooks"] = OrderedDict()
+    try:
+        yield
+    finally:
+        for module, kept, buffers in attributes:
+            for added in module.__dict__.keys() - kept.keys():
+                del module.__dict__[added]
+            module.__dict__.update(kept)
+            module._buffers.clear()
+            module._buffers.update(buffers)
+        for (buffer, before), version in zip(values, versions, strict=True):
+            if buffer._version != version:
+                buffer.copy_(before)

@@ -18,12 +18,13 @@ NODES: tuple[Nodes, ...] = ("unit", "channel", "feature")
 def leaves(output: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:
     """Yield the floating-point tensors inside a module's output, each with its path ("" for a bare tensor).
 
-    Tensors without any dimension, such as a loss, say nothing about single samples and are left out. Quantised ones
-    are read as the numbers that they stand for, and packed sequences are padded, with their lengths beside them.
+    Tensors without any dimension, such as a loss, say nothing about single samples and are left out, as are those that
+    are seen inside torch.vmap, each a part of a whole. Quantised ones are read as the numbers that they stand for, and
+    packed sequences are padded, with their lengths beside them.
     """
     if isinstance(output, torch.Tensor):
         output = output.dequantize() if output.is_quantized else output
-        if output.is_floating_point() and output.ndim:
+        if output.is_floating_point() and output.ndim and not is_mapped(output):
             yield path, output
     elif isinstance(output, PackedSequence):
         padded, lengths = pad_packed_sequence(output, batch_first=True)
@@ -60,6 +61,16 @@ def changed_leaves(output: Any, change: Callable[[str, torch.Tensor], torch.Tens
     return output
 
 
+def is_mapped(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor is one that a function sees inside torch.vmap."""
+    functorch: Any = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(tensor):
+        if functorch.is_batchedtensor(tensor):
+            return True
+        tensor = functorch.get_unwrapped(tensor)
+    return False
+
+
 def identity(tensor: torch.Tensor) -> tuple[int, int]:
     """Return what stays the same until a tensor is changed in place, as a following in-place ReLU does."""
     return id(tensor), 0 if tensor.is_inference() else tensor._version
@@ -89,7 +100,7 @@ def signals(output: torch.Tensor, *, nodes: Nodes, mask: torch.Tensor | None, la
                 f"layer {layer!r} returns a packed sequence, whose samples have different lengths: average over them "
                 "with nodes='feature', or leave it out"
             )
-        mask = torch.arange(output.shape[1])[None] < lengths[:, None]
+        mask = torch.arange(output.shape[1], device=lengths.device)[None] < lengths[:, None]
     values = output.detach()
     if values.ndim > 2 and nodes == "channel":
         values = values.float().flatten(2).mean(dim=2)

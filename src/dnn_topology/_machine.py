@@ -50,7 +50,7 @@ class CannotWriteError(DnnTopologyError):
 
 
 def in_words(error: UnicodeError) -> tuple[str, int]:
-    """Return what a stream prints for letters that its encoding lacks: a Greek one by its name, others as near as can be.
+    """Return what a stream prints for letters that its encoding lacks: a Greek one by its name.
 
     Raises:
         UnicodeError: Letters are read, not written.

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -139,6 +140,39 @@ def test_plain_python_writes_what_compiled_code_writes() -> None:
         np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
+@pytest.mark.parametrize("size", [(8, 6), (7, 6), (8, 5), (3, 3)], ids=str)
+def test_pooling_within_a_training_has_pytorchs_bits_for_every_size(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    net, images = nn.Sequential(nn.Conv2d(1, 2, 1), nn.MaxPool2d(2)), drawn(3, 10, *size, whole=True).requires_grad_()
+    expected = functional.max_pool2d(images, 2)
+    with hastened(net, channels_last=True):
+        found = net[1](images)
+    assert torch.equal(found, expected)
+    weights = drawn(*expected.shape, seed=1)
+    assert torch.equal(gradient_of(found, images, weights)[0], gradient_of(expected, images, weights)[0])
+
+
+@pytest.mark.parametrize("dims", [(1, -1), (0, 1), (2, 3)], ids=str)
+def test_flattening_within_a_training_has_pytorchs_bits(dims: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    net, images = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(*dims)), drawn(3, 4, 5, 6).requires_grad_()
+    expected = (2 * images).flatten(*dims)
+    with hastened(net, channels_last=True):
+        found = net[1](2 * images)
+    assert torch.equal(found, expected)
+    weights = torch.randn(expected.shape, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(gradient_of(found, images, weights)[0], gradient_of(expected, images, weights)[0])
+
+
+def test_images_of_the_users_own_keep_no_hook() -> None:
+    net, images = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten()), drawn(3, 4, 5, 6).requires_grad_()
+    with hastened(net, channels_last=True):
+        net[1](images)
+    assert not images._backward_hooks
+
+
 def small_net() -> nn.Sequential:
     """Convolutions of few channels, padded and not, normalised and pooled."""
     torch.manual_seed(0)
@@ -157,6 +191,7 @@ def gradients(net: nn.Module, images: torch.Tensor, *, channels_last: bool) -> l
 
 def test_a_step_by_kernels_has_the_gradients_of_a_plain_one_to_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert kernels.is_ready()
     called = set[str]()
 
     def noted(name: str, kernel: Callable[..., None]) -> Callable[..., None]:
@@ -229,7 +264,8 @@ def test_a_network_of_other_numbers_is_trained_by_pytorch() -> None:
         assert torch.allclose(one, other)
 
 
-def test_transforms_of_functions_work_within() -> None:
+def test_transforms_of_functions_work_within(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     net = small_net().eval()
     images = drawn(3, 1, 16, 16)
 
@@ -242,9 +278,12 @@ def test_transforms_of_functions_work_within() -> None:
     expected = each(parameters, images)
     for channels_last in (False, True):
         with hastened(net, channels_last=channels_last):
+            parameters = {name: one.detach() for name, one in net.named_parameters()}
             found = each(parameters, images)
+            first = torch.func.grad(loss)(parameters, images[0].contiguous(memory_format=torch.contiguous_format))
         for name, gradient in expected.items():
             assert torch.allclose(found[name], gradient, atol=1e-4), name
+            assert torch.allclose(first[name], gradient[0], atol=1e-4), name
 
 
 def test_a_cache_folder_without_room_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,3 +319,9 @@ def test_images_that_the_kernels_do_not_take_are_told_apart() -> None:
     assert hastened_layers.fits(drawn(2, 3, 4, 4))
     for other in (drawn(2, 3, 4, 4).contiguous(), drawn(2, 3, 4, 4).double(), drawn(0, 3, 4, 4), torch.zeros(3, 4)):
         assert not hastened_layers.fits(other)
+
+
+def test_plain_python_is_not_taken_for_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kernels.is_ready.__wrapped__()
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    assert not kernels.is_ready.__wrapped__()

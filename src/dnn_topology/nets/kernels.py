@@ -1,6 +1,6 @@
 """Loops of a training step that PyTorch is slow at, compiled by Numba: arrays in, arrays written.
 
-With the environment variable NUMBA_DISABLE_JIT=1 they run as plain Python. All run on one thread.
+All run on one thread. With the environment variable NUMBA_DISABLE_JIT=1 they are plain Python, which no training takes.
 """
 
 from __future__ import annotations
@@ -117,6 +117,8 @@ def is_ready() -> bool:
     def zeros(*shape: int) -> Any:
         return np.zeros(shape, dtype=np.float32)
 
+    if numba.config.DISABLE_JIT:
+        return False
     places = np.zeros((1, 1, 1), dtype=np.uint8)
     try:
         _try(take_largest, zeros(1, 2, 1, 2, 1), zeros(1, 1, 1), places)

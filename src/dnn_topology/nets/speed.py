@@ -165,8 +165,15 @@ def _convolved(module: nn.Conv2d, images: torch.Tensor) -> torch.Tensor:
 def _flattened(module: nn.Flatten, images: torch.Tensor) -> torch.Tensor:
     """Return the flattened images, whose gradient comes back channels last: layers are slow where formats are mixed."""
     if _is_training(images) and not images.is_leaf:
-        images.register_hook(lambda gradient: gradient.contiguous(memory_format=NHWC))  # type: ignore[no-untyped-call]
+        images.register_hook(_turned)  # type: ignore[no-untyped-call]
     return type(module).forward(module, images)
+
+
+def _turned(gradient: torch.Tensor) -> torch.Tensor:
+    """Return a gradient channels last, if it can be."""
+    with contextlib.suppress(RuntimeError):  # the transforms of torch.func know no memory formats
+        return gradient.contiguous(memory_format=NHWC)
+    return gradient
 
 
 def _is_training(images: torch.Tensor) -> bool:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import psutil
 import pytest
@@ -11,6 +13,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import pdist, squareform
 
 import dnn_topology as dt
+from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis import neighbour_graphs
 from dnn_topology.analysis.neighbour_graphs import nearest_neighbours, spanning_tree
 from dnn_topology.analysis.neighbour_labels import NeighbourLabels
@@ -190,3 +193,25 @@ def test_more_inputs_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPat
 def test_another_number_of_predictions_is_refused() -> None:
     with pytest.raises(dt.DnnTopologyError, match="one class per input"):
         NeighbourLabels.of(INPUTS, LABELS).disagreement([0, 1])
+
+
+@pytest.mark.parametrize(
+    ("predictions", "message"),
+    [
+        ([float("nan"), 1.0, 0.0, 1.0], "predictions must be classes, whole numbers, found nan"),
+        (torch.tensor([0.5, 1, 0, 1]), "predictions must be classes, whole numbers, found 0.5"),
+        (range(10**10), "predictions must be an array .* found range"),
+        (range(10**60), "predictions must be an array .* found range"),
+        (torch.zeros(4).to_sparse(), "predictions must be an array"),
+    ],
+)
+def test_predictions_that_are_no_classes_are_refused(predictions: Any, message: str) -> None:
+    neighbours = NeighbourLabels.of(np.arange(4.0), [0, 1, 0, 1])
+    assert neighbours.disagreement([0.0, 1.0, 0.0, 1.0]) == 1
+    with pytest.raises(DnnTopologyError, match=message):
+        neighbours.disagreement(predictions)
+
+
+def test_labels_that_no_memory_holds_are_refused() -> None:
+    with pytest.raises(DnnTopologyError, match="labels must be an array"):
+        NeighbourLabels.of(np.arange(4.0), range(10**10))

@@ -145,3 +145,33 @@ def test_a_graph_made_by_hand_has_the_types_of_one_that_was_computed() -> None:
 def test_the_density_beyond_the_end_is_not_answered(epsilon: Any) -> None:
     with pytest.raises(DnnTopologyError, match=r"epsilon must lie in \[0, 0.3\]"):
         FunctionalGraph(**GOOD).density(epsilon)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_round_off_of_numbers_of_16_bits_is_larger(dtype: torch.dtype) -> None:
+    off = torch.tensor([[0.0, 0.5], [0.5, 0.0]]).to(dtype)
+    off[0, 1] += torch.finfo(dtype).eps
+    off[1, 1] = torch.finfo(dtype).eps
+    graph = FunctionalGraph.from_distances(off)
+    assert graph.distances.tolist() == [0.5]
+    with pytest.raises(DnnTopologyError, match="must be symmetric"):
+        FunctionalGraph.from_distances(off.double())
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.eye(3).to_sparse(),
+        torch.empty(3, 3, device="meta"),
+        torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
+    ],
+)
+def test_a_tensor_without_plain_numbers_is_refused_by_what_it_is(tensor: torch.Tensor) -> None:
+    with pytest.raises(DnnTopologyError, match="`distances` must be a dense tensor of plain numbers, found"):
+        FunctionalGraph.from_distances(tensor)
+
+
+@pytest.mark.parametrize("length", [10**10, 10**60])
+def test_a_sequence_that_no_memory_holds_is_refused(length: int) -> None:
+    with pytest.raises(DnnTopologyError, match=r"`activations` must have at most .* items, found range"):
+        functional_graph(range(length))

@@ -139,3 +139,27 @@ def test_a_data_set_that_cannot_be_batched_is_refused_in_one_line(data: Any, mes
 def test_inputs_and_their_labels_are_one_pair_in_a_tuple_and_in_a_list(form: Any) -> None:
     with pytest.raises(dt.DnnTopologyError, match=r"one pair \(inputs, labels\): pass \[\(inputs, labels\)\]"):
         dt.record(BY_STEP, form((X, torch.zeros(12, dtype=torch.int64))))
+
+
+@pytest.mark.parametrize(
+    ("model", "samples"),
+    [
+        (nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), randn(5, 3, 4)),
+        (nn.Sequential(nn.BatchNorm1d(6), nn.ReLU()), X),
+        (Calling(lambda self, x: self.last(self.embed(x).mean(1)), embed=nn.Embedding(9, 4), last=nn.Linear(4, 2)),
+         torch.arange(15).reshape(3, 5) % 9),
+        (Calling(lambda self, x: self.last(self.rnn(x)[0][:, -1]), rnn=nn.GRU(6, 4, batch_first=True),
+                 last=nn.Linear(4, 2)), SEQUENCES),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", [list, iter, lambda samples: list(samples.numpy())])
+def test_single_samples_in_place_of_batches_are_told_what_makes_batches_of_them(
+    model: nn.Module, samples: torch.Tensor, form: Any
+) -> None:
+    with pytest.raises(dt.DnnTopologyError, match=r"is a single sample to .*DataLoader\(samples, batch_size=256\)"):
+        dt.record(model, form(samples))
+
+
+def test_inputs_that_a_model_takes_in_no_form_are_not_called_a_sample() -> None:
+    with pytest.raises(dt.DnnTopologyError, match="fails on its inputs"):
+        dt.record(nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), list(randn(5, 3, 5)))

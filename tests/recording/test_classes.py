@@ -50,3 +50,10 @@ def test_one_logit_is_that_of_class_1(make: Any) -> None:
 def test_what_is_no_logits_is_refused_by_what_it_is(make: Any, said: str) -> None:
     with pytest.raises(DnnTopologyError, match=rf"predictions need logits, .*the model gives {said}: wrap it"):
         predicted_classes(Giving(make), INPUTS)
+
+
+def test_logits_that_are_not_a_number_give_no_class() -> None:
+    inputs = INPUTS.clone()
+    inputs[3, 0] = float("nan")
+    with pytest.raises(DnnTopologyError, match=f"gives NaN at 1 of {len(inputs)} inputs"):
+        predicted_classes(nn.Identity(), inputs)

@@ -13,6 +13,7 @@ from dnn_topology.nets._torchvision import torchvision
 from dnn_topology.nets.zoo import build_net
 from dnn_topology.recording.activations import record
 from dnn_topology.recording.listing import list_layers
+from tests.recording.test_any_module import Calling
 
 
 class Block(nn.Module):
@@ -120,6 +121,27 @@ def test_a_glob_selects_within_one_level_in_the_order_of_the_forward_pass() -> N
     net, images = build_net("alexnet"), torch.rand(2, 3, 32, 32)
     layers = record(net, [images], layers=["features.*"]).neurons["layer"].cat.categories
     assert layers.tolist() == [f"features.{place}" for place in range(13)]
+
+
+def test_a_glob_takes_of_several_tensors_those_that_are_listed() -> None:
+    model = Calling(lambda self, x: self.pair(x)[0].relu(), pair=Calling(lambda _, x: (x, torch.ones(1, 9))))
+    x = torch.rand(5, 6)
+    listed = list_layers(model, x)["layer"].tolist()
+    assert record(model, [x], layers=["**"]).neurons["layer"].cat.categories.tolist() == listed
+    assert "pair.1" not in listed
+
+
+def test_a_module_that_is_never_called_hides_no_function_of_its_name() -> None:
+    model = Calling(
+        lambda self, x: functional.dropout(self.a(x), self.dropout.p, self.training),
+        a=nn.Linear(6, 4),
+        dropout=nn.Dropout(0.5),
+    )
+    x = torch.rand(5, 6)
+    for layers in (["dropout"], ["**"]):
+        recorded = record(model, [x], layers=layers)
+        named = (recorded.neurons["layer"] == "dropout").to_numpy()
+        assert np.array_equal(recorded.values[:, named], model.get_submodule("a")(x).detach().numpy())
 
 
 def test_two_stars_go_through_all_levels() -> None:

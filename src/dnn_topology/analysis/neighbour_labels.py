@@ -13,6 +13,7 @@ import numpy as np
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_whole, shown
 from dnn_topology.analysis.neighbour_graphs import check_memory, nearest_neighbours, spanning_tree
+from dnn_topology.graphs.checks import real_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -165,6 +166,9 @@ class NeighbourLabels:
             raise DnnTopologyError(
                 f"predictions must be one class per input, ({len(self.labels)},), found the shape {classes.shape}"
             )
+        if classes.dtype.kind == "f" and not (classes == np.floor(classes)).all():  # NaN is no whole number either
+            wrong = classes[classes != np.floor(classes)][0]
+            raise DnnTopologyError(f"predictions must be classes, whole numbers, found {wrong}: give logits' argmax")
         one, other = self.edges.T
         return np.concatenate([classes[one] != self.labels[other], classes[other] != self.labels[one]])
 
@@ -265,12 +269,8 @@ def _array(
         DnnTopologyError: They are no numbers.
     """
     try:
-        if hasattr(values, "detach"):
-            values = values.detach().cpu()
-            values = values.float() if str(values.dtype) == "torch.bfloat16" else values  # which NumPy lacks
-        array = np.asarray(values)
-    except (ValueError, TypeError, RuntimeError):
-        array = np.empty(0, dtype=object)
-    if array.dtype.kind not in "fiub":
-        raise DnnTopologyError(f"{name} must be an array or a tensor of numbers, found {shown(values)}: {remedy}")
-    return array
+        return real_array(name, values)
+    except DnnTopologyError as error:
+        raise DnnTopologyError(
+            f"{name} must be an array or a tensor of numbers, found {shown(values)}: {remedy}"
+        ) from error

@@ -186,10 +186,9 @@ def _weights(
 def _read(path: Path) -> pd.DataFrame:
     """Read a table of networks."""
     from dnn_topology.store import read_table
-    from dnn_topology.work.near_runs import near_studies
+    from dnn_topology.work.near_runs import check_table
 
-    if path.is_dir():
-        raise DnnTopologyError(f"{path} is a folder and no table{near_studies(path)}")
+    check_table(path)
     table = read_table(path, "give the study.csv of a study")
     if table.empty:
         raise DnnTopologyError(f"{path} has no rows: give the study.csv of a study that has finished networks")

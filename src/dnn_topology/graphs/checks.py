@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Correlations in float32 are off by some 1e-7: matrices that are no distances by less than this are by round-off.
 ROUND_OFF = 1e-6
+MOST_ITEMS = 2**28  # of a sequence that becomes an array: 2 GiB of float64
 PART = 2**20  # rows of a matrix times its width, or edges, that are looked at together, so that no second one is made
 
 
@@ -37,9 +38,9 @@ def real_array(name: str, values: Any) -> NDArray[Any]:
         raise DnnTopologyError(f"`{name}` must be dense, found a {type(values).__name__}: pass its `.toarray()`")
     if np.ma.is_masked(values):
         raise DnnTopologyError(f"`{name}` must not be masked: fill what is masked, as by .filled(0), or leave it out")
-    if hasattr(values, "detach"):  # a torch tensor, on whatever device and with whatever history
-        values = values.detach().cpu()
-        values = values.float().numpy() if str(values.dtype) == "torch.bfloat16" else values.numpy()
+    if hasattr(values, "detach"):
+        values = _from_tensor(name, values)
+    _check_length(name, values)
     try:
         array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -52,12 +53,44 @@ def real_array(name: str, values: Any) -> NDArray[Any]:
     return array
 
 
+def _from_tensor(name: str, tensor: Any) -> Any:
+    """Return a torch tensor, on whatever device and with whatever history, as an array.
+
+    Raises:
+        DnnTopologyError: It is sparse, quantised, nested or without values.
+    """
+    try:
+        tensor = tensor.detach().cpu()
+        return tensor.float().numpy() if str(tensor.dtype) == "torch.bfloat16" else tensor.resolve_conj().numpy()
+    except (TypeError, RuntimeError) as error:  # NotImplementedError is one
+        layout = str(tensor.layout).removeprefix("torch.")
+        raise DnnTopologyError(
+            f"`{name}` must be a dense tensor of plain numbers, found {str(tensor.dtype).removeprefix('torch.')}, "
+            f"{layout}, on {tensor.device}: convert it, as by .to_dense(), .dequantize() or .float()"
+        ) from error
+
+
+def _check_length(name: str, values: Any) -> None:
+    """Refuse a sequence that is no array and has more items than memory holds, such as range(10**10).
+
+    Raises:
+        DnnTopologyError: It is one.
+    """
+    if hasattr(values, "__len__") and not hasattr(values, "__array__"):
+        try:
+            length: float = len(values)
+        except OverflowError:
+            length = float("inf")
+        if length > MOST_ITEMS:
+            raise DnnTopologyError(f"`{name}` must have at most {MOST_ITEMS} items, found {shown(values)}")
+
+
 def checked_distances(distances: Any) -> NDArray[np.float64]:
     """Return a matrix of distances as float64 without round-off: symmetric, not negative, 0 on the diagonal.
 
     Args:
-        distances: (n, n), real. What is off by less than 1e-6 (times the largest distance, where that is above 1) is
-            mended: of two lengths of one edge the smaller counts.
+        distances: (n, n), real. What is off by less than 1e-6 (times the largest distance, where that is above 1; four
+            units of the last place of numbers of 16 bits) is mended: of two lengths of one edge the smaller counts.
 
     Returns:
         (n, n), float64; the array given where it is one and nothing had to be mended.
@@ -69,24 +102,28 @@ def checked_distances(distances: Any) -> NDArray[np.float64]:
         >>> checked_distances([[2e-16, 0.5], [0.5 + 6e-8, 0]]).tolist()
         [[0.0, 0.5], [0.5, 0.0]]
     """
-    matrix = real_array("distances", distances).astype(np.float64, copy=False)
+    given = real_array("distances", distances)
+    matrix = given.astype(np.float64, copy=False)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise DnnTopologyError(f"`distances` must be a square matrix, found shape {matrix.shape}")
     if not matrix.size:
         return matrix
-    slack = _slack(matrix)
+    slack = _slack(matrix) * _coarseness(given, distances)
     lowest = float(matrix.min())
     if lowest < -slack:
         raise DnnTopologyError(f"`distances` must not be negative: found {lowest:.3g} at {_first(matrix, lowest)}")
     asymmetry, at = _asymmetry(matrix)
     if asymmetry > slack:
-        raise DnnTopologyError(f"`distances` must be symmetric: |D - Dᵀ| is {asymmetry:.3g} at {at}")
+        raise DnnTopologyError(
+            f"`distances` must be symmetric: |D - Dᵀ| is {asymmetry:.3g} at {at}, which is more than round-off "
+            f"({slack:.0e}): pass (D + D.T) / 2 if it should be"
+        )
     diagonal = np.abs(np.diagonal(matrix))
     if diagonal.max() > slack:
         node = int(np.argmax(diagonal > slack))
         raise DnnTopologyError(
-            f"`distances` must be 0 on the diagonal: found {matrix[node, node]} at node {node}; "
-            "pass distances, not similarities"
+            f"`distances` must be 0 on the diagonal: found {matrix[node, node]} at node {node}, which is more than "
+            f"round-off ({slack:.0e}); pass distances, not similarities"
         )
     if lowest >= 0 and asymmetry == 0 and not diagonal.any():
         return matrix
@@ -178,6 +215,13 @@ def _slack(matrix: NDArray[np.float64]) -> float:
             raise DnnTopologyError(f"`distances` must not hold NaN: found nan at ({i}, {j})")
         largest = max(largest, float(part.max(where=np.isfinite(part), initial=0.0)))
     return ROUND_OFF * largest
+
+
+def _coarseness(array: NDArray[Any], given: Any) -> float:
+    """Return how many times larger round-off is in numbers of 16 bits, some units of whose last place are allowed."""
+    low = array.dtype == np.float16 or "float16" in str(getattr(given, "dtype", ""))  # torch's bfloat16 included
+    bits = 7 if "bfloat16" in str(getattr(given, "dtype", "")) else 10
+    return 4 * 2.0**-bits / ROUND_OFF if low else 1.0
 
 
 def _asymmetry(matrix: NDArray[np.float64]) -> tuple[float, tuple[int, int]]:

@@ -98,7 +98,8 @@ class FunctionalGraph:
         Args:
             distances: (n, n), real: an array, a tensor, a data frame. Symmetric diameters, 0 on the diagonal; inf marks
                 a missing edge. Round-off below 1e-6 (1 - |r| of a matrix of correlations is not quite 0 on the
-                diagonal, nor quite symmetric in float32) is mended.
+                diagonal, nor quite symmetric in float32), or below four units of the last place of numbers of 16 bits,
+                is mended.
             max_epsilon: Edges longer than 2 · max_epsilon are dropped; any positive number.
 
         Returns:

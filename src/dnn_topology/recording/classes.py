@@ -106,6 +106,11 @@ def _classes(output: Any) -> NDArray[np.int64]:
         raise DnnTopologyError(
             f"predictions need logits, (batch, n_classes), and the model gives {what}: wrap it in a module that does"
         )
+    if bool(logits.isnan().any()):
+        raise DnnTopologyError(
+            f"the model gives NaN at {int(logits.isnan().reshape(len(logits), -1).any(dim=1).sum())} of {len(logits)} "
+            "inputs of a batch, and so no class: leave such inputs out, or look at its weights"
+        )
     if logits.ndim == 1 or logits.shape[1] == 1:
         return (logits.reshape(-1) > 0).long().cpu().numpy()
     return logits.argmax(dim=1).cpu().numpy()

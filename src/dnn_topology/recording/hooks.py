@@ -20,6 +20,8 @@ from dnn_topology.recording.layers import Layer
 from dnn_topology.recording.probing import AFTER, CalledTensor
 from dnn_topology.recording.signals import Nodes, identity, is_mapped, leaves, signals
 
+MOST_NAMED = 6  # layers that a message names
+
 
 @dataclass
 class Tape:
@@ -94,6 +96,8 @@ class Tape:
             raise DnnTopologyError(f"layer {name!r} {_unusable(output)}{self.leave_out(name)}")
         self.times[name] += 1
         label = layer.module_name + (f"@{self.times[name]}" if self.times[name] > 1 else "")
+        if layer.by_glob:
+            taken = {path: leaf for path, leaf in taken.items() if self._is_listed(label + path)}
         if self.by_default:
             taken = self._of_samples(label, taken)
             taken = {path: leaf for path, leaf in taken.items() if self.seen.get(identity(leaf)) is not leaf}
@@ -106,6 +110,11 @@ class Tape:
             is_map = self.nodes == "unit" and not (about is not None and (about.tokens or about.fold))
             self.parts[label + path] = kept
             self.shapes[label + path] = tuple(samples.shape[1:]) if is_map else tuple(kept.shape[1:])
+
+    def _is_listed(self, label: str) -> bool:
+        """Tell whether a tensor has samples, as far as the looks at the model show."""
+        about = self.tensors.get(label)
+        return about is None or about.axis is not None or bool(about.fold)
 
     def _of_samples(self, label: str, taken: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Return the tensors of a layer's output to record: those that hold samples, or all if none does."""
@@ -143,7 +152,11 @@ class Tape:
         """
         idle = [name for name in layers if not self.times[name]]
         if idle and not self.by_default:
-            raise DnnTopologyError(f"layer {idle[0]!r} was not called in the forward pass: leave it out")
+            fired = [name for name in dict.fromkeys(each.name for each in self.tensors.values()) if name != self.output]
+            known = f"those that were are {', '.join(fired[:MOST_NAMED])}" + (", …" if len(fired) > MOST_NAMED else "")
+            raise DnnTopologyError(
+                f"layer {idle[0]!r} was not called in the forward pass: leave it out" + (f"; {known}" if fired else "")
+            )
 
     def _samples_first(self, label: str, leaf: torch.Tensor) -> torch.Tensor:
         """Return a tensor with its dimension of samples first.

@@ -103,12 +103,14 @@ def unwrapped(model: nn.Module) -> nn.Module:
 class Layer:
     """A layer as it was named: the module's own name, the module, and which of its tensors ("" for all).
 
-    A layer without a module is a function that the model calls.
+    A layer without a module is a function that the model calls. One that a glob gave is of those tensors alone that
+    `list_layers` lists, which have samples.
     """
 
     module_name: str
     module: nn.Module | None
     path: str
+    by_glob: bool = False
 
     def takes(self, path: str) -> bool:
         """Tell whether a tensor of the module's output belongs to the layer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -146,9 +147,12 @@ def meant_layers(model: nn.Module, names: Sequence[str], calls: Probe) -> dict[s
         DnnTopologyError: One means nothing.
     """
     rows = calls.of_samples
-    functions = {row.name: Layer(row.name, None, "") for row in rows if row.kind == FUNCTION}
     known = named(model)
-    plain: list[str] = []
+    called = {row.name for row in calls.tensors if row.kind != FUNCTION}
+    # A module that is never called, as where its owner reads its rate alone, does not hide a function of its name.
+    functions = {row.name: Layer(row.name, None, "") for row in rows if row.kind == FUNCTION and row.name not in called}
+    known = {name: module for name, module in known.items() if name not in functions}
+    plain: dict[str, bool] = {}  # name → whether a glob alone gave it
     chosen: dict[str, Layer] = {}
     for given in names:
         name = _plain(given) if given not in known and _plain(given) in {**known, **functions} else given
@@ -158,15 +162,16 @@ def meant_layers(model: nn.Module, names: Sequence[str], calls: Probe) -> dict[s
                 raise DnnTopologyError(
                     f"no layer matches {name!r}: `list_layers`, or `dnn-topology layers`, lists what there is"
                 )
-            plain += [each for each in matching if each in known]
+            plain = {**{each: True for each in matching if each in known}, **plain}
             chosen |= {each: functions[each] for each in matching if each not in known}
         elif name in functions and name not in known:
             chosen[name] = functions[name]
         elif module_of(known, name):
-            plain.append(name)
+            plain[name] = False
         else:
             raise DnnTopologyError(f"the model has no layer {name!r}: {nearest(name, {**known, **functions})}")
-    return chosen | choose_layers(model, list(dict.fromkeys(plain))) if plain else chosen
+    modules = choose_layers(model, list(plain)) if plain else {}
+    return chosen | {name: replace(layer, by_glob=plain.get(name, False)) for name, layer in modules.items()}
 
 
 def _plain(name: str) -> str:

@@ -137,7 +137,11 @@ def probe(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], devi
     try:
         (two, three), with_hooks = _looks(model, args, kwargs, device, few)
     except Exception:  # whatever a model says of a number of samples that it does not take
-        (whole,), with_hooks = _looks(model, args, kwargs, device, [None])
+        try:
+            (whole,), with_hooks = _looks(model, args, kwargs, device, [None])
+        except Exception:
+            _check_not_single(model, args, kwargs, device)
+            raise
         _check_samples_there(whole.without_samples, args, kwargs)
         placed = [replace(each, axis=0 if each.size[0] == size else None) for each in whole.tensors]
         return Probe(tuple(placed), certain=False, with_hooks=with_hooks)
@@ -214,10 +218,31 @@ def _check_samples_there(
     given = {tuple(item.shape) for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor)}
     name = next((name for name, size in without.items() if size in given), None)
     if name is not None:
-        raise DnnTopologyError(
-            f"a batch of shape {without[name]} is a single sample to {name!r}, without a dimension of samples: give "
-            "batches, as of DataLoader(samples, batch_size=256), or x[None]"
-        )
+        raise DnnTopologyError(_single_sample(without[name], repr(name)))
+
+
+def _check_not_single(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], device: torch.device) -> None:
+    """Refuse a batch that a model fails on, and takes with one more dimension before it.
+
+    Raises:
+        DnnTopologyError: It does.
+    """
+    alone = [item[None] if isinstance(item, torch.Tensor) else item for item in args]
+    by_name = {key: item[None] if isinstance(item, torch.Tensor) else item for key, item in kwargs.items()}
+    try:
+        _looks(model, alone, by_name, device, [None])
+    except Exception:  # which says nothing of what was given
+        return
+    shape = next(tuple(item.shape) for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor))
+    raise DnnTopologyError(_single_sample(shape, "the model"))
+
+
+def _single_sample(shape: tuple[int, ...], taker: str) -> str:
+    """Return what to say of a batch that is a single sample."""
+    return (
+        f"a batch of shape {shape} is a single sample to {taker}, without a dimension of samples: give batches, as of "
+        "DataLoader(samples, batch_size=256), or x[None]"
+    )
 
 
 def _check_no_time_in_samples(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
+from dnn_topology._checks import DnnTopologyError
 from dnn_topology.work.stamps import SETTINGS
 
 CHECKPOINTS = "checkpoints"  # of its weights, which tells the folder of a run from those of results within it
@@ -26,10 +28,16 @@ def run_around(place: Path) -> Path | None:
     return named.parents[holding[0]]
 
 
-def near_studies(folder: Path) -> str:
-    """Return the end of a message that helps when a folder is named, and a table of a study was meant."""
-    tables = sorted({*folder.glob("study.csv"), *folder.glob("*/study.csv"), *folder.parent.glob("study.csv")})
-    return f": name {' or '.join(map(str, tables[:3]))}" if tables else ": name the study.csv of a study"
+def check_table(path: Path) -> None:
+    """Check that what is named for the table of a study is no folder.
+
+    Raises:
+        DnnTopologyError: It is one; the message names the tables that lie near.
+    """
+    if path.is_dir():
+        tables = sorted({*path.glob("study.csv"), *path.glob("*/study.csv"), *path.parent.glob("study.csv")})
+        named = " or ".join(map(str, tables[:3])) or "the study.csv of a study"
+        raise DnnTopologyError(f"{path} is a folder and no table: name {named}")
 
 
 def near_runs(folder: Path) -> str:
@@ -37,12 +45,11 @@ def near_runs(folder: Path) -> str:
     if (around := run_around(folder)) is not None and folder.exists():
         return f", but lies in that of one: name {around}"
     inside = sorted(path.parent for path in (*folder.glob(f"*/{SETTINGS}"), *folder.glob(f"*/*/{SETTINGS}")))
-    if runs := [str(path) for path in inside if _has_run(path)]:
-        return f": it holds {', '.join(runs[:3])}{', …' if len(runs) > 3 else ''}; name one of them"
+    if runs := [path for path in inside if _has_run(path)]:
+        return f": it holds {_some(runs)}; name one of them"
     beside = sorted(path.parent for path in folder.parent.glob(f"*/{SETTINGS}") if _has_run(path.parent))
     if beside:
-        more = ", …" if len(beside) > 3 else ""
-        return f": beside it there is {', '.join(map(str, beside[:3]))}{more}; name one of them"
+        return f": beside it there is {_some(beside)}; name one of them"
     siblings = folder.parent.parent
     if siblings.is_dir() and not folder.parent.is_dir():
         names = [path.parent.parent.name for path in siblings.glob(f"*/trial*/{SETTINGS}")]
@@ -58,3 +65,8 @@ def near_runs(folder: Path) -> str:
 def _has_run(folder: Path) -> bool:
     """Return whether a folder is that of a run which has weights."""
     return (folder / SETTINGS).exists() and (folder / CHECKPOINTS).is_dir()
+
+
+def _some(folders: Sequence[Path]) -> str:
+    """Return the first of some folders as a message lists them."""
+    return f"{', '.join(map(str, folders[:3]))}{', …' if len(folders) > 3 else ''}"

@@ -60,9 +60,7 @@ def each_batch(
     if shuffle_seed is None:
         order = torch.arange(n, device="cpu")
     else:
-        drawing = torch.Generator().manual_seed(
-            shuffle_seed
-        )  # as `RandomSampler` draws it, whatever the default device
+        drawing = torch.Generator().manual_seed(shuffle_seed)  # as `RandomSampler`
         order = torch.randperm(n, generator=drawing, device="cpu")
     lonely = shuffle_seed is not None and n % batch_size == 1
     for start in range(0, n - lonely, batch_size):

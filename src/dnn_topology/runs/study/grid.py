@@ -67,8 +67,6 @@ def read_study(path: Path) -> Study:
     Warns:
         UserWarning: Cells have several draws of as many inputs as they have, which are all the same.
     """
-    if path.is_dir():
-        raise DnnTopologyError(f"{path} is a folder, and a study is described by a file: name that, such as study.toml")
     content = read_toml(path)
     try:
         study = Study(path.stem, _cells_of(content))

@@ -70,12 +70,6 @@ def number_vertices(graph: FunctionalGraph) -> Numbering:
     return _numbered(np.lexsort((-degrees, ~linked)), n_vertices, no_windows())
 
 
-def row_length(graph: FunctionalGraph) -> int:
-    """Return among how many vertices the links of a graph are looked for."""
-    numbering = number_vertices(graph)
-    return widest(numbering.windows) or numbering.n_vertices
-
-
 def no_windows() -> Int64s:
     """Return the windows of a graph that has none."""
     return np.empty((0, 3), np.int64)

@@ -46,14 +46,18 @@ class Stretches:
     def tasks(self) -> dict[Hashable, Task]:
         """Return what is to be done, the most urgent first: ("flow", dim, k) of the last k is the end of a dimension.
 
-        The flow of the highest dimension takes longest, and one thread at a time: it goes first wherever it can. That
-        of the others goes last, when links are matched and another thread is still busy with it.
+        The flow of the highest dimension takes longest, and one thread at a time: with several threads it goes first
+        wherever it can. That of the others goes last, when links are matched and another thread is still busy with it.
+        One thread leaves the highest dimension for the end, which takes less memory.
         """
-        last = range(len(self.stretches))
-        tasks: dict[Hashable, Task] = {("flow", self.max_dim, k): self._flow(self.max_dim, k) for k in last}
+        flows: list[dict[Hashable, Task]] = [
+            {("flow", dim, k): self._flow(dim, k) for k in range(len(self.stretches))}
+            for dim in range(1, self.max_dim + 1)
+        ]
+        tasks = flows.pop() if self.n_threads > 1 else {}
         tasks |= self._matching()
-        for dim in range(self.max_dim - 1, 0, -1):
-            tasks |= {("flow", dim, k): self._flow(dim, k) for k in last}
+        for of_dim in flows if self.n_threads == 1 else flows[::-1]:
+            tasks |= of_dim
         return tasks
 
     def end_of_flow(self, dim: int) -> Hashable:

@@ -1,8 +1,6 @@
 # These do all the set-up: `make demo`, `make test`, and `make docs` for the site.
 PYTHON ?= python3
 VENV ?= .venv
-# How the package is installed: editable for those who work on it; CI says `EDITABLE=` and tests the built wheel.
-EDITABLE ?= -e
 SOURCES := src tests docs examples noxfile.py
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -28,7 +26,7 @@ docs: $(VENV)/.dev
 
 # Not part of the tests: about half an hour on a quiet machine, resumed where it stopped.
 bench: $(VENV)/.dev
-	$(PIP) install --quiet --constraint constraints.txt --group bench $(EDITABLE) '.[all,giotto-ph]'
+	$(PIP) install --quiet --constraint constraints.txt --group bench -e '.[all,giotto-ph]'
 	$(BIN)/python benchmarks/engines.py
 
 # Not part of the tests: damages files of every format, COUNT times each.
@@ -42,11 +40,11 @@ clean:
 
 $(VENV)/.base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --constraint constraints.txt $(EDITABLE) .
+	$(PIP) install --quiet --constraint constraints.txt -e .
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --constraint constraints.txt 'pip>=25.1'  # the first that knows dependency groups
-	$(PIP) install --quiet --constraint constraints.txt --group dev $(EDITABLE) '.[all]'
+	$(PIP) install --quiet --constraint constraints.txt --group dev -e '.[all]'
 	touch $@ $(VENV)/.base

@@ -2,9 +2,9 @@
 # /// script
 # dependencies = ["nox>=2025.2.9"]
 # ///
-"""What `.github/workflows` runs, session by session; `make` does the everyday ones without nox.
+"""What `.ci/run` and `.github/workflows` run, session by session; `make` does the everyday ones without nox.
 
-nox -s tests | lowest | docs | bench | package | coverage | workflows
+nox -s tests | lowest | docs | bench | package | sdist | coverage | workflows
 """
 
 from __future__ import annotations
@@ -92,25 +92,39 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report")  # fails below the floor that pyproject.toml sets
 
 
+def build(session: nox.Session) -> tuple[Path, Path]:
+    """Build the wheel and the sdist in `dist/`, and return both."""
+    made = Path("dist").resolve()
+    shutil.rmtree(made, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", made, silent=True)
+    (wheel,), (sdist,) = made.glob("*.whl"), made.glob("*.tar.gz")
+    return wheel, sdist
+
+
 @nox.session(python="3.11")
 def package(session: nox.Session) -> None:
-    """Build sdist and wheel, check both, and run the sdist's own tests in an empty folder."""
+    """Build sdist and wheel, and check both."""
     install(session, "package")
-    made, folder = Path("dist").resolve(), Path(session.create_tmp()).resolve()
-    for old in (made, folder):
-        shutil.rmtree(old, ignore_errors=True)
-        old.mkdir()
     session.run("validate-pyproject", "pyproject.toml")
     session.run("pyroma", "--min", "8", ".")  # 10 needs an address of the project
     session.run("repo-review", ".")
-    session.run("python", "-m", "build", "--outdir", made)
-    (wheel,), (sdist,) = made.glob("*.whl"), made.glob("*.tar.gz")
+    wheel, sdist = build(session)
     session.run("check-wheel-contents", wheel)
     session.run("twine", "check", "--strict", wheel, sdist)
     if sdist.stat().st_size > SIZE_LIMIT_MIB * 2**20:
         session.error(f"{sdist.name} is larger than {SIZE_LIMIT_MIB} MiB: what is bulky in it?")
-    session.run("tar", "--extract", "--file", sdist, "--directory", folder, external=True)
-    session.chdir(folder / sdist.name.removesuffix(".tar.gz"))
+
+
+@nox.session(python="3.11", default=False)
+def sdist(session: nox.Session) -> None:
+    """The sdist's own tests, unpacked in an empty folder, against the wheel."""
+    install(session, "package")
+    wheel, source = build(session)
+    folder = Path(session.create_tmp()).resolve()
+    shutil.rmtree(folder)
+    folder.mkdir()
+    session.run("tar", "--extract", "--file", source, "--directory", folder, external=True)
+    session.chdir(folder / source.name.removesuffix(".tar.gz"))
     install(session, "test", f"{wheel}[all]")
     session.run("pytest", "--numprocesses", "logical", *session.posargs)
 

@@ -92,7 +92,7 @@ EVADING = replace(
     batch_sizes=(),
 )
 # The attack that evades the best detector with a tree has to grow one for every image at every step.
-AGAINST_TREES = replace(DETECTION, attacks=("adaptive-profile+noise",), strengths=(0.1,), batch_sizes=(), n_inputs=60)
+AGAINST_TREES = replace(DETECTION, attacks=("adaptive-profile+noise",), batch_sizes=(), n_inputs=60)
 PASSES = {"attacks": DETECTION, "evading": EVADING, "trees": AGAINST_TREES}
 CONVOLUTIONAL: dict[str, Any] = {"n_inputs": 100, "n_fit": 200}  # unrolled, they make trees of many edges
 NEGATIVES = ("clean", "noise", "l2noise", "shuffled")

@@ -4,9 +4,9 @@
 
 The bare loop steps through tensors that are normalised already, in a random order, and evaluates nothing. Ours reads,
 shuffles and normalises, takes loss and accuracy of training and test images before the first and after every epoch,
-and returns states that a training can be resumed from. Both train one after the other, in turns; ratios are of the
-same turn, and their median counts. CPU seconds say less than the clock of a machine that nobody else uses, and more on
-one that others use.
+and returns states that a training can be resumed from; in its first turn it also loads Numba. Both train one after the
+other, in turns; ratios are of the same turn, and their median counts. CPU seconds say less than the clock of a machine
+that nobody else uses, and more on one that others use.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ HOMES = {
     "cyclopts": ("cli",),
     "rich": ("progress",),
     "gudhi": ("homology.engines", "homology.distances"),
-    "numba": ("homology.engines.morse",),
+    "numba": ("homology.engines.morse", "nets.kernels"),
     "redzed_tda": ("homology.engines.redzed",),
     "holos_tda": ("homology.engines.holos",),
     "ripser": ("homology.engines.ripser",),

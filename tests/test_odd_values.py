@@ -109,3 +109,14 @@ def test_diagrams_beside_an_array_are_unequal_to_it() -> None:
         assert operator.ne(other, DIAGRAMS)
         assert not operator.eq(other, DIAGRAMS)
     assert DIAGRAMS in [np.zeros(3), DIAGRAMS]
+
+
+def test_a_gpu_without_room_for_a_batch_is_said_in_one_line_with_the_remedy() -> None:
+    class Crowded(nn.Module):
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            raise torch.cuda.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {inputs.numel()} GiB.")
+
+    with pytest.raises(
+        dt.DnnTopologyError, match=r"no room for the model on its inputs \(float32 \(8, 3\)\).*smaller batches"
+    ):
+        dt.record(nn.Sequential(nn.Linear(3, 3), Crowded()), [torch.zeros(8, 3)])

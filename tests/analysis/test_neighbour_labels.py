@@ -207,7 +207,7 @@ def test_another_number_of_predictions_is_refused() -> None:
 )
 def test_predictions_that_are_no_classes_are_refused(predictions: Any, message: str) -> None:
     neighbours = NeighbourLabels.of(np.arange(4.0), [0, 1, 0, 1])
-    assert neighbours.disagreement([0.0, 1.0, 0.0, 1.0]) == 1
+    assert neighbours.disagreement(np.array([0.0, 1.0, 0.0, 1.0])) == 1
     with pytest.raises(DnnTopologyError, match=message):
         neighbours.disagreement(predictions)
 

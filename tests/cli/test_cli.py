@@ -49,6 +49,17 @@ def complaint(capsys: pytest.CaptureFixture[str], *args: str) -> str:
     return line
 
 
+@pytest.mark.parametrize("words", [["run", "--help"], ["datasets"]])
+def test_a_reader_that_has_enough_ends_a_command_without_a_word(words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-m", "dnn_topology", *words], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
 def test_a_run_by_the_originals_flags_leaves_tables_diagrams_and_pictures(done: Path) -> None:
     folder = done / "lenet_300_100_digits"
     assert sorted(path.name for path in folder.glob("*.out")) == [f"adj_epc{e}_trl0_0.3.bin.out" for e in (0, 1, 2)]
@@ -186,7 +197,7 @@ def test_every_command_explains_itself_without_notes_for_programmers(
         (["run", "--permute-labels", "2"], "--permute-labels must lie in [0, 1], found 2"),
         (["run", "--binarize-labels", "10"], "must name a class of mnist-5k, 0 to 9"),
         (["run", "--lr", "0", *QUICK], "--lr must be positive"),
-        (["run", "--device", "tpu"], "--device tpu cannot be used here"),
+        (["run", "--device", "tpu"], "--device must name one such as 'cpu' or 'cuda:0', found 'tpu'"),
         (["run", "--nodes", "units"], 'Invalid value "units" for --nodes. Choose from: "unit"'),
         (["run", "--essential", "keep"], 'Invalid value "keep" for --essential'),
         (["run", "--filtration", "dense"], 'Choose from: "nominal", "density"'),

@@ -117,6 +117,7 @@ def test_mistakes_are_one_line(stopped: Path, tmp_path: Path, capsys: pytest.Cap
         'Invalid value "peak" for --quantity': ["early-stop", str(stopped), "--quantity", "peak"],
         "is of loops, which --rule neighbours": ["early-stop", str(stopped), "--max-epsilon", "0.3"],
         "'tree' or a number": ["early-stop", str(stopped), "--neighbours", "0"],
+        "--neighbours must be 'tree' or fewer than the": ["early-stop", str(stopped), "--neighbours", "5000"],
         "--features 'numpy:nothing' cannot be imported": ["early-stop", str(stopped), "--features", "numpy:nothing"],
         "is no folder of a run": ["early-stop", str(tmp_path)],
         "compares epochs": ["early-stop", str(few / "lenet_300_100_digits" / "trial0")],

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs import correlation
 from dnn_topology.graphs.correlation import Edges, near_pairs, standardised
 from dnn_topology.graphs.graph import functional_graph
@@ -112,3 +115,39 @@ def test_duplicates_on_either_side_of_the_threshold_stay_alike() -> None:
     graph = functional_graph(values, max_epsilon=np.median(to_third) / 2)
     assert np.bincount(graph.rows, minlength=7)[:6].sum() in {15, 21}
     assert (graph.cols == 6).sum() in {0, 6}
+
+
+def without_room(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let a GPU be there that is full; returns the devices that are tried."""
+    there, tried = correlation._all_pairs, []
+
+    def crowded(*args: Any, device: torch.device, **kwargs: Any) -> Edges:
+        tried.append(device.type)
+        if device.type == "meta":
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return there(*args, device=device, **kwargs)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(correlation, "_all_pairs", crowded)
+    monkeypatch.setattr(correlation, "_with_float64", lambda name: torch.device(name.replace("cuda", "meta")))
+    return tried
+
+
+def test_a_full_gpu_that_nobody_asked_for_is_left_for_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    signals = np.random.default_rng(0).normal(size=(20, 6))
+    expected = near_pairs(signals, np.arange(6), threshold=0.9, device="cpu")
+    tried = without_room(monkeypatch)
+    for array, other in zip(near_pairs(signals, np.arange(6), threshold=0.9), expected, strict=True):
+        np.testing.assert_array_equal(array, other)
+    assert tried == ["meta", "cpu"]
+
+
+def test_a_gpu_that_cannot_be_used_at_all_is_left_for_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # and yet it is not
+    assert len(near_pairs(np.eye(4), np.arange(4), threshold=1.0).rows) == 6
+
+
+def test_a_full_gpu_that_was_asked_for_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_room(monkeypatch)
+    with pytest.raises(DnnTopologyError, match="device=cuda has no room for the correlations of 6 neurons over 20"):
+        near_pairs(np.eye(20)[:, :6], np.arange(6), threshold=0.9, device="cuda")

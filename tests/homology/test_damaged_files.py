@@ -130,6 +130,17 @@ def header_of(shape: str, descr: str = "'<f8'") -> bytes:
         (npz(header=header_of("(" * 2000)), "is damaged"),
         (npz(header=b"no array"), "is damaged"),
     ],
+    ids=[
+        "bzip2",
+        "lzma",
+        "long",
+        "negative",
+        "matrix",
+        "objects",
+        "cut",
+        "nested",
+        "none",
+    ],  # bytes hold the time of day
 )
 def test_an_archive_that_is_no_npz_of_numbers_is_refused_before_it_is_unpacked(
     content: bytes, message: str, tmp_path: Path

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.utils.data import TensorDataset
 
-from dnn_topology.nets import speed
+from dnn_topology.nets import kernels, speed
 from dnn_topology.nets import train as training
-from dnn_topology.nets.data import DataSet, load_data, sample
-from dnn_topology.nets.data.loading import some
+from dnn_topology.nets.data import DataSet, Samples, batches, load_data, sample
+from dnn_topology.nets.data.loading import each_batch, some
 from dnn_topology.nets.speed import hastened
 from dnn_topology.nets.train import TrainingState, train
 from dnn_topology.nets.zoo import build_net
@@ -89,11 +93,13 @@ def states_of(data: DataSet, epochs: int, resume: TrainingState | None = None) -
     return states
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 def test_a_large_training_differs_in_the_last_bits_alone_and_resumes_bit_by_bit(
-    few: DataSet, monkeypatch: pytest.MonkeyPatch
+    few: DataSet, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual = states_of(few, 2)[-1]
     monkeypatch.setattr(speed, "LARGE", 100)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)  # by kernels with one
     states = states_of(few, 2)
     resumed = states_of(few, 2, resume=states[1])[-1]
     for name, weights in states[-1].model.items():
@@ -127,3 +133,72 @@ def test_some_samples_are_samples_of_the_data_set_in_its_order(few: DataSet) -> 
     assert torch.equal(labels, few.train.tensors[1][places])
     assert torch.equal(part[[3, 1]][0], images[[3, 1]])
     assert len(sample(part, 7)) == 7
+
+
+class Own:
+    """A data set of a user's own, which takes lists of places alone."""
+
+    def __init__(self, dataset: Samples) -> None:
+        self.tensors = dataset.tensors
+
+    def __len__(self) -> int:
+        return len(self.tensors[1])
+
+    def __getitem__(self, places: Any) -> tuple[torch.Tensor, ...]:
+        assert type(places) is list
+        return tuple(one[places] for one in self.tensors)
+
+
+def changed(dataset: Samples) -> Samples:
+    """The data set, the first of whose images was changed."""
+    dataset.tensors[0][0] = 7
+    return dataset
+
+
+@pytest.mark.parametrize("kind", ["fitted", "changed", "tensors", "some", "own"])
+@pytest.mark.parametrize("seed", [None, 0, 5])
+@pytest.mark.parametrize("batch_size", [1, 7, 13, 300, 1000])
+def test_each_batch_is_that_of_the_loader(few: DataSet, kind: str, seed: int | None, batch_size: int) -> None:
+    made: dict[str, Callable[[], Samples]] = {
+        "fitted": lambda: few.train,
+        "changed": lambda: changed(few.train),
+        "tensors": lambda: TensorDataset(*few.train.tensors),
+        "some": lambda: some(few.train, 92),
+        "own": lambda: Own(few.train),
+    }
+    data = made[kind]()
+    pairs = zip(
+        each_batch(data, batch_size=batch_size, shuffle_seed=seed),
+        batches(data, batch_size=batch_size, shuffle_seed=seed),
+        strict=True,
+    )
+    for (images, labels), (expected, their_labels) in pairs:
+        assert torch.equal(images, expected)
+        assert torch.equal(labels, their_labels)
+
+
+def test_each_batch_draws_nothing_from_the_global_generator(few: DataSet) -> None:
+    before = torch.random.get_rng_state()
+    assert len(list(each_batch(few.train, batch_size=128, shuffle_seed=3))) == 3
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("name", ["lenet", "lenet_300_100"])
+def test_an_evaluation_is_the_mean_over_images_one_by_one(few: DataSet, name: str, *, channels_last: bool) -> None:
+    net = build_net(name)
+    loss, accuracy = training.evaluate(net, few.train, channels_last=channels_last)
+    images, labels = few.train.tensors
+    with torch.no_grad():
+        outputs = torch.cat([net.eval()(image[None]) for image in images])
+    assert loss == pytest.approx(functional.cross_entropy(outputs, labels).item(), rel=1e-5)
+    assert accuracy == (outputs.argmax(1) == labels).double().mean().item()
+
+
+def test_a_large_training_needs_no_compiler(few: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "LARGE", 100)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    by_kernels = states_of(few, 2)[-1]
+    monkeypatch.setattr(kernels, "is_ready", lambda: False)
+    for name, weights in states_of(few, 2)[-1].model.items():
+        assert torch.allclose(weights, by_kernels.model[name], atol=1e-4)

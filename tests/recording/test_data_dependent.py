@@ -69,7 +69,8 @@ def one_by_one(self: Any, x: torch.Tensor) -> list[torch.Tensor]:
 
 
 def mapped_over_samples(self: Any, x: torch.Tensor) -> torch.Tensor:
-    return torch.vmap(lambda one: self.act(self.a(one)))(x)
+    mapped: torch.Tensor = torch.vmap(lambda one: self.act(self.a(one)))(x)
+    return mapped
 
 
 @pytest.mark.parametrize(

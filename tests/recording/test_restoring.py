@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -107,3 +108,21 @@ def test_threads_that_shuffle_with_the_process_wide_generator_get_the_same_input
 def test_a_device_that_is_not_there_is_refused(device: Any) -> None:
     with pytest.raises(dt.DnnTopologyError, match="device"):
         dt.record(nn.Linear(6, 5), [randn(8, 6)], device=device)
+
+
+@pytest.mark.parametrize(
+    "computed",
+    [
+        lambda device: dt.functional_graph(np.random.default_rng(0).normal(size=(20, 5)), device=device),
+        lambda device: dt.train(
+            nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), dt.load_data("digits"), epochs=0, device=device
+        ),
+        lambda device: dt.attack(
+            nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), torch.rand(3, 1, 2, 2), torch.zeros(3).long(), device=device
+        ),
+    ],
+    ids=["functional_graph", "train", "attack"],
+)
+def test_every_door_refuses_a_device_that_is_not_there_in_one_line(computed: Callable[[str], Any]) -> None:
+    with pytest.raises(dt.DnnTopologyError, match="device=cuda:99 cannot be used here"):
+        computed("cuda:99")

@@ -321,6 +321,38 @@ def test_what_is_no_folder_of_a_run_is_refused_with_those_that_it_holds(finished
         Run.open(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "inside", ["eps0.3", "checkpoints", "checkpoints/epoch1.pt", "eps0.3/epoch1.npz", "history.csv"]
+)
+def test_what_lies_in_the_folder_of_a_run_is_refused_with_the_run_that_it_lies_in(finished: Run, inside: str) -> None:
+    measured(finished)
+    assert (finished.folder / inside).exists()
+    with pytest.raises(DnnTopologyError, match=r"but lies in that of one: name ") as caught:
+        Run.open(finished.folder / inside)
+    assert str(caught.value).endswith(f"name {finished.folder}")
+
+
+def test_a_trial_that_is_not_there_is_refused_with_those_beside_it(finished: Run) -> None:
+    with pytest.raises(DnnTopologyError, match=r"beside it there is .*trial0; name one of them"):
+        Run.open(finished.folder.with_name("trial7"))
+
+
+def test_the_run_around_a_relative_path_is_named_so_that_it_is_found(
+    finished: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(measured(finished).folder)
+    for named in (".", "epoch1.npz", "../eps0.3"):
+        with pytest.raises(DnnTopologyError, match="but lies in that of one: name ") as caught:
+            Run.open(named)
+        assert Run.open(str(caught.value).partition(": name ")[2]).training == finished.training
+
+
+def test_a_run_whose_weights_were_removed_is_still_one(finished: Run, tmp_path: Path) -> None:
+    copy = shutil.copytree(finished.folder, tmp_path / "copy")
+    shutil.rmtree(copy / "checkpoints")
+    assert Run.open(copy).training == finished.training
+
+
 def test_the_table_has_a_row_per_epoch_and_dimension(finished: Run) -> None:
     measurement = measured(finished)
     table = epoch_table(counting(measurement.load(), measurement.settings))

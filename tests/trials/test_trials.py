@@ -20,6 +20,7 @@ from dnn_topology.runs.measuring import measure_epochs
 from dnn_topology.runs.run import Run
 from dnn_topology.runs.training import run_training
 from dnn_topology.settings import Resources, RunMeasureSettings, StoppingSettings, TrainSettings
+from dnn_topology.settings.training import of_trials
 from dnn_topology.trials.groups import RunGroups
 from dnn_topology.trials.running import run_trials
 from dnn_topology.trials.training import train_trials
@@ -78,6 +79,13 @@ def test_trials_side_by_side_are_the_trainings_with_those_seeds_and_are_not_done
     assert main(command) == 0
     assert (there / "training.pt").stat().st_mtime_ns == before
     assert "accuracy" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("seed", "seeds"), [(7, [7, 8, 9]), (None, [None, None, None])])
+def test_the_number_and_a_seed_that_is_given_go_up_by_one_a_trial(seed: int | None, seeds: list[int | None]) -> None:
+    made = of_trials(TrainSettings(net=NET, dataset="digits", trial=3), seed, 3)
+    assert [one["training"].trial for one in made] == [3, 4, 5]
+    assert [one["seed"] for one in made] == seeds
 
 
 def test_trials_side_by_side_that_stop_early_leave_what_one_after_the_other_leave(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError, Parameter
@@ -84,7 +85,7 @@ def main(args: Sequence[str] | None = None) -> int:
     _suit_terminal()
     words = list(sys.argv[1:] if args is None else args)
     command = _command(words)
-    warnings.showwarning = _warn
+    warnings.showwarning = partial(_warn, command)
     try:
         words = our_words(words)
         status = app(words, exit_on_error=False, print_error=False, result_action="return_value")
@@ -98,7 +99,9 @@ def main(args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr)  # noqa: T201
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read the answer has enough, such as `head`
+    except (BrokenPipeError, SystemExit) as error:  # whoever read the answer has enough, such as `head`
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):  # as rich ends then
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that closing it at the end is no error either
         return BROKEN_PIPE
     except (OSError, ValueError) as error:
@@ -134,11 +137,12 @@ def _app(command: Sequence[str]) -> App:
     return target
 
 
-def _warn(message: Warning | str, category: type, *_: object, **__: object) -> None:
+def _warn(command: Sequence[str], message: Warning | str, category: type, *_: object, **__: object) -> None:
     """Print a warning on one line; that something takes long, commands say in their own words."""
     if category.__name__ == "LongComputationWarning":
         return
-    print(f"dnn-topology: warning: {' '.join(str(message).split())}", file=sys.stderr)  # noqa: T201
+    text = in_flags(" ".join(str(message).split()), flags_of_arguments(_app(command)))
+    print(f"dnn-topology: warning: {text}", file=sys.stderr)  # noqa: T201
 
 
 def _complain(message: str) -> int:

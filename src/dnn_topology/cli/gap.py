@@ -186,7 +186,9 @@ def _weights(
 def _read(path: Path) -> pd.DataFrame:
     """Read a table of networks."""
     from dnn_topology.store import read_table
+    from dnn_topology.work.near_runs import check_table
 
+    check_table(path)
     table = read_table(path, "give the study.csv of a study")
     if table.empty:
         raise DnnTopologyError(f"{path} has no rows: give the study.csv of a study that has finished networks")

@@ -44,7 +44,7 @@ def study(
         1 when networks failed; the others are finished.
     """
     from dnn_topology.runs.study.folder import StudyFolder
-    from dnn_topology.runs.study.grid import check_nets_and_data, read_study
+    from dnn_topology.runs.study.grid import read_study
 
     if len(words) not in {1, 2} or words[:-1] not in {(), ("status",)}:
         raise DnnTopologyError(f"study takes FILE.toml, or status FILE.toml, found {' '.join(words)!r}")
@@ -55,7 +55,6 @@ def study(
         _print_status(asked, folder)
         return 0
     used = opt.plain(resources, threads=1, isolated=resources.scheduler is None)
-    check_nets_and_data(asked)
     after = _finished(asked, folder, used, retry_failed=retry_failed)
     if after.finished:
         answer(folder.path / "study.csv")
@@ -70,11 +69,14 @@ def study(
 
 def _finished(study: Study, folder: StudyFolder, resources: Resources, *, retry_failed: bool) -> Outcomes[Cell]:
     """Run what is left of a study and say of every network how it went."""
+    from dnn_topology.runs.study.grid import check_nets_and_data
     from dnn_topology.work.expectation import announcement
     from dnn_topology.work.reports import reported
 
     before, n_cells = folder.ledger.outcomes(study.cells), len(study.cells)
     todo = [*before.left, *(before.failed if retry_failed else ())]
+    if todo:
+        check_nets_and_data(study)
     amount = f"{counted(sum(cell.epochs for cell in todo), 'epoch')} of training in all"
     expected = folder.expected(folder.seconds(before.finished if todo else ()), todo)
     say(f"study: {announcement(before, todo, expected, of='networks', amount=amount, jobs=resources.jobs)}")

@@ -5,12 +5,14 @@ The only place in `topology` that uses torch: its products run on every core, or
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dnn_topology._checks import DnnTopologyError
 from dnn_topology.progress import showing
 
 if TYPE_CHECKING:
@@ -62,11 +64,51 @@ def near_pairs(
     Returns:
         The pairs, in no particular order.
 
+    Raises:
+        DnnTopologyError: The device is not there, or has no room.
+
     Example:
         >>> signals = np.array([[0, 1, 5], [1, -1, 0], [2, -3, 1]])
         >>> near_pairs(signals, np.arange(3), threshold=0.2)
         Edges(rows=array([0], dtype=int32), cols=array([1], dtype=int32), distances=array([0.]))
     """
+    import torch
+
+    options: dict[str, Any] = {"threshold": threshold, "block": block}
+    if device is None and torch.cuda.is_available():
+        with contextlib.suppress(DnnTopologyError):  # another program may have filled a GPU that nobody asked for
+            return _near_pairs(values, columns, **options, device="cuda")
+    return _near_pairs(values, columns, **options, device=device or "cpu")
+
+
+def _near_pairs(
+    values: NDArray[np.floating], columns: NDArray[np.intp], *, threshold: float, block: int | None, device: str
+) -> Edges:
+    """Return what `near_pairs` does, computed on a device.
+
+    Raises:
+        DnnTopologyError: It is not there, or has no room.
+    """
+    import torch
+
+    try:
+        return _all_pairs(values, columns, threshold=threshold, block=block, device=_with_float64(device))
+    except torch.cuda.OutOfMemoryError as error:
+        raise DnnTopologyError(
+            f"device={device} has no room for the correlations of {len(columns)} neurons over {len(values)} samples: "
+            "use device=cpu, or a smaller block"
+        ) from error
+
+
+def _all_pairs(
+    values: NDArray[np.floating],
+    columns: NDArray[np.intp],
+    *,
+    threshold: float,
+    block: int | None,
+    device: torch.device,
+) -> Edges:
+    """Return every pair within the threshold, from all pairs of blocks."""
     column_bytes = 8 * len(values)
     width = block or max(1, min(BLOCK, MEMORY // (8 * column_bytes)))
     rows, cols, distances = [], [], []
@@ -76,7 +118,7 @@ def near_pairs(
         threshold=threshold,
         width=width,
         at_hand=MEMORY // (column_bytes * width),
-        device=_with_float64(device),
+        device=device,
     )
     n_blocks = -(-len(columns) // width)
     with showing(f"correlations of {len(columns)} neurons", total=n_blocks * (n_blocks + 1) / 2) as step:
@@ -142,13 +184,11 @@ def _near_blocks(
             )
 
 
-def _with_float64(device: str | None) -> torch.device:
+def _with_float64(device: str) -> torch.device:
     """Return where to multiply in float64."""
-    import torch
+    from dnn_topology.recording.devices import usable_device
 
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device("cpu" if torch.device(device).type == "mps" else device)
+    return usable_device("cpu" if device.startswith("mps") else device)
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:

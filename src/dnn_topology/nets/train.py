@@ -18,14 +18,16 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least
 from dnn_topology.nets import speed
-from dnn_topology.nets.data import DataSet, Samples, batches
-from dnn_topology.nets.data.loading import some
+from dnn_topology.nets.data import DataSet, Samples
+from dnn_topology.nets.data.loading import each_batch, some
 from dnn_topology.nets.training_state import LARGEST, EpochRecord, TrainingState, history_table, save_weights
+from dnn_topology.recording.devices import usable_device
 from dnn_topology.recording.failures import failures_explained
 
 __all__ = ["EpochRecord", "TrainingState", "evaluate", "history_table", "save_weights", "train"]
 
 EVALUATION_BATCH = 500
+LARGE_EVALUATION_BATCH = 250  # of which a layer's images stay in memory that the process keeps
 EVALUATED = 5_000  # training images that loss and accuracy are taken of where there are more than `speed.LARGE`
 RECIPE: Mapping[str, float] = {"lr": 0.01, "batch_size": 128, "weight_decay": 5e-4, "seed": 0}
 MOMENTUM = 0.9
@@ -57,7 +59,8 @@ def train(
     training ends bit for bit as an uninterrupted one. The global random state is left as it was.
 
     With more than 10,000 training images, loss and accuracy of training are those of 5,000 of them, always the same
-    ones, and convolutions on the CPU run in another memory format; see `nets.speed`.
+    ones, and convolutions on the CPU run in another memory format and, with one thread of PyTorch's, partly in compiled
+    loops of our own; trained weights differ from PyTorch's in the last bits. See `nets.speed`.
 
     Args:
         model: Gives logits or log-probabilities (batch, n_classes). It is trained in place and left on `device`.
@@ -90,7 +93,7 @@ def train(
     check_at_least("the number of training images", len(data.train), 2)
     asked = {"lr": lr, "batch_size": batch_size, "weight_decay": weight_decay, "seed": seed}
     recipe = _recipe(asked, resume)
-    device = torch.device(device)
+    device = usable_device(device)
     model.to(device)
     training = _Training.of(model, data, recipe, device, test=test)
     if resume is None:
@@ -132,8 +135,9 @@ def evaluate(
     training = model.training
     model.eval()
     loss = correct = 0.0
+    batch_size = LARGE_EVALUATION_BATCH if channels_last else EVALUATION_BATCH
     with torch.no_grad(), speed.hastened(model, channels_last=channels_last) as memory_format:
-        for images, labels in batches(dataset, batch_size=EVALUATION_BATCH):
+        for images, labels in each_batch(dataset, batch_size=batch_size):
             given, target = _given(images, device, memory_format), labels.to(device)
             with failures_explained([given], {}):
                 output = model(given)
@@ -204,7 +208,7 @@ class _Training:
     def run_epoch(self, epoch: int) -> None:
         """Take one step per batch, in an order and with random layers that depend on seed and epoch alone."""
         seed = _epoch_seed(int(self.recipe["seed"]), epoch)
-        loader = batches(self.data.train, batch_size=int(self.recipe["batch_size"]), shuffle_seed=seed)
+        loader = each_batch(self.data.train, batch_size=int(self.recipe["batch_size"]), shuffle_seed=seed)
         self.model.train()
         with (
             torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []),

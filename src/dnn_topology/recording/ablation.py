@@ -206,7 +206,7 @@ def _silenced(model: nn.Module, label: str, indices: list[int], nodes: Nodes) ->
 
     What follows the name of a module is a part of its output, or a function that it calls: both are listened to.
     """
-    known, places = named(model), torch.tensor(sorted(set(indices)))
+    known, places = named(model), torch.tensor(sorted(set(indices)), device="cpu")
     matched = CALL.fullmatch(label)
     name, call, path = (matched[1], int(matched[2]), matched[3]) if matched else (module_of(known, label), 1, None)
     path = label[len(name) :] if path is None else path

@@ -13,7 +13,8 @@ from dnn_topology._checks import DnnTopologyError
 
 WRONG_TYPE = re.compile(r"\b(d?type|Byte|Char|Short|Int|Long)\b")  # in what torch says of numbers of another type
 # What Python and torch raise where inputs do not fit; a model's own exceptions derive from these.
-FAILURES = {RuntimeError, IndexError, TypeError, ValueError, NotImplementedError, AttributeError}
+NO_ROOM = torch.cuda.OutOfMemoryError
+FAILURES = {RuntimeError, IndexError, TypeError, ValueError, NotImplementedError, AttributeError, NO_ROOM}
 SAID = 200  # characters of what a model says where it fails
 
 
@@ -41,6 +42,11 @@ def failures_explained(args: Sequence[Any], kwargs: Mapping[str, Any], *, earlie
     except (RuntimeError, IndexError, TypeError, ValueError, AttributeError) as error:
         if type(error) not in FAILURES:
             raise
+        if isinstance(error, NO_ROOM):
+            raise DnnTopologyError(
+                f"the GPU has no room for the model on its inputs ({described(args, kwargs)}): give smaller batches, "
+                "or device='cpu'"
+            ) from error
         tensors = [item for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor)]
         if any(item.is_complex() for item in tensors):
             raise DnnTopologyError(

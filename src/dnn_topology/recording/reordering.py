@@ -40,7 +40,7 @@ def exchanged(n_rows: int) -> list[int]:
         >>> sorted(exchanged(5)) == [0, 1, 2, 3, 4]
         True
     """
-    order: list[int] = torch.randperm(n_rows, generator=torch.Generator().manual_seed(1)).tolist()
+    order: list[int] = torch.randperm(n_rows, generator=torch.Generator().manual_seed(1), device="cpu").tolist()
     return order
 
 

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from dnn_topology._checks import DnnTopologyError, shown
+from dnn_topology._checks import DnnTopologyError
+from dnn_topology.recording.devices import usable_device
 from dnn_topology.recording.layers import heard_modules, inner_module, is_leaf
 from dnn_topology.recording.random_states import seeded
 
@@ -87,23 +88,6 @@ def _input_type(model: nn.Module) -> torch.dtype | None:
         itertools.chain.from_iterable(each.parameters() for each in layers), model.parameters()
     )
     return next((each.dtype for each in parameters if each.is_floating_point()), None)
-
-
-def usable_device(device: torch.device | str) -> torch.device:
-    """Return a device by name.
-
-    Raises:
-        DnnTopologyError: It is no name of a device, or this machine has none.
-    """
-    try:
-        wanted = torch.device(device)
-    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
-        raise DnnTopologyError(f"device must name a device such as 'cpu' or 'cuda:0', found {shown(device)}") from error
-    counts = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    n_devices = counts.get(wanted.type)
-    if n_devices is not None and (wanted.index or 0) >= n_devices:
-        raise DnnTopologyError(f"device={str(device)!r} is not here: torch sees {n_devices} such; leave device out")
-    return wanted
 
 
 def _check_values(model: nn.Module, places: list[torch.device]) -> None:

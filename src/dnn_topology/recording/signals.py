@@ -100,7 +100,7 @@ def signals(output: torch.Tensor, *, nodes: Nodes, mask: torch.Tensor | None, la
                 f"layer {layer!r} returns a packed sequence, whose samples have different lengths: average over them "
                 "with nodes='feature', or leave it out"
             )
-        mask = torch.arange(output.shape[1])[None] < lengths[:, None]
+        mask = torch.arange(output.shape[1], device=lengths.device)[None] < lengths[:, None]
     values = output.detach()
     if values.ndim > 2 and nodes == "channel":
         values = values.float().flatten(2).mean(dim=2)

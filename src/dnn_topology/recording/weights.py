@@ -113,7 +113,7 @@ def _receptive_fields(layer: Any, input_shape: Sequence[int]) -> NDArray[np.int3
     Returns:
         (groups, positions, channels per group · kernel), int32: the input's flat number, -1 for a padded zero.
     """
-    numbers = torch.arange(math.prod(input_shape), dtype=torch.float64).reshape(1, *input_shape)
+    numbers = torch.arange(math.prod(input_shape), dtype=torch.float64, device="cpu").reshape(1, *input_shape)
     padding = [width for widths in reversed(_padding(layer)) for width in widths]
     if layer.padding_mode == "zeros":
         padded = functional.pad(numbers, padding, value=-1.0)

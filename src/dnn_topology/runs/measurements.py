@@ -35,6 +35,7 @@ from dnn_topology.homology.dipha import file_name, read_dipha, written_epochs
 from dnn_topology.runs.run import Run, epochs_in, listed, named
 from dnn_topology.settings import RunMeasureSettings
 from dnn_topology.work import stamps
+from dnn_topology.work.near_runs import near_runs
 
 GRAPH = r"(?:part|sample|layer|class)\d+"  # the name of one of several graphs of an epoch
 RESULTS = "epoch*.npz"
@@ -185,7 +186,7 @@ def find_measurement(run: Run, *, max_epsilon: float | None = None, name: str | 
 
 def _nothing_measured(run: Run, max_epsilon: float) -> str:
     """Return the message that says that there is nothing to read."""
-    lost = "" if run.folder.parent.is_dir() else stamps.near_runs(run.folder)
+    lost = "" if run.folder.parent.is_dir() else near_runs(run.folder)
     there = ", ".join(one.folder.name for one in measurements_of(run))
     measured = f" (there are: {there})" if there else ""
     return (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pandas as pd
 
+from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.early_stopping import NEIGHBOURS
 from dnn_topology.runs.run import Run
 from dnn_topology.settings import NeighbourSettings
@@ -87,6 +88,8 @@ class NeighbourEpochs(EpochTables):
 
         (images, labels), settings = self._inputs().tensors, self.settings
         graph: Literal["tree"] | int = "tree" if settings.neighbours == "tree" else int(settings.neighbours)
+        if graph != "tree" and graph >= len(images):
+            raise DnnTopologyError(f"neighbours must be 'tree' or fewer than the {len(images)} inputs, found {graph}")
         with by_share("neighbours") as told:
             made = NeighbourLabels.of(images, labels, graph=graph, features=settings.features, on_progress=told)
         return made.edges

@@ -25,7 +25,8 @@ from dnn_topology.settings import TrainSettings
 from dnn_topology.work.expectation import listed as listed
 from dnn_topology.work.expectation import named as named
 from dnn_topology.work.manifest import Manifest
-from dnn_topology.work.stamps import SETTINGS, near_runs, read_settings
+from dnn_topology.work.near_runs import CHECKPOINTS, is_run, near_runs
+from dnn_topology.work.stamps import SETTINGS, read_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from dnn_topology.nets.data import DataSet
 
 
-HISTORY, STATE, CHECKPOINTS = "history.csv", "training.pt", "checkpoints"
+HISTORY, STATE = "history.csv", "training.pt"
 TRAINED_AGAIN = "`dnn-topology run` or `train` with the settings of this run makes it again"
 MEASURED_WHILE = ("lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy")  # an epoch of a history
 
@@ -73,7 +74,7 @@ class Run:
             DnnTopologyError: It is no such folder, or its settings are damaged.
         """
         folder = Path(folder)
-        if not (folder / SETTINGS).exists():
+        if not is_run(folder):
             raise DnnTopologyError(f"{folder} is no folder of a run{near_runs(folder)}")
         return cls(folder, read_settings(folder, TrainSettings), data_dir, device)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+from dnn_topology._checks import shown
 from dnn_topology.settings.measuring import RunMeasureSettings
 from dnn_topology.settings.training import TrainSettings
 
@@ -85,10 +86,30 @@ class Cell:
         """Return its value of a setting."""
         return {**self.columns, **self.measured_how}.get(axis)
 
+    def what_is_wrong(self, rows: Sequence[Row]) -> str | None:
+        """Return what is wrong with its rows in a file, or None: each says which cell it is of, and its features."""
+        if [row.get("epoch") for row in rows] != [*self.measured]:
+            return f"it has no row for each of the epochs {' '.join(map(str, self.measured))}"
+        about = {**self.columns, **self.measured_how}
+        for row in rows:
+            if row.get("cell") != self.name or row.keys() != rows[0].keys():
+                return "a row is of another cell, or has other columns than the rest"
+            if other := [name for name in row.keys() & about.keys() if row[name] != about[name]]:
+                return f"{other[0]} is {shown(row[other[0]])}, and not {shown(about[other[0]])}"
+            words = [name for name, value in row.items() if name not in about and isinstance(value, str)]
+            if words:
+                return f"{words[0]} must be a number, found {shown(row[words[0]])}"
+        return None
+
     def __str__(self) -> str:
         varied = _unusual(vars(self.training), USUAL_TRAINING)
         named = (f"{name} {value}" for name, value in varied.items() if name not in {"net", "dataset"})
         return ", ".join([f"{self.training.net} on {self.training.dataset}", *named])
+
+
+def digest_of(cells: Iterable[Cell]) -> str:
+    """Return what tells some cells, in this order, from others."""
+    return hashlib.sha256(" ".join(cell.name for cell in cells).encode()).hexdigest()[:12]
 
 
 def measured_how(settings: RunMeasureSettings, *, draws: int) -> Row:

@@ -9,7 +9,7 @@ from dnn_topology.store.growing import GrowingArray
 from dnn_topology.store.leftovers import PARTIAL, sweep
 from dnn_topology.store.problems import AGAIN, readable_errors
 from dnn_topology.store.records import FORMAT, read_json, read_record, read_toml, write_json
-from dnn_topology.store.tables import read_table, write_table
+from dnn_topology.store.tables import read_table, write_parquet, write_table
 from dnn_topology.store.writing import atomic, check_writable, is_writable, uninterrupted, write_bytes
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "write_arrays",
     "write_bytes",
     "write_json",
+    "write_parquet",
     "write_table",
 ]

@@ -80,6 +80,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         DnnTopologyError: The file is missing, unreadable or no TOML.
     """
+    if path.is_dir():
+        raise DnnTopologyError(f"{path} is a folder, and a file in TOML is read here: name that")
     with readable_errors("read", path):
         text = path.read_bytes()
     if len(text) > MOST_TYPED:

@@ -1,4 +1,4 @@
-"""Tables in CSV."""
+"""Tables in CSV, and written as parquet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnn_topology._checks import DnnTopologyError, shown
 from dnn_topology.store.problems import AGAIN, UnreadableError, readable_errors
-from dnn_topology.store.writing import write_bytes
+from dnn_topology.store.writing import atomic, write_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +22,12 @@ EXACT = 2.0**53  # below it a float is the whole number that was written
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV, without its index, in one step. Floats keep every digit."""
     write_bytes(path, table.to_csv(index=False).encode())
+
+
+def write_parquet(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as parquet, without its index, in one step; that takes the package pyarrow."""
+    with atomic(path) as temporary:
+        table.to_parquet(temporary, index=False)
 
 
 def read_table(path: Path, remedy: str = AGAIN, *, columns: Mapping[str, type] | None = None) -> pd.DataFrame:

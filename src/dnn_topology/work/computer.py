@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dnn_topology._checks import DnnTopologyError
-
 
 def device_named(name: str) -> str:
     """Return a device that exists, "auto" being the GPU where there is one.
@@ -13,14 +11,11 @@ def device_named(name: str) -> str:
     """
     import torch
 
+    from dnn_topology.recording.devices import usable_device
+
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise DnnTopologyError(f"device={name} cannot be used here ({reason}): use device=cpu") from error
-    return name
+    return str(usable_device(name))
 
 
 def use_threads(threads: int | None) -> None:

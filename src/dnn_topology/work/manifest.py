@@ -24,6 +24,7 @@ class Manifest:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._path = folder / MANIFEST
+        self._places: dict[str, str] = {}  # folder → how names in it begin: a study has tens of thousands of files
         self._entries = self._read()
 
     def knows(self, name: str) -> bool:
@@ -69,7 +70,11 @@ class Manifest:
 
     def _key(self, path: Path) -> str:
         """Return a file's name as the manifest has it."""
-        return Path(os.path.relpath(path, self.folder)).as_posix()  # DIPHA's files lie further up
+        place, name = os.path.split(path)
+        if place not in self._places:
+            between = os.path.relpath(place or ".", self.folder)
+            self._places[place] = "" if between == "." else f"{Path(between).as_posix()}/"  # DIPHA's lie further up
+        return f"{self._places[place]}{name}"
 
     def _is_same(self, path: Path, known: Any) -> bool:
         """Return whether a file is as it was; its content is read only if its time has changed."""

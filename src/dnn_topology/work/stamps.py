@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -174,21 +173,3 @@ def _file_text(value: Any) -> str:
 def _words(kind: type) -> str:
     """Return a class of settings in words."""
     return {"TrainSettings": "training", "RunMeasureSettings": "measurement"}.get(kind.__name__, kind.__name__)
-
-
-def near_runs(folder: Path) -> str:
-    """Return the end of a message that helps when a run is not where it is looked for."""
-    inside = sorted(path.parent for path in (*folder.glob(f"*/{SETTINGS}"), *folder.glob(f"*/*/{SETTINGS}")))
-    runs = [str(path) for path in inside if (path / "checkpoints").is_dir()]
-    if runs:
-        return f": it holds {', '.join(runs[:3])}{', …' if len(runs) > 3 else ''}; name one of them"
-    siblings = folder.parent.parent
-    if siblings.is_dir() and not folder.parent.is_dir():
-        names = [path.parent.parent.name for path in siblings.glob(f"*/trial*/{SETTINGS}")]
-        close = difflib.get_close_matches(folder.parent.name, names, n=3, cutoff=0.5)
-        if close:
-            return f" (did you mean {' or '.join(str(siblings / name / folder.name) for name in close)}?)"
-    return (
-        ": name the folder trial0 that `dnn-topology run` or `train` left, such as "
-        "results_dnn_topology/lenet_mnist-5k/trial0"
-    )

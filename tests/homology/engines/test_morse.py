@@ -14,14 +14,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
 from dnn_topology.homology.engines import get_engine
 from dnn_topology.homology.engines.gudhi import Gudhi
-from dnn_topology.homology.engines.morse import compiled, pairing, sweep, ways
-from dnn_topology.homology.engines.morse.order import Order, rank_table, sort
+from dnn_topology.homology.engines.morse import compiled, numbering, order, pairing, stretches, sweep, ways
+from dnn_topology.homology.engines.morse.order import Order, sort
 from dnn_topology.homology.engines.morse.persistent import reduce_graph
+from dnn_topology.homology.engines.morse.ranks import rank_table
 from dnn_topology.homology.engines.morse.rows import critical_codes, numbers_met
 from dnn_topology.homology.engines.morse.sweep import Room, Tables, match_links
 from dnn_topology.homology.engines.morse.ways import Search, Ways
@@ -57,6 +59,42 @@ def test_links_of_several_blocks_of_words_have_the_bars_that_gudhi_finds(seed: i
     matrix = np.linalg.norm(points[:, None] - points[None], axis=2)
     graph = FunctionalGraph.from_distances(np.where(matrix <= 0.5, matrix, np.inf))
     assert sort(graph).n_vertices > 1024
+    found = get_engine("morse").compute(graph, max_dim=2, threads=1)
+    expected = Gudhi(collapses=0).compute(graph, max_dim=2, threads=1)
+    for dim in range(3):
+        np.testing.assert_array_equal(sorted_bars(found[dim]), sorted_bars(expected[dim]), err_msg=f"H{dim}")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_links_in_windows_have_the_bars_of_those_in_the_whole_graph(
+    family: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_windows = 0
+    for seed in range(2000, 2016):
+        graph = random_graph(family, seed)
+        max_dim = 3 if graph.n_edges <= 500 else 1 + seed % 2
+        expected = get_engine("morse").compute(graph, max_dim=max_dim, threads=1)
+        with monkeypatch.context() as patch:
+            for name, value in {"LARGE": 0, "OWNED": 1 + seed % 5, "SHARE": 1000, "NARROW": 1}.items():
+                patch.setattr(numbering, name, value)
+            for module in (order, stretches):
+                patch.setattr(module, "FEW", 1)
+            patch.setattr(sweep, "ROWS_AT_FIRST", seed % 2)
+            n_windows += len(sort(graph).windows)
+            found = get_engine("morse").compute(graph, max_dim=max_dim, threads=threads)
+        for dim in range(max_dim + 1):
+            np.testing.assert_array_equal(found[dim], expected[dim], err_msg=f"seed {seed}, H{dim}")
+    assert n_windows > 16
+
+
+def test_a_large_graph_of_few_neighbours_has_the_bars_that_gudhi_finds() -> None:
+    points = np.random.default_rng(0).random((9000, 2))
+    points[::3] = points[1::3] + 0.001  # clusters of pairs, and many vertices that are in no triangle
+    pairs = cKDTree(points).query_pairs(0.014, output_type="ndarray").astype(np.int32)
+    distances = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    graph = FunctionalGraph(pairs.min(axis=1), pairs.max(axis=1), distances, len(points), 0.007)
+    assert len(sort(graph).windows) > 4
     found = get_engine("morse").compute(graph, max_dim=2, threads=1)
     expected = Gudhi(collapses=0).compute(graph, max_dim=2, threads=1)
     for dim in range(3):
@@ -129,7 +167,8 @@ def assert_is_matching(order: Order, tables: Tables, top: int) -> None:
 def matched(graph: FunctionalGraph, max_dim: int) -> tuple[Order, Tables]:
     """The edges of a graph, and the matching of all their links."""
     order = sort(graph)
-    return order, match_links(order, Room(order), (0, graph.n_edges), max_dim)
+    room = Room(order.links, order.n_vertices, max_dim=max_dim, n_edges=graph.n_edges)
+    return order, match_links(room, (0, graph.n_edges))
 
 
 def small_graphs(n: int, *, most: int = 14) -> Iterator[FunctionalGraph]:
@@ -247,7 +286,8 @@ def test_arrays_that_grow_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         graph = random_graph("noise", seed, most=40)
         expected = reduce_graph(graph, max_dim=3, threads=1, cycles=True)
         with monkeypatch.context() as patch:
-            patch.setattr(ways, "ROOM_AT_FIRST", 8 - 2 * graph.n_edges)
+            patch.setattr(ways, "ROOM_AT_FIRST", 8)
+            patch.setattr(ways, "PER_EDGE", {1: 0, 2: 0, 3: 0})
             patch.setattr(ways, "PLACES_AT_FIRST", 2)
             patch.setattr(sweep, "ROWS_AT_FIRST", 0)
             patch.setattr(pairing, "LISTS", 1)

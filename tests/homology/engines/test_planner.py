@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
-from dnn_topology.homology.engines.census import take_census
+from dnn_topology.homology.engines.census import Census, take_census
+from dnn_topology.homology.engines.cost import COSTS
 from dnn_topology.homology.engines.estimate import check_memory, estimate
 from dnn_topology.homology.engines.morse import Morse
 from dnn_topology.homology.engines.planner import Plan, prepare
@@ -73,21 +74,6 @@ def test_our_own_engine_is_taken_where_it_is_compiled(real_graph: FunctionalGrap
     assert prepared.census is None
 
 
-def cliques(n_nodes: int, size: int) -> FunctionalGraph:
-    """Disjoint cliques of so many nodes, all edges of other lengths."""
-    corners = np.column_stack(np.triu_indices(size, 1))
-    ends = (size * np.arange(n_nodes // size)[:, None, None] + corners).reshape(-1, 2).astype(np.int32)
-    return FunctionalGraph(ends[:, 0], ends[:, 1], np.linspace(0.1, 0.5, len(ends)), n_nodes, 0.25)
-
-
-@pytest.mark.parametrize(
-    ("n_nodes", "size", "engine"), [(150_000, 5, "gudhi"), (150_000, 2, "morse"), (500, 5, "morse")]
-)
-def test_many_nodes_in_few_triangles_are_work_for_gudhi(n_nodes: int, size: int, engine: str) -> None:
-    Morse().compile(2)
-    assert prepare(cliques(n_nodes, size), max_dim=2, threads=1).plan.engine == engine
-
-
 def test_above_its_highest_dimension_gudhi_is_taken(real_graph: FunctionalGraph) -> None:
     assert prepare(real_graph, max_dim=4).plan.engine == "gudhi"
 
@@ -132,6 +118,26 @@ def test_the_estimate_grows_with_the_dimension_and_the_scale(real_graph: Functio
         distances=real_graph.distances[nearer],
     )
     assert estimate(short, plan, max_dim=2).memory < costs[1].memory
+
+
+@pytest.mark.parametrize(
+    ("census", "max_dim", "peak"),
+    [
+        (Census(1809, 262_470, 1.34e7, 3.77e8), 2, 67),
+        (Census(1809, 262_470, 1.34e7, 3.77e8), 3, 503),
+        (Census(2000, 186_846, 8.2e6, 2.3e8), 3, 111),
+        (Census(5000, 293_707, 1.04e7, 2.55e8), 3, 62),
+        (Census(5000, 1_170_273, 1.14e8, 7.42e9), 2, 167),
+        (Census(5000, 1_170_273, 1.14e8, 7.42e9), 3, 1041),
+        (Census(36_874, 321_666, 9.75e5, 1.12e6, 18_928), 2, 132),
+        (Census(150_000, 710_628, 1.92e6, 0.0, 143_277, 2265), 2, 155),
+    ],
+)
+def test_the_memory_of_our_own_engine_is_estimated_within_a_factor_of_two_of_what_was_measured(
+    census: Census, max_dim: int, peak: float
+) -> None:
+    ratio = COSTS["morse"].memory(census, max_dim=max_dim, threads=1) / 2**20 / peak
+    assert 0.5 < ratio < 2
 
 
 def test_what_does_not_fit_is_refused_with_what_would() -> None:

@@ -140,6 +140,26 @@ def test_a_damaged_or_lost_file_of_a_cell_is_seen_and_the_cell_done_again(study:
             assert runner.ran == [cell]
 
 
+def test_the_tables_of_a_finished_study_are_made_anew_only_when_they_or_its_cells_are_others(
+    study: Study, folder: StudyFolder
+) -> None:
+    run_study(study, folder, Runner())
+    table = folder.path / "study.csv"
+    written, content = table.stat().st_mtime_ns, table.read_bytes()
+    run_study(study, folder, Runner())
+    assert table.stat().st_mtime_ns == written
+    run_study(replace(study, cells=study.cells[:3]), folder, Runner())
+    assert len(pd.read_csv(table)) == 3
+    run_study(study, folder, Runner())
+    assert table.read_bytes() == content
+    table.write_bytes(content[:-1])
+    run_study(study, folder, Runner())
+    assert table.read_bytes() == content
+    table.unlink()
+    run_study(study, folder, Runner())
+    assert table.read_bytes() == content
+
+
 def expected(seconds: Mapping[Cell, float], left: Sequence[Cell]) -> float | None:
     return expected_seconds(seconds, left, amount=lambda cell: cell.steps, like=lambda cell: cell.kind)
 

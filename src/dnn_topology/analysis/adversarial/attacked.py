@@ -163,8 +163,9 @@ def as_attacked(
         scale: By what pixels were divided.
     """
     changes, classes = made
-    adversarial, noise, l2noise, shuffled = (inputs + each / scale for each in changes)
-    images = (inputs, adversarial, noise, l2noise, shuffled)
+    given = inputs.cpu()
+    adversarial, noise, l2noise, shuffled = (given + each / scale for each in changes)
+    images = (given, adversarial, noise, l2noise, shuffled)
     before, after, noisy, l2noisy, dealt = classes
     return Attacked(*about, *images, labels.cpu().numpy(), before, after, noisy, l2noisy, dealt, _sizes(changes))
 

@@ -67,11 +67,11 @@ def shuffled_change(pixels: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         >>> [sorted(half) for half in shuffled.flatten().round(decimals=2).view(2, 2).tolist()]
         [[0.1..., 0.2...], [-0.4..., -0.3...]]
     """
-    channels = torch.arange(pixels.shape[1]).view(1, -1, *[1] * (pixels.ndim - 2))
+    channels = torch.arange(pixels.shape[1], device=pixels.device).view(1, -1, *[1] * (pixels.ndim - 2))
     level = ((pixels * LEVELS).floor().clamp(0, LEVELS - 1) + LEVELS * channels).flatten(1).double()
     # Both orders list the pixels level by level, the one as they lie, the other at random.
     lying = level.argsort(dim=1, stable=True)
-    dealt = (level + torch.rand(level.shape, dtype=torch.float64)).argsort(dim=1)
+    dealt = (level + torch.rand(level.shape, dtype=torch.float64, device=level.device)).argsort(dim=1)
     flat = change.flatten(1)
     shuffled = torch.zeros_like(flat).scatter(1, dealt, flat.gather(1, lying)).view_as(change)
     return (pixels + shuffled).clamp(0, 1) - pixels
@@ -113,8 +113,8 @@ def noisy_inputs(
     offset, scale = scaling(inputs, data, mean, std)
     pixels = pixels_of(inputs, offset, scale)
     generator = torch.Generator().manual_seed(seed)
-    sizes = strength * torch.rand(len(inputs), 1, 1, 1, generator=generator)
-    noise = torch.randn(pixels.shape, generator=generator)
+    sizes = strength * torch.rand(len(inputs), 1, 1, 1, generator=generator, device=generator.device)
+    noise = torch.randn(pixels.shape, generator=generator, device=generator.device)
     noise[1::2] = torch.sign(noise[1::2])
     noise *= sizes
     return inputs + ((pixels + noise).clamp(0, 1) - pixels) / scale

@@ -61,7 +61,7 @@ def per_channel(name: str, values: Numbers, inputs: torch.Tensor) -> torch.Tenso
     if isinstance(values, Mapping):
         raise DnnTopologyError(f"{name} must be one number, or one per channel, found {shown(values)}")
     try:
-        numbers = torch.as_tensor(values, dtype=torch.float32).flatten()
+        numbers = torch.as_tensor(values, dtype=torch.float32, device="cpu").flatten()
     except (TypeError, ValueError, RuntimeError) as error:
         raise DnnTopologyError(f"{name} must be one number, or one per channel, found {shown(values)}") from error
     channels = inputs.shape[1]

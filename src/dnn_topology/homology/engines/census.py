@@ -28,6 +28,7 @@ class Census:
         n_triangles: Estimated number of triangles.
         n_tetrahedra: Estimated number of tetrahedra.
         n_linked: Number of nodes in triangles, or None where it was not counted.
+        n_held: Among how many nodes our own engine looks for a link, or None where that is among all in triangles.
     """
 
     n_nodes: int
@@ -35,6 +36,7 @@ class Census:
     n_triangles: float
     n_tetrahedra: float
     n_linked: int | None = None
+    n_held: int | None = None
 
     def n_simplices(self, dim: int) -> float:
         """Return the estimated number of simplices of one dimension; beyond 3 it is extrapolated.
@@ -62,7 +64,7 @@ class Census:
             round(self.n_edges * share**2),
             self.n_triangles * share**3,
             self.n_tetrahedra * share**4,
-            None if self.n_linked is None else round(self.n_linked * share),
+            *(None if n is None else round(n * share) for n in (self.n_linked, self.n_held)),
         )
 
 

@@ -20,12 +20,13 @@ class Cost:
         per_edge: Seconds per edge.
         per_simplex: Seconds per simplex of the highest dimension whose homology is computed, from H2 on.
         parallel: Share of the time per simplex that a second, third, … thread each saves, relative to the first.
-        pair_bytes: Bytes per pair of nodes: of a dense matrix.
+        pair_bytes: Bytes per pair of nodes: of a dense matrix; of our own engine, of nodes in triangles.
         edge_bytes: Bytes per edge.
         simplex_bytes: Bytes per simplex of the highest dimension.
-        thread_pair_bytes: Bytes per thread and pair of nodes in triangles.
+        thread_pair_bytes: Bytes per thread and pair of nodes among which a link is looked for.
         lists: Whether the simplices of all lower dimensions are listed.
-        deep: Share of the time and bytes of a triangle that a simplex of dimension 3 or more takes.
+        dense: What H3 takes more, instead of the simplices of dimension 3: seconds and bytes per triangle, times the
+            share of the pairs of nodes that are joined. None where it takes as much for each simplex as H2.
     """
 
     start: float
@@ -37,33 +38,40 @@ class Cost:
     simplex_bytes: float
     thread_pair_bytes: float = 0.0
     lists: bool = True
-    deep: float = 1.0
+    dense: tuple[float, float] | None = None
 
     def seconds(self, census: Census, *, max_dim: int, threads: int) -> float:
         """Return the estimated time."""
-        work = self.per_simplex * self._share(max_dim) * top_simplices(census, max_dim=max_dim)
-        return self.start + self.per_edge * census.n_edges + work / (1 + self.parallel * (threads - 1))
+        seconds, _ = self._simplices(census, max_dim)
+        return self.start + self.per_edge * census.n_edges + seconds / (1 + self.parallel * (threads - 1))
 
     def memory(self, census: Census, *, max_dim: int, threads: int) -> float:
         """Return the estimated peak memory in bytes, beyond that of the graph."""
         lower = sum(census.n_simplices(dim) for dim in range(2, max_dim)) if self.lists else 0.0
         n_linked = census.n_nodes if census.n_linked is None else census.n_linked
+        n_held = n_linked if census.n_held is None else census.n_held
         return (
-            self.pair_bytes * census.n_nodes**2
-            + threads * self.thread_pair_bytes * n_linked**2
+            self.pair_bytes * n_linked**2
+            + threads * self.thread_pair_bytes * n_held**2
             + self.edge_bytes * census.n_edges
             + LISTED_BYTES * lower
-            + self.simplex_bytes * self._share(max_dim) * top_simplices(census, max_dim=max_dim)
+            + self._simplices(census, max_dim)[1]
         )
 
-    def _share(self, max_dim: int) -> float:
-        """Return the share of a triangle's time and bytes that a simplex of the highest dimension takes."""
-        return self.deep if max_dim > 2 else 1.0
+    def _simplices(self, census: Census, max_dim: int) -> tuple[float, float]:
+        """Return the seconds and bytes that simplices take."""
+        if self.dense is None or max_dim < 3:
+            n = top_simplices(census, max_dim=max_dim)
+            return self.per_simplex * n, self.simplex_bytes * n
+        n = census.n_triangles
+        n_dense = n * 2 * census.n_edges / max(census.n_nodes, 1) ** 2
+        seconds, n_bytes = self.dense
+        return self.per_simplex * n + seconds * n_dense, self.simplex_bytes * n + n_bytes * n_dense
 
 
 LISTED_BYTES = 24  # of a simplex below the highest dimension, all of which are listed
 COSTS = {
-    "morse": Cost(0.005, 0.3e-6, 0.02e-6, 0.6, 0.004, 170, 5, 0.125, lists=False, deep=0.3),
+    "morse": Cost(0.005, 0.15e-6, 0.005e-6, 0.6, 0.004, 190, 0.5, 0.125, lists=False, dense=(0.4e-6, 150)),
     "gudhi": Cost(0.005, 0.5e-6, 0.65e-6, 0.0, 0, 40, 8),
     "holos": Cost(0.030, 0.8e-6, 0.40e-6, 0.6, 0, 250, 10),
     "redzed": Cost(0.050, 0.1e-6, 0.52e-6, 0.0, 20, 16, 10),

@@ -129,15 +129,15 @@ def _seconds(census: Census, plan: Plan, max_dim: int) -> float:
 
 
 def _counted(census: Census, graph: FunctionalGraph, plan: Plan) -> Census:
-    """Return a census that knows how many nodes are in triangles, where the engine's memory depends on that."""
+    """Return a census that knows among how many nodes links lie, where the engine's memory depends on that."""
     if plan.engine != "morse" or census.n_linked is not None:
         return census
-    from dnn_topology.homology.engines.morse.order import LARGE, in_triangle  # which loads Numba
+    from dnn_topology.homology.engines.morse.numbering import LARGE, number_vertices, widest  # which loads Numba
 
     if graph.n_nodes <= LARGE:
         return census
-    degrees = np.bincount(np.concatenate([graph.rows, graph.cols]), minlength=graph.n_nodes)
-    return replace(census, n_linked=int(np.count_nonzero(in_triangle(graph, degrees))))
+    numbering = number_vertices(graph)
+    return replace(census, n_linked=numbering.n_vertices, n_held=widest(numbering.windows) or numbering.n_vertices)
 
 
 def _name(plan: Plan) -> str:

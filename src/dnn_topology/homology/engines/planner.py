@@ -1,4 +1,4 @@
-"""engine="auto": our own engine, or GUDHI where that cannot, is not worth compiling, or has long rows, few triangles.
+"""engine="auto": our own engine, or GUDHI where that cannot or is not worth compiling.
 
 Every step keeps the persistence exactly. What was measured is in docs/engines.md.
 """
@@ -15,7 +15,6 @@ from dnn_topology.homology.engines.census import Census, take_census
 from dnn_topology.homology.engines.cost import COSTS
 from dnn_topology.homology.engines.morse import COMPILING, HIGHEST, Morse
 from dnn_topology.homology.engines.simplify import merged
-from dnn_topology.homology.engines.sparse import is_sparse
 from dnn_topology.settings.computing import cores
 
 if TYPE_CHECKING:
@@ -113,8 +112,6 @@ def _choice(graph: FunctionalGraph, max_dim: int, threads: int) -> tuple[Plan, C
         return plan("gudhi", f"H{max_dim} is above H{HIGHEST}"), None
     if Morse().version() is None:
         return plan("gudhi", "numba is not installed"), None
-    if is_sparse(graph, max_dim=max_dim):
-        return plan("gudhi", f"{graph.n_nodes} nodes are many for {graph.n_edges} edges"), None
     if Morse().is_compiled(max_dim):
         return plan("morse", "compiled"), None
     if graph.n_edges <= FEW:

@@ -96,7 +96,7 @@ def tiny_imagenet(data_dir: Path) -> Raw:
         raise DnnTopologyError(
             f"{path / 'val' / 'val_annotations.txt'} is damaged ({error}): unpack it again"
         ) from error
-    tested = Split.whole(Files([file for file, _ in test]), torch.tensor([label for _, label in test]))
+    tested = Split.whole(Files([file for file, _ in test]), torch.tensor([label for _, label in test], device="cpu"))
     return _raw(_labelled(train, path / "train"), tested, TINY_IMAGENET, n_classes=len(names))
 
 
@@ -189,10 +189,12 @@ def _labelled(classes: Sequence[Sequence[Path]], where: Path) -> Split:
     labelled = [(file, place) for place, files in enumerate(classes) for file in files]
     if not labelled:
         raise DnnTopologyError(f"{where} has no images ({', '.join(sorted(ENDINGS))}) in the folders of a split")
-    return Split.whole(Files([file for file, _ in labelled]), torch.tensor([label for _, label in labelled]))
+    return Split.whole(
+        Files([file for file, _ in labelled]), torch.tensor([label for _, label in labelled], device="cpu")
+    )
 
 
 def _raw(train: Split, test: Split, normalisation: Normalisation, *, n_classes: int) -> Raw:
     """Return image files as a data set; the first one shows the size."""
-    first = decoded(train.pixels.paths[0]) if isinstance(train.pixels, Files) else torch.empty(3, 1, 1)
+    first = decoded(train.pixels.paths[0]) if isinstance(train.pixels, Files) else torch.empty(3, 1, 1, device="cpu")
     return Raw(train, test, (3, first.shape[1], first.shape[2]), n_classes, *normalisation)

@@ -19,7 +19,7 @@ from dnn_topology.nets.data.pixels import Pixels, tensor_digest
 Shape = tuple[int, int, int]
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation per channel
 Normalise = str | tuple[float | Sequence[float], float | Sequence[float]]  # "data", "none", "MEAN,STD" or the two
-LUMINANCE = torch.tensor([0.299, 0.587, 0.114])  # of red, green and blue: ITU-R BT.601, as in PIL
+LUMINANCE = torch.tensor([0.299, 0.587, 0.114], device="cpu")  # of red, green and blue: ITU-R BT.601, as in PIL
 
 
 class Samples(Protocol):
@@ -69,12 +69,15 @@ class Form:
         if self.channels == "shape":
             return self.mean, self.std
         n = len(self.mean)
-        ends = [self._coloured(self._scaled(torch.full((1, n, 1, 1), value))).flatten() for value in (0.0, 1.0)]
+        ends = [
+            self._coloured(self._scaled(torch.full((1, n, 1, 1), value, device="cpu"))).flatten()
+            for value in (0.0, 1.0)
+        ]
         std = 1 / (ends[1] - ends[0])
         return tuple((-ends[0] * std).tolist()), tuple(std.tolist())
 
     def _scaled(self, pixels: torch.Tensor) -> torch.Tensor:
-        mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (self.mean, self.std))
+        mean, std = (torch.tensor(values, device=pixels.device).view(1, -1, 1, 1) for values in (self.mean, self.std))
         return (pixels - mean) / std
 
     def _coloured(self, images: torch.Tensor) -> torch.Tensor:

@@ -27,7 +27,7 @@ class Split:
     @classmethod
     def whole(cls, pixels: Pixels, labels: torch.Tensor) -> Split:
         """Return all images with their labels."""
-        return cls(pixels, labels.long(), torch.arange(len(labels)))
+        return cls(pixels, labels.long(), torch.arange(len(labels), device=labels.device))
 
     def __len__(self) -> int:
         """Return the number of images."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
 from dnn_topology._checks import check_at_least
-from dnn_topology.nets.data.forms import Samples
+from dnn_topology.nets.data.forms import FittedImages, Samples
 
 
 def batches(
@@ -37,6 +38,33 @@ def batches(
         batch_size=None,
         generator=torch.Generator(),  # else every iteration would draw from the global one
     )
+
+
+def each_batch(
+    dataset: Samples, *, batch_size: int, shuffle_seed: int | None = None
+) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Yield what the loader of `batches` gives, sooner: data sets of one's own aside, places are a tensor, not a list.
+
+    Args:
+        dataset: Images and labels.
+        batch_size: Samples per batch, as for `batches`.
+        shuffle_seed: Seed of the order; None keeps the order of the data set.
+
+    Yields:
+        Images and labels.
+    """
+    if type(dataset) not in {FittedImages, Some, TensorDataset}:
+        yield from batches(dataset, batch_size=batch_size, shuffle_seed=shuffle_seed)
+        return
+    n = len(dataset)
+    if shuffle_seed is None:
+        order = torch.arange(n, device="cpu")
+    else:
+        drawing = torch.Generator().manual_seed(shuffle_seed)  # as `RandomSampler`
+        order = torch.randperm(n, generator=drawing, device="cpu")
+    lonely = shuffle_seed is not None and n % batch_size == 1
+    for start in range(0, n - lonely, batch_size):
+        yield dataset[order[start : start + batch_size]]
 
 
 def sample(dataset: Samples, n_samples: int, *, seed: int = 0) -> TensorDataset:

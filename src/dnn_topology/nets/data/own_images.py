@@ -50,7 +50,7 @@ def _check_size(path: Path, shape: tuple[int, ...], data: DataSet) -> None:
     Raises:
         DnnTopologyError: They are not, and would have to be scaled or cut, which changes what detectors see.
     """
-    own = data.train.pixels.take(torch.tensor([0])) if isinstance(data.train, FittedImages) else None
+    own = data.train.pixels.take(torch.tensor([0], device="cpu")) if isinstance(data.train, FittedImages) else None
     if isinstance(own, list):
         return  # images of many sizes, each of which is made to fit
     sizes = dict.fromkeys(tuple(images.shape[1:]) for images in (own, data.train[[0]][0]) if images is not None)

@@ -58,7 +58,7 @@ class Stack:
 
     def take(self, places: torch.Tensor) -> torch.Tensor:
         """Return images at some places."""
-        return self.values[places]
+        return self.values.index_select(0, places)  # several times as fast as indexing
 
 
 class Files:

@@ -54,7 +54,7 @@ def _layers_of(model: nn.Module, method: str, shape: Sequence[int]) -> tuple[str
     """Return the layers whose outputs one method gives; None if that cannot be told."""
     if not callable(getattr(model, method, None)):
         return None
-    images = torch.rand(N_IMAGES, *shape, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(N_IMAGES, *shape, generator=torch.Generator().manual_seed(0), device="cpu")
     training = {module: module.training for module in model.modules()}
     try:
         with torch.random.fork_rng(devices=[]), torch.no_grad():

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dnn_topology.analysis.network_features import network_features
 from dnn_topology.runs.run import Run
 from dnn_topology.settings import RunMeasureSettings, TrainSettings
 from dnn_topology.settings.cells import Cell, Row
@@ -91,6 +90,7 @@ def measured_features(
     net: nn.Module, data: DataSet, training: TrainSettings, settings: RunMeasureSettings, *, draws: int, seed: int
 ) -> tuple[list[Diagrams], dict[str, float]]:
     """Return the diagrams of each draw of training inputs, and all features of a network; test data are not read."""
+    from dnn_topology.analysis.network_features import network_features
     from dnn_topology.nets.draws import labelled_draws, measured_draws
 
     drawn = measured_draws(net, data, settings, draws=draws, seed=seed)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnn_topology import store
-from dnn_topology._checks import DnnTopologyError, shown
+from dnn_topology._checks import DnnTopologyError
 from dnn_topology.homology.diagrams import Diagrams
-from dnn_topology.runs.run import Run, listed
+from dnn_topology.runs.run import Run
 from dnn_topology.runs.study.cell import CellResult, run_cell
 from dnn_topology.runs.training import TrainingFiles
-from dnn_topology.settings.cells import Cell, Row
+from dnn_topology.settings.cells import Cell, Row, digest_of
 from dnn_topology.work.expectation import expected_seconds
 from dnn_topology.work.ledger import Ledger, Outcomes, Work
+from dnn_topology.work.manifest import MANIFEST, Manifest
 from dnn_topology.work.reports import Reports
 from dnn_topology.work.stamps import SETTINGS
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dnn_topology.runs.study.grid import Study
     from dnn_topology.settings import Resources
 
@@ -150,23 +150,34 @@ class StudyFolder(Work[Cell, CellResult]):
     def write_tables(self, cells: Sequence[Cell]) -> None:
         """Write study.csv, with the last row of every cell, and epochs.csv, with all; parquet if it can be.
 
+        Nothing is written while they are those that were made of these cells' files.
+
         Args:
             cells: Those that are finished.
 
         Raises:
             DnnTopologyError: A file is damaged or cannot be written.
         """
+        made, name = Manifest(self.path), f"tables of {digest_of(cells)}"
+        forms = {"csv": store.write_table, "parquet": store.write_parquet}
+        if not importlib.util.find_spec("pyarrow"):
+            del forms["parquet"]
+        files = [self.path / f"{table}.{form}" for table in ("study", "epochs") for form in forms]
+        whole = [self.ledger.folder / MANIFEST, *files]
+        if not cells or made.is_whole(name, whole):
+            return
         import pandas as pd
 
         from dnn_topology.analysis.features import with_early
 
         rows: list[Row] = [row for cell in cells for row in self._read(cell).rows]
-        if not rows:
-            return
         numbers = [{key: float("nan") if value is None else value for key, value in row.items()} for row in rows]
         epochs = with_early(pd.DataFrame(numbers))
-        self._write("study", epochs.drop_duplicates("cell", keep="last"))
-        self._write("epochs", epochs)
+        last = epochs.drop_duplicates("cell", keep="last")
+        for path in files:
+            forms[path.suffix[1:]](path, last if path.stem == "study" else epochs)
+        with suppress(DnnTopologyError):  # a folder that is for reading only
+            made.record(name, whole)
 
     def _read(self, cell: Cell) -> _CellFile:
         """Return what the file of a cell says.
@@ -176,7 +187,7 @@ class StudyFolder(Work[Cell, CellResult]):
         """
         path = self._result_file(cell)
         content = store.read_record(path, _CellFile, strict=False)
-        if (wrong := _wrong_rows(content.rows, cell)) is not None:
+        if (wrong := cell.what_is_wrong(content.rows)) is not None:
             raise DnnTopologyError(f"{path} is damaged: {wrong}; {store.AGAIN}")
         return content
 
@@ -192,29 +203,6 @@ class StudyFolder(Work[Cell, CellResult]):
             files.keep_weights(state)
         files.keep_history(result.weights[max(result.weights)])
         store.write_json(run.folder / SETTINGS, {"format": store.FORMAT, **asdict(cell.training)})
-
-    def _write(self, name: str, table: pd.DataFrame) -> None:
-        """Write one table as CSV, and as parquet where pyarrow is installed."""
-        store.write_table(self.path / f"{name}.csv", table)
-        if importlib.util.find_spec("pyarrow"):
-            with store.atomic(self.path / f"{name}.parquet") as temporary:
-                table.to_parquet(temporary, index=False)
-
-
-def _wrong_rows(rows: Sequence[Row], cell: Cell) -> str | None:
-    """Return what is wrong with the rows of a cell's file, or None: each says which cell it is of, and its features."""
-    if [row.get("epoch") for row in rows] != [*cell.measured]:
-        return f"it has no row for each of the epochs {listed(cell.measured)}"
-    about = {**cell.columns, **cell.measured_how}
-    for row in rows:
-        if row.get("cell") != cell.name or row.keys() != rows[0].keys():
-            return "a row is of another cell, or has other columns than the rest"
-        if other := [name for name in row.keys() & about.keys() if row[name] != about[name]]:
-            return f"{other[0]} is {shown(row[other[0]])}, and not {shown(about[other[0]])}"
-        words = [name for name, value in row.items() if name not in about and isinstance(value, str)]
-        if words:
-            return f"{words[0]} must be a number, found {shown(row[words[0]])}"
-    return None
 
 
 def _all_settings(cell: Cell) -> dict[str, Any]:

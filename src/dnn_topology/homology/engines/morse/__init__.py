@@ -5,11 +5,12 @@ neighbours of a and b so far; so what happens at e is the homology of a small se
 link gives a Morse complex with the same diagrams (Forman 1998; Mischaikow and Nanda 2013): what is matched comes and
 goes with one edge, so that its bars have length zero.
 
-`order` sorts edges and numbers vertices, `matching` matches a link by sets of bits (`sets`, `bits`), `sweep` goes over
-the edges, `descent`, `flow` and `ways` find what critical simplices flow through, `stretches` divides sweep and flow
-among threads, `rows` and `pairing` pair births with deaths (`components` those of H0), `persistent` makes bars,
-`lifting` cycles of edges and triangles, which `annotation` and `shortest` shorten. `compiled` has all that concerns
-Numba.
+`order` sorts edges, `numbering` numbers vertices, `ranks` finds the rank of an edge. `matching` matches a link by sets
+of bits (`sets`, `blocks`, `bits`), `sweep` goes over the edges, in large graphs within `windows`. `descent`, `flow` and
+`ways` find what critical simplices flow through, `rows` and `pairing` pair births with deaths (`components` those of
+H0), `levels` dimension by dimension, `persistent` makes bars. `stretches` cuts all this into `tasks` for several
+threads. `lifting` lifts cycles of edges and triangles, which `annotation` and `shortest` shorten. `memory` and
+`compiled` have all that concerns large pages and Numba.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import numpy as np
 
 from dnn_topology.homology.engines.morse.bits import Int32s, Int64s, Whole, Words
 from dnn_topology.homology.engines.morse.compiled import kernel
-from dnn_topology.homology.engines.morse.order import rank
+from dnn_topology.homology.engines.morse.ranks import rank
 
 CRITICAL = -1
 

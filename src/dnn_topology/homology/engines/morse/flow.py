@@ -16,7 +16,7 @@ from dnn_topology.homology.engines.morse.descent import (
     tetrahedron_faces,
     triangle_faces,
 )
-from dnn_topology.homology.engines.morse.order import in_matrix
+from dnn_topology.homology.engines.morse.ranks import in_matrix
 
 MULTIPLIER = 1327217885  # odd, about 2^31 divided by the golden ratio: with 32 bits it makes at most 63
 # What a search stands at: the edge, the first simplex of that edge, the next to step down from, how many there are; how

@@ -8,10 +8,10 @@ import numpy as np
 
 from dnn_topology.homology.engines.morse.compiled import is_ready
 from dnn_topology.homology.engines.morse.components import joining_edges
+from dnn_topology.homology.engines.morse.levels import Level, Levels
 from dnn_topology.homology.engines.morse.order import Order, sort
-from dnn_topology.homology.engines.morse.pairing import Columns, annotate
-from dnn_topology.homology.engines.morse.rows import critical_codes, numbers_met
-from dnn_topology.homology.engines.morse.stretches import match_and_flow
+from dnn_topology.homology.engines.morse.stretches import Stretches
+from dnn_topology.homology.engines.morse.tasks import carry_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # arguments are None there; and the rest.
 SWEEPS = {1: "sweep_pieces", 2: "sweep_vertices", 3: "sweep_lower_links"}
 NONES = {1: 2, 2: 1, 3: 0}
-OF_ORDER = ("settle", "arrange", "joining")
+OF_ORDER = ("count_ends", "select", "settle", "arrange", "joining")
 OTHERS = (*OF_ORDER, "fill_matrix", "toggle", "go_up", "find_numbers")
 
 
@@ -33,23 +33,6 @@ def is_compiled(max_dim: int) -> bool:
         return all(is_ready(name) for name in OF_ORDER)
     flows = [(name, NONES[dim]) for dim in range(1, max_dim + 1) for name in ("set_out", "go_down")]
     return all(is_ready(*entry) for entry in [(SWEEPS[max_dim], 0), *flows, *((name, 0) for name in OTHERS)])
-
-
-class Level(NamedTuple):
-    """The reduced boundaries of the critical simplices of one dimension k + 1.
-
-    Attributes:
-        births: (n_rows,), int64. The edges at which classes of dimension k are born, rising: the last edges of the
-            critical k-simplices that give birth.
-        deaths: (n_columns,), int64. The last edges of the columns, rising.
-        positive: (n_critical,), bool. Which critical k-simplices give birth, so have a row.
-        columns: The columns; the class of row `lows` dies with a column.
-    """
-
-    births: NDArray[np.int64]
-    deaths: NDArray[np.int64]
-    positive: NDArray[np.bool_]
-    columns: Columns
 
 
 class Reduced(NamedTuple):
@@ -80,24 +63,15 @@ def reduce_graph(graph: FunctionalGraph, *, max_dim: int, threads: int, cycles: 
     Returns:
         Order, matching and reduced columns.
     """
-    order = sort(graph)
+    order = sort(graph, threads=threads)
     if max_dim == 0:
         edges = np.arange(graph.n_edges)
         return Reduced(order, [], edges[joining_edges(graph.n_nodes, order.links, edges)], [])
-    critical_simplices, ways = match_and_flow(order, max_dim=max_dim, threads=threads)
-    edges = np.flatnonzero(order.links[:, 2] < 0)
-    negative = joining_edges(graph.n_nodes, order.links, edges)
-    joins, levels = edges[negative], []
-    codes = np.zeros(len(edges), np.int64)
-    for dim in range(1, max_dim + 1):
-        critical, there = critical_simplices[dim - 1], ways[dim - 1]
-        positive = ~negative
-        births, deaths = edges[positive], critical[:, 0].astype(np.int64)
-        numbers = numbers_met(there, births, codes[positive])
-        columns = annotate(there, deaths, numbers, track=cycles and dim == 1 < max_dim)
-        levels.append(Level(births, deaths, positive, columns))
-        edges, negative, codes = deaths, columns.lows >= 0, critical_codes(critical, dim, order.n_vertices)
-    return Reduced(order, critical_simplices, joins, levels)
+    stretches = Stretches(order, max_dim=max_dim, threads=threads)
+    found = Levels(stretches, graph.n_nodes, cycles=cycles)
+    carry_out(found.tasks() | stretches.tasks(), stretches.n_threads)
+    critical = [stretches.critical(dim) for dim in range(2, max_dim + 2)]
+    return Reduced(order, critical, found.joins, found.levels)
 
 
 class Bars(NamedTuple):
@@ -118,15 +92,20 @@ class Bars(NamedTuple):
 
 def paired_bars(reduced: Reduced, n_nodes: int) -> list[Bars]:
     """Return the bars of each dimension, sorted by birth, then death; those of length zero only in H0."""
-    lengths = np.append(reduced.order.lengths, np.inf)  # of the edge -1: never
+
+    def ends(births: NDArray[np.float64], deaths: NDArray[np.int64]) -> NDArray[np.float64]:
+        dies = deaths >= 0
+        points = np.column_stack([births, np.full(len(births), np.inf)])
+        points[dies, 1] = reduced.order.lengths[deaths[dies]]
+        return points
+
     deaths = np.concatenate([reduced.joins, np.full(n_nodes - len(reduced.joins), -1)])
-    points = np.column_stack([np.zeros(n_nodes), lengths[deaths]])
-    diagrams = [Bars(points, np.full(n_nodes, -1), deaths, np.full(n_nodes, -1))]
+    diagrams = [Bars(ends(np.zeros(n_nodes), deaths), np.full(n_nodes, -1), deaths, np.full(n_nodes, -1))]
     for level in reduced.levels:
         dies = level.columns.lows >= 0
         deaths = np.full(len(level.births), -1)
         deaths[level.columns.lows[dies]] = level.deaths[dies]
-        points = np.column_stack([lengths[level.births], lengths[deaths]])
+        points = ends(reduced.order.lengths[level.births], deaths)
         rows = np.flatnonzero(points[:, 1] > points[:, 0])
         rows = rows[np.lexsort((points[rows, 1], points[rows, 0]))]
         diagrams.append(Bars(points[rows], level.births[rows], deaths[rows], rows))

@@ -23,11 +23,12 @@ from dnn_topology.homology.engines.morse.matching import (
     match_pieces,
     match_vertices,
 )
-from dnn_topology.homology.engines.morse.order import Order, n_words
+from dnn_topology.homology.engines.morse.memory import block_of
+from dnn_topology.homology.engines.morse.numbering import n_words
 
 
 class Tables(NamedTuple):
-    """What one stretch of edges leaves besides the apexes, which go into `Order.links`.
+    """What matching links leaves besides the apexes, which go into `Order.links`.
 
     Attributes:
         rests: (n, 3), int32, from H2 on. Vertices that an apex does not reach, in the order in which they join, their
@@ -47,74 +48,103 @@ class Tables(NamedTuple):
     four_simplices: Int32s
 
 
+BESIDE = np.int32(-2)  # instead of an apex: an edge that is matched elsewhere, and a neighbour of others here
 ASKED = {1: {TRIANGLES}, 2: {RESTS, TRIANGLES, TETRAHEDRA}, 3: {RESTS, LOWERS, TRIANGLES, TETRAHEDRA, FOUR_SIMPLICES}}
 WIDTHS = (3, 2, 4, 4, 4)
-ROWS_AT_FIRST = 16  # of a table, per edge: enough for the last edges of real graphs; what is not used takes no memory
+MANY_WORDS = 1 << 23  # of 8 bytes
+ROWS_AT_FIRST = 16  # of a table, per edge: more than real graphs have; what is not used takes no memory
 
 
-def aligned(n_rows: int, n_columns: int) -> Words:
+def rows_of_bits(n_rows: int, n_words: int) -> Words:
     """Return rows of no bits that begin where a line of the processor's cache does."""
-    flat = np.zeros(n_rows * n_columns + 8, np.uint64)
-    begin = -flat.ctypes.data // 8 % 8
-    return flat[begin : begin + n_rows * n_columns].reshape(n_rows, n_columns)
+    if n_rows * n_words > MANY_WORDS:  # most of which are never used, and then take no memory
+        flat = np.zeros(n_rows * n_words + 8, np.uint64)
+        begin = -flat.ctypes.data // 8 % 8
+        flat = flat[begin : begin + n_rows * n_words]
+    else:
+        (flat,) = block_of((n_rows * n_words, np.uint64))
+        flat.fill(0)
+    return flat.reshape(n_rows, n_words)
 
 
 class Room:
-    """What one thread works in: the neighbours at some edge, each vertex one of its own, and sets.
+    """What one thread works in: the neighbours at some edge, each vertex one of its own, sets, and tables.
+
+    The tables serve stretch after stretch, as memory that was never used costs time at first.
 
     Args:
-        order: The edges.
+        links: The edges; see `Order`.
+        n_vertices: Number of vertices that links are made of.
+        max_dim: 1, 2 or 3, the highest dimension whose homology is asked for: how deep links are matched.
+        n_edges: How many edges will be matched here, about.
     """
 
-    def __init__(self, order: Order) -> None:
-        words = -(-n_words(order.n_vertices) // 8) * 8
-        self.links, self.edge = order.links, 0
-        self.adjacent = aligned(order.n_vertices, words)
-        everybody = np.arange(order.n_vertices)
-        self.adjacent[everybody, everybody // 64] = ONE << (everybody % 64).astype(np.uint64)
-        self.sets = aligned(11, words)
+    def __init__(self, links: Int32s, n_vertices: int, *, max_dim: int, n_edges: int) -> None:
+        words = -(-n_words(n_vertices) // 8) * 8
+        self.max_dim, self.links, self.edge = max_dim, links, 0
+        self.adjacent = rows_of_bits(n_vertices, words)
+        self._add_everybody()
+        self.sets = rows_of_bits(11, words)
+        length, asked = 2 * n_vertices + ROWS_AT_FIRST * n_edges, ASKED[max_dim]
+        self.tables = Tables(
+            *(
+                block_of(((length if k in asked else 1) * width, np.int32))[0].reshape(-1, width)
+                for k, width in enumerate(WIDTHS)
+            )
+        )
+        self.used = np.zeros(len(WIDTHS), np.int64)
+
+    def begin(self, links: Int32s) -> None:
+        """Begin with other edges, and no neighbours."""
+        self.links, self.edge = links, 0
+        self.adjacent.fill(0)
+        self._add_everybody()
 
     def go_to(self, edge: int) -> None:
         """Make the neighbours those that an edge finds, from those that another has left."""
         toggle(self.adjacent, self.links, min(edge, self.edge), max(edge, self.edge))
         self.edge = edge
 
+    def sweep(self, end: int) -> None:
+        """Go on until an edge, with longer tables where one is full."""
+        while self._sweep_until(end) < end:
+            self.tables = Tables(
+                *(np.concatenate([table, table]) if len(table) > 1 else table for table in self.tables)
+            )
 
-def match_links(order: Order, room: Room, stretch: tuple[int, int], max_dim: int) -> Tables:
-    """Match the links of the edges of one stretch; apexes and where rows begin are written into `order.links`.
+    def _add_everybody(self) -> None:
+        """Make each vertex a neighbour of its own."""
+        everybody = np.arange(len(self.adjacent))
+        self.adjacent[everybody, everybody // 64] = ONE << (everybody % 64).astype(np.uint64)
+
+    def _sweep_until(self, end: int) -> int:
+        """Go on until an edge, or until a table is full; return where that is."""
+        rests, lowers, triangles, tetrahedra, four_simplices = self.tables
+        work = (self.adjacent, self.sets, self.links, self.edge, end, self.used)
+        before = np.zeros_like(self.used)
+        if self.max_dim == 1:
+            self.edge = sweep_pieces(*work, triangles)
+        elif self.max_dim == 2:
+            self.edge = sweep_vertices(*work, before, rests, triangles, tetrahedra)
+        else:
+            self.edge = sweep_lower_links(*work, before, rests, lowers, triangles, tetrahedra, four_simplices)
+        return self.edge
+
+
+def match_links(room: Room, stretch: tuple[int, int]) -> Tables:
+    """Match the links of the edges of one stretch; apexes and where rows begin are written into `Order.links`.
 
     Args:
-        order: The edges.
         room: To work in.
         stretch: The first edge, and the first that is left out.
-        max_dim: 1, 2 or 3, the highest dimension whose homology is asked for: how deep links are matched.
 
     Returns:
-        The tables, as long as they are filled.
+        The critical simplices of the stretch, and all rows beside apexes so far.
     """
-    begin, end = stretch
-    room.go_to(begin)
-    length = 2 * order.n_vertices + ROWS_AT_FIRST * (end - begin)
-    asked = ASKED[max_dim]
-    tables = Tables(*(np.empty((length if k in asked else 1, width), np.int32) for k, width in enumerate(WIDTHS)))
-    used = np.zeros(len(WIDTHS), np.int64)
-    while True:
-        begin = room.edge = _sweep(room, (begin, end), tables, used, max_dim)
-        if begin == end:
-            return Tables(*(table[: used[k]] for k, table in enumerate(tables)))
-        tables = Tables(*(np.concatenate([table, table]) if len(table) > 1 else table for table in tables))
-
-
-def _sweep(room: Room, stretch: tuple[int, int], tables: Tables, used: Int64s, max_dim: int) -> int:
-    """Go on until the stretch ends or a table is full; return the edge to go on from."""
-    rests, lowers, triangles, tetrahedra, four_simplices = tables
-    work = (room.adjacent, room.sets, room.links, *stretch, used)
-    if max_dim == 1:
-        return int(sweep_pieces(*work, triangles))
-    before = np.zeros_like(used)
-    if max_dim == 2:
-        return int(sweep_vertices(*work, before, rests, triangles, tetrahedra))
-    return int(sweep_lower_links(*work, before, rests, lowers, triangles, tetrahedra, four_simplices))
+    before = np.where(np.arange(len(WIDTHS)) < TRIANGLES, 0, room.used)
+    room.go_to(stretch[0])
+    room.sweep(stretch[1])
+    return Tables(*(table[first:last] for table, first, last in zip(room.tables, before, room.used, strict=True)))
 
 
 @kernel
@@ -181,7 +211,7 @@ def sweep_pieces(
         a, b = np.uint64(links[e, 0]), np.uint64(links[e, 1])
         if a >= len(adjacent) or b >= len(adjacent):
             continue  # in no triangle: its link stays empty, and it is in no other
-        n = link(adjacent, sets, a, b)
+        n = link(adjacent, sets, a, b) if links[e, 2] != BESIDE else ZERO
         if n:
             before = used[TRIANGLES]
             links[e, 2] = match_pieces(adjacent, sets, n, e, triangles, used)
@@ -211,7 +241,7 @@ def sweep_vertices(
         links[e, 3] = used[RESTS]
         if a >= len(adjacent) or b >= len(adjacent):
             continue
-        n = link(adjacent, sets, a, b)
+        n = link(adjacent, sets, a, b) if links[e, 2] != BESIDE else ZERO
         if n:
             copy(used, before)
             links[e, 2] = match_vertices(adjacent, sets, ZERO, n, e, np.int64(-1), rests, triangles, tetrahedra, used)
@@ -243,7 +273,7 @@ def sweep_lower_links(
         links[e, 3] = used[RESTS]
         if a >= len(adjacent) or b >= len(adjacent):
             continue
-        n = link(adjacent, sets, a, b)
+        n = link(adjacent, sets, a, b) if links[e, 2] != BESIDE else ZERO
         if n:
             copy(used, before)
             links[e, 2] = match_lower_links(

@@ -33,14 +33,18 @@ from dnn_topology.homology.engines.morse.flow import (
     set_out,
 )
 from dnn_topology.homology.engines.morse.matching import TRIANGLES
-from dnn_topology.homology.engines.morse.order import Order, Ranks
+from dnn_topology.homology.engines.morse.memory import block_of
+from dnn_topology.homology.engines.morse.order import Order
+from dnn_topology.homology.engines.morse.ranks import Ranks
 from dnn_topology.homology.engines.morse.sweep import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# How many there is room for at first: simplices beside two per edge, places for the tetrahedra of an edge.
+# How many there is room for at first: simplices, and places for the tetrahedra of an edge. Of edges few are on the way,
+# of triangles about two per edge; what is not used takes no memory.
 ROOM_AT_FIRST, PLACES_AT_FIRST = 1 << 10, 1 << 10
+PER_EDGE = {1: 0.25, 2: 2, 3: 2}  # simplices beside those, by dimension
 Number = TypeVar("Number", np.int32, np.int64)
 
 
@@ -81,26 +85,24 @@ class Search:
     def __init__(self, order: Order, ranks: Ranks, dim: int) -> None:
         self.order, self.ranks, self.dim = order, ranks, dim
         n_edges = len(order.links)
-        room, n_buckets = ROOM_AT_FIRST + 2 * n_edges, (n_edges >> BITS) + 1  # what is not used takes no memory
-        store = np.empty((2 * room + CHUNK * (n_buckets + 1), 2), np.int64)
+        room, n_buckets = ROOM_AT_FIRST + int(PER_EDGE[dim] * n_edges), (n_edges >> BITS) + 1
+        n_stored = 2 * room + CHUNK * (n_buckets + 1)
+        store, edges, codes, heads, sources, nexts = block_of(
+            *((2 * n_stored, np.int64), (room, np.int32), (room, np.int64), (room, np.int32)),
+            *((2 * room, np.int32), (2 * room, np.int32)),
+        )
         self.state = np.zeros(8, np.int64)
         self.state[BUCKET], self.state[CHUNKS], self.n_critical = -1, 1, 0
         self.arrows = Arrows(
-            store,
-            np.empty(len(store) // CHUNK, np.int32),
+            store.reshape(n_stored, 2),
+            np.empty(n_stored // CHUNK, np.int32),
             np.zeros(n_buckets, np.int64),
             np.zeros(1 << BITS, np.int32),
             self.state,
             np.empty((ROOM, 2), np.int64),
         )
-        self.simplices = Simplices(
-            np.empty(room, np.int32),
-            np.empty(room, np.int64),
-            np.empty(room, np.int32),
-            np.empty(2 * room, np.int32),
-            np.empty(2 * room, np.int32),
-            np.full(PLACES_AT_FIRST if dim > 2 else max(order.n_vertices, 1), -1, np.int32),
-        )
+        numbers = np.full(PLACES_AT_FIRST if dim > 2 else max(order.n_vertices, 1), -1, np.int32)
+        self.simplices = Simplices(edges, codes, heads, sources, nexts, numbers)
 
     def go_through(self, stretch: tuple[int, int], tables: Tables) -> None:
         """Search the edges of one stretch, which all arrows so far lead to or pass by; the last stretch comes first."""

@@ -82,7 +82,7 @@ class Attacked:
         for name, value in vars(self).items():
             found = getattr(value, "shape", None)
             expected = shape if hasattr(value, "detach") else (n, *found[1:]) if name == "sizes" and found else (n,)
-            if found is not None and tuple(found) != tuple(expected):
+            if found and tuple(found) != tuple(expected):
                 raise DnnTopologyError(f"{name} must be of shape {tuple(expected)} as inputs are, found {tuple(found)}")
 
     def __repr__(self) -> str:

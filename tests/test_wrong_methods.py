@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from fractions import Fraction
@@ -163,3 +164,50 @@ def test_a_command_line_that_cannot_work_ends_in_one_line(
     complaint = capsys.readouterr().err.strip()
     assert re.search(said, complaint)
     assert "\n" not in complaint
+
+
+def by_hand() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Class → a result of it, and a field of it made wrong by hand, with what is said."""
+    inputs = torch.rand(20, 6, generator=torch.Generator().manual_seed(0))
+    graph = dt.functional_graph(dt.record(net(), [inputs]))
+    pairs = dt.persistence(graph, max_dim=1, pairs=True)
+    seen = dt.observe(net(), inputs)
+    cavity = dt.cavities(graph)[0]
+    images = torch.rand(4, 1, 2, 3, generator=torch.Generator().manual_seed(0))
+    attacked = dt.attack(
+        torch.nn.Sequential(torch.nn.Flatten(), net()), images, torch.tensor([0, 1, 2, 0]), method="fgsm", strength=0.1
+    )
+    return {
+        "Measurement": (dt.measure(net(), [inputs], **FAST), {"diagrams": "x"}),
+        "PersistencePairs": (pairs, {"births": pairs.births[:1]}),
+        "Observation": (seen, {"inputs": seen.inputs[:3]}),
+        "Observation of trees": (seen, {"trees": {"0": np.ones(3)}}),
+        "Attacked": (attacked, {"predicted": attacked.predicted[:2]}),
+        "Attacked noise": (attacked, {"noise": attacked.noise[:, 0]}),
+        "Cavity": (cavity, {"death": cavity.birth / 2}),
+        "Cavities": (dt.cavities(graph), {"items": None}),
+        "Participation": (dt.participation(graph), {"neurons": [1]}),
+        "Decision": (dt.StoppingRule(patience=1).decide({0: 0.3, 1: 0.2}), {"table": {}}),
+        "NeighbourLabels": (dt.NeighbourLabels.of(inputs, np.arange(20) % 3), {"edges": np.array([[0, 20]])}),
+        "NeighbourLabels labels": (dt.NeighbourLabels.of(inputs, np.arange(20) % 3), {"labels": "x"}),
+        "MeasureEstimate": (dt.estimate(net(), [inputs], **FAST), {"graphs": None}),
+        "Scores": (dt.fit_detectors(net(), inputs, detectors=["softmax"]).score(inputs), {"single": [1]}),
+    }
+
+
+BY_HAND = by_hand()
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_result_made_by_hand_is_whole_or_refused_by_the_field_that_is_not(name: str) -> None:
+    result, wrong = BY_HAND[name]
+    fields = {one.name: getattr(result, one.name) for one in dataclasses.fields(result)}
+    type(result)(**fields)
+    with pytest.raises(dt.DnnTopologyError, match=next(iter(wrong))):
+        type(result)(**{**fields, **wrong})
+
+
+def test_a_name_that_nobody_reads_to_its_end_is_said_by_its_ends() -> None:
+    with pytest.raises(dt.DnnTopologyError, match=r"z{100}…z{99}:") as refusal:
+        dt.GapModel.load("z" * 10**5)
+    assert len(str(refusal.value)) < 400

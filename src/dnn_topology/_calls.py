@@ -14,6 +14,7 @@ import numpy as np
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_type, shown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Class = TypeVar("Class")
 DEVICE = r"(cpu|cuda|mps|xpu|hpu|meta|xla|privateuseone)(:\d{1,4})?"
 PLAIN = (str, int, float, bool)
 # Classes of heavy libraries and of rooms further down, known by name: an argument of such a class has loaded it.
@@ -73,6 +74,29 @@ def checked(function: Function) -> Function:
         return function(*given.args, **given.kwargs)
 
     return with_checked_arguments  # type: ignore[return-value]
+
+
+def checked_fields(record: type[Class]) -> type[Class]:
+    """Check the fields of every object of a dataclass that is made, by whomever, as `checked` does arguments.
+
+    Args:
+        record: The dataclass.
+
+    Returns:
+        The same class.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @checked_fields
+        ... @dataclass
+        ... class Interval:
+        ...     low: float
+        >>> Interval("much")
+        Traceback (most recent call last):
+        dnn_topology._checks.DnnTopologyError: low must be a finite number, found 'much'
+    """
+    setattr(record, "__init__", checked(getattr(record, "__init__")))  # noqa: B009, B010  # as mypy wants it
+    return record
 
 
 def check_argument(name: str, value: Any, hint: Any) -> None:
@@ -178,6 +202,8 @@ def _choices(hint: Any) -> tuple[Any, ...]:
 def _fits(value: Any, hint: Any) -> bool:
     """Return whether a value is of one type, or of one that only the function itself can judge."""
     origin = get_origin(hint)
+    if isinstance(hint, _Named) and hint.name == "NDArray":
+        return hasattr(value, "__array__") or isinstance(value, (list, tuple))
     if isinstance(hint, _Named):
         return hint.name not in BY_NAME or _is_called(value, hint.name)
     if hint is None or hint is type(None):
@@ -222,7 +248,8 @@ def _is_container(hint: Any) -> bool:
 def _words(hint: Any) -> str:
     """Return a type in words."""
     if isinstance(hint, _Named) or hasattr(hint, "_is_protocol"):
-        return f"a {hint.name if isinstance(hint, _Named) else hint.__name__}"
+        name = hint.name if isinstance(hint, _Named) else hint.__name__
+        return "an array" if name == "NDArray" else f"a {name}"
     if _is_container(hint):
         return {"Mapping": "a mapping", "dict": "a mapping"}.get(get_origin(hint).__name__, "a sequence")
     try:

@@ -16,6 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 WHOLE_BITS = 63  # of a whole number that arrays, files and generators take
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+LONG_WORD, LEFT = re.compile(r"\S{1000,}"), 100  # what is said of a name of so many characters
 PLAIN = {str, bool, int, float, None, type(None)}  # types that are looked at first, since most values have them
 SHORT = reprlib.Repr()  # of values in messages
 SHORT.maxstring = SHORT.maxother = 120
@@ -28,7 +29,7 @@ class DnnTopologyError(ValueError):
 
     Args:
         message: The line. Names of files, layers and keys in it may be anybody's: what would break the line or cannot
-            be printed is written as an escape.
+            be printed is written as an escape, and of a word that nobody reads to its end the two ends are left.
 
     Example:
         >>> raise DnnTopologyError("max_dim must be at least 0, found -1")
@@ -37,7 +38,8 @@ class DnnTopologyError(ValueError):
     """
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], str(message)))
+        short = LONG_WORD.sub(lambda match: f"{match[0][:LEFT]}…{match[0][-LEFT:]}", str(message))
+        super().__init__(UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], short))
 
 
 def nearest(value: str, known: Iterable[str]) -> str:

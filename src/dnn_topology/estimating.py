@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dnn_topology._calls import checked
+from dnn_topology._calls import checked, checked_fields
 from dnn_topology.homology.engines.estimate import Estimate, amount, duration
 from dnn_topology.homology.engines.estimate import estimate as estimate_plan
 from dnn_topology.homology.engines.planner import Plan, prepare
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
 
+@checked_fields
 @dataclass(frozen=True, repr=False)
 class MeasureEstimate:
     """What measuring a model should take: a guess, to tell a second from an hour and a megabyte from a gigabyte.

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dnn_topology import store
-from dnn_topology._calls import checked
+from dnn_topology._calls import checked, checked_fields
 from dnn_topology._checks import DnnTopologyError, check_choice, nearest, shown
 from dnn_topology._records import record_of
 from dnn_topology.homology.cavities import Tight, cavities
@@ -38,6 +38,7 @@ class PartNameError(DnnTopologyError, KeyError):
     __str__ = Exception.__str__  # that of KeyError would put the line in quotes
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False, repr=False)
 class Measurement:
     """What the shape of a model's correlations is.

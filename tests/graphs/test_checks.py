@@ -163,7 +163,6 @@ def test_round_off_of_numbers_of_16_bits_is_larger(dtype: torch.dtype) -> None:
     [
         torch.eye(3).to_sparse(),
         torch.empty(3, 3, device="meta"),
-        torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
     ],
 )
 def test_a_tensor_without_plain_numbers_is_refused_by_what_it_is(tensor: torch.Tensor) -> None:

@@ -140,3 +140,9 @@ def test_early_stopping_ends_the_training(tmp_path: Path) -> None:
     trainer = train(bert(), tmp_path, [TopologyCallback(stopping)], num_train_epochs=9)
     assert trainer.state.epoch == 2
     assert stopping.should_stop
+
+
+@pytest.mark.parametrize("monitor", [None, "monitor", lambda *_: None])
+def test_what_is_no_monitor_is_refused_before_any_training(monitor: Any) -> None:
+    with pytest.raises(dt.DnnTopologyError, match="monitor must be a TopologyMonitor, found"):
+        TopologyCallback(monitor)

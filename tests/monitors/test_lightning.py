@@ -105,3 +105,9 @@ class TestCallback:
         trainer = fit(net, digits, max_epochs=9, **options)
         assert trainer.current_epoch == 2
         assert stopping.best_epoch == 0
+
+
+@pytest.mark.parametrize("monitor", [None, "monitor", lambda *_: None])
+def test_what_is_no_monitor_is_refused_before_any_training(monitor: Any) -> None:
+    with pytest.raises(dt.DnnTopologyError, match="monitor must be a TopologyMonitor, found"):
+        TopologyCallback(monitor)

@@ -108,6 +108,15 @@ def test_a_mistyped_option_fails_before_any_training(digits: Loader) -> None:
         dt.TopologyMonitor(digits, max_dims=1)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"max_epsilon": 9}, {"nodes": "x"}, {"max_dim": None}, {"threads": 0}, {"settings": 3}, {"layers": 3}],
+)
+def test_a_wrong_value_of_an_option_fails_before_any_training(options: dict[str, Any], digits: Loader) -> None:
+    with pytest.raises(dt.DnnTopologyError, match=next(iter(options))):
+        dt.TopologyMonitor(digits, **options)
+
+
 @pytest.mark.parametrize(("batches", "message"), [([], "there is no input"), (["text"], "a batch must be a tensor")])
 def test_unusable_inputs_fail_before_any_training(batches: list[Any], message: str) -> None:
     with pytest.raises(dt.DnnTopologyError, match=message):

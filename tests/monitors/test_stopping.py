@@ -77,7 +77,12 @@ def test_a_plain_monitor_never_says_to_stop(net: nn.Module, digits: Loader) -> N
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"quantity": "peak"}, "quantity"), ({"patience": 0}, "patience"), ({"max_dim": 0}, "H1")],
+    [
+        ({"quantity": "peak"}, "quantity"),
+        ({"patience": 0}, "patience"),
+        ({"max_dim": 0}, "H1"),
+        ({"max_dim": None}, "max_dim"),
+    ],
 )
 def test_a_wrong_option_fails_before_any_epoch(options: dict[str, object], message: str, digits: Loader) -> None:
     with pytest.raises(dt.DnnTopologyError, match=message):

@@ -41,3 +41,9 @@ def test_tensorboard_reads_back_the_numbers_and_a_figure_per_dimension_and_epoch
     image = read.Images("topology/H1/betti_curve")[1]
     assert image.step == 3
     assert image.encoded_image_string.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("writer", [None, "runs", object()])
+def test_what_is_no_writer_is_refused_before_any_training(writer: object) -> None:
+    with pytest.raises(dt.DnnTopologyError, match=r"writer must be a torch.utils.tensorboard.SummaryWriter"):
+        to_tensorboard(writer)

@@ -90,6 +90,23 @@ def test_a_layer_inside_vmap_is_refused_by_what_it_is() -> None:
     assert list(widths(dt.record(model, [randn(5, 3, 6)], layers=["**"]))) == ["output"]
 
 
+def against_each_other(self: Any, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    y = self.a(self.act(x))
+    return {"scores": y @ y.T, "embedded": y}
+
+
+def test_comparisons_of_samples_with_one_another_are_passed_over_by_default_and_said() -> None:
+    model = Calling(against_each_other, act=nn.ReLU(), a=nn.Linear(6, 6))
+    with pytest.warns(UserWarning, match=r"'output.scores' .* compares samples with one another.* is passed over"):
+        activations = dt.record(model, torch.split(randn(8, 6), 4))
+    assert widths(activations) == {"act": 6, "output.embedded": 6}
+
+
+def test_comparisons_of_samples_with_one_another_are_refused_by_name() -> None:
+    with pytest.raises(dt.DnnTopologyError, match=r"'output.scores' has the samples in two dimensions, \(4, 4\)"):
+        dt.record(Calling(against_each_other, **parts()), [randn(4, 6)], layers=["output"])
+
+
 def test_an_activation_that_is_called_on_pairs_of_samples_is_left_out_by_default_and_said() -> None:
     def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
         scores = torch.nn.functional.leaky_relu(torch.cdist(x, x).flatten())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dnn_topology._calls import checked
+from dnn_topology._calls import checked, checked_fields
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_type, check_types, counted, shown
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.settings import MIN_PERSISTENCE
@@ -78,6 +78,7 @@ def _check_by_epoch(quantity: str, values: Mapping[int, float]) -> None:
             raise DnnTopologyError(f"the {quantity} of epoch {epoch} must be a number, found {shown(value)}")
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False, repr=False)
 class Decision:
     """What a rule makes of the epochs so far.

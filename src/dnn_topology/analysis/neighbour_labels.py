@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dnn_topology._calls import checked
+from dnn_topology._calls import checked, checked_fields
 from dnn_topology._checks import DnnTopologyError, check_whole, shown
 from dnn_topology.analysis.neighbour_graphs import check_memory, nearest_neighbours, spanning_tree
 from dnn_topology.graphs.checks import real_array
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 # labels permuted, at 0.02 and 2.7 of them, are the least that `benchmarks/early_stopping.py` saw; there the rule held.
 LEAST_ERRORS = 2.0
 MOST_DRAWS = 10**6
+BY_HAND = "let `NeighbourLabels.of` make it of the inputs"
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class NeighbourLabels:
     """A graph that joins near training inputs, and the labels that they were given.
@@ -49,6 +51,17 @@ class NeighbourLabels:
 
     edges: NDArray[np.int64]
     labels: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        edges, labels = _array(self.edges, "edges", remedy=BY_HAND), _array(self.labels, "labels", remedy=BY_HAND)
+        if labels.ndim != 1 or labels.dtype.kind not in "iub":
+            raise DnnTopologyError(f"labels must be (n_inputs,) whole numbers, found {labels.shape} of {labels.dtype}")
+        if edges.ndim != 2 or edges.shape[1:] != (2,) or edges.dtype.kind not in "iu" or not len(edges):
+            raise DnnTopologyError(f"edges must be (n_edges, 2) whole numbers, found {edges.shape} of {edges.dtype}")
+        if edges.min() < 0 or edges.max() >= len(labels):
+            raise DnnTopologyError(
+                f"edges must join inputs 0 to {len(labels) - 1}, found {edges.min()} to {edges.max()}: {BY_HAND}"
+            )
 
     @classmethod
     @checked

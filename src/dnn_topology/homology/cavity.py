@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from dnn_topology import store
-from dnn_topology._calls import checked
+from dnn_topology._calls import checked, checked_fields
 from dnn_topology._checks import DnnTopologyError, check_type
 from dnn_topology.homology.notebook import table_html
 
@@ -78,6 +78,10 @@ class Cavity:
     death_edge: tuple[int, int] | None
     tight: bool | None
     n_untightened: int
+
+    def __post_init__(self) -> None:
+        if not self.birth <= self.death:
+            raise DnnTopologyError(f"a cavity dies after its birth, found birth {self.birth} and death {self.death}")
 
     def __repr__(self) -> str:
         """Return where it is and how large."""
@@ -145,6 +149,7 @@ class Cavity:
         return "; ".join(" – ".join(names[node] for node in (*loop, loop[0])) for loop in self.loops)
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class Cavities(Sequence[Cavity]):
     """Cavities of a graph, the longest-lived first: a sequence of `Cavity`, and a table.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dnn_topology._calls import checked
+from dnn_topology._calls import checked, checked_fields
 from dnn_topology._checks import DnnTopologyError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dnn_topology.homology.engines.morse.lifting import Lifting
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False, repr=False)
 class PersistencePairs:
     """Diagrams, and for each of their points the edges at which the class is born and dies.
@@ -43,6 +44,13 @@ class PersistencePairs:
     deaths: tuple[NDArray[np.int64], ...]
     _lifting: Lifting
     _rows: tuple[NDArray[np.int64], ...]  # of the engine, for each point
+
+    def __post_init__(self) -> None:
+        expected = [(len(self.diagrams[dim]), 2) for dim in range(self.diagrams.max_dim + 1)]
+        for name, nodes in (("births", self.births), ("deaths", self.deaths)):
+            shapes = [getattr(each, "shape", None) for each in nodes]
+            if shapes != expected:
+                raise DnnTopologyError(f"{name} must have a row per point, {expected}, found {shapes}")
 
     def __repr__(self) -> str:
         """Return how many points each dimension has."""

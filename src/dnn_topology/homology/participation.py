@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from dnn_topology._calls import checked
+from dnn_topology._calls import checked, checked_fields
 from dnn_topology._checks import DnnTopologyError, check_whole
 from dnn_topology.graphs.nodes import Neuron, neurons_of, nodes_are
 from dnn_topology.homology.cavities import Tight, cavities
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dnn_topology.graphs.nodes import NodesAre
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class Participation:
     """How much each neuron takes part in cavities.

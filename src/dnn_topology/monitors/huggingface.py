@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from dnn_topology._calls import checked
 from dnn_topology.monitors.plain import TopologyMonitor, scalars
 from dnn_topology.nets._torchvision import torchvision
 
@@ -24,6 +25,7 @@ class TopologyCallback(TrainerCallback):
         monitor: Decides when and what; keeps the measurements. A `TopologicalEarlyStopping` ends the training too.
     """
 
+    @checked
     def __init__(self, monitor: TopologyMonitor) -> None:
         self.monitor = monitor
 

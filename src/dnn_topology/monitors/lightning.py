@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dnn_topology._calls import checked
 from dnn_topology.monitors.plain import TopologyMonitor, scalars
 from dnn_topology.monitors.tensorboard import add_betti_curves
 from dnn_topology.nets._torchvision import torchvision
@@ -22,6 +23,7 @@ class TopologyCallback(Callback):
         monitor: Decides when and what; keeps the measurements. A `TopologicalEarlyStopping` ends the training too.
     """
 
+    @checked
     def __init__(self, monitor: TopologyMonitor) -> None:
         self.monitor = monitor
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_at_least
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_type
 from dnn_topology.measurement import Breakdown, Measurement
-from dnn_topology.pipeline import measure
+from dnn_topology.pipeline import measure, measure_options
 from dnn_topology.recording.batches import take_batches
+from dnn_topology.settings import Compute, MeasureSettings
 
 if TYPE_CHECKING:
     from torch import nn
     from torch.utils.data import Dataset
+
+
+FIELDS = {*MeasureSettings.__dataclass_fields__, *Compute.__dataclass_fields__}
 
 
 class TopologyMonitor:
@@ -69,7 +73,7 @@ class TopologyMonitor:
         **options: Any,
     ) -> None:
         check_at_least("every", every, 1)
-        inspect.signature(measure).bind(None, None, **options)  # a mistyped option fails now, not after an epoch
+        _check_options({"max_samples": max_samples, **options})
         self.measurements: dict[int, Measurement] = {}
         self._batches = take_batches(batches, max_samples=max_samples, seed=seed)
         self._every = every
@@ -157,6 +161,18 @@ class TopologyMonitor:
         parts = [measured.table.assign(epoch=epoch) for epoch, measured in sorted(self.measurements.items())]
         table = pd.concat(parts, ignore_index=True)
         return table[["epoch", *table.columns.drop("epoch")]]
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Check options of `measure`, so that a wrong one fails now and not after an epoch.
+
+    Raises:
+        DnnTopologyError: A value is of a wrong type or out of range.
+    """
+    given = inspect.signature(measure).bind(None, None, **options).arguments
+    check_type("settings", given.get("settings"), MeasureSettings | None)
+    fields = {name: value for name, value in options.items() if name in FIELDS}
+    measure_options(given.get("settings"), {"n_inputs": given["max_samples"], **fields})
 
 
 def scalars(measurement: Measurement) -> dict[str, float]:

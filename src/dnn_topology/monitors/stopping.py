@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError
+from dnn_topology._checks import DnnTopologyError, check_max_dim
 from dnn_topology.analysis.early_stopping import MAX_EPSILON, NEIGHBOURS, Decision, StoppingRule, stopping_quantities
 from dnn_topology.analysis.neighbour_labels import NeighbourLabels
 from dnn_topology.measurement import Measurement
@@ -94,7 +94,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
         self._best_state: dict[str, torch.Tensor] | None = None
         self.neighbours: NeighbourLabels | None = None
         options = {"max_dim": 1, "max_epsilon": MAX_EPSILON, **options}
-        if options["max_dim"] < 1:
+        if check_max_dim(options["max_dim"]) < 1:
             raise DnnTopologyError("early stopping reads H1: leave max_dim at 1 or raise it")
         self._keep_weights = keep_weights
         self._values: dict[int, float] = {}

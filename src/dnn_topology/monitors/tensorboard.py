@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from dnn_topology._checks import DnnTopologyError, shown
 from dnn_topology.measurement import Measurement
 from dnn_topology.monitors.plain import scalars
 from dnn_topology.show.plots import plot_betti_curves
@@ -18,7 +19,15 @@ def to_tensorboard(writer: Any) -> Callable[[int, Measurement], None]:
 
     Returns:
         A function of epoch and measurement, for the monitor's `on_measure`.
+
+    Raises:
+        DnnTopologyError: It is no such writer.
     """
+    missing = [name for name in ("add_scalar", "add_figure") if not callable(getattr(writer, name, None))]
+    if missing:
+        raise DnnTopologyError(
+            f"writer must be a torch.utils.tensorboard.SummaryWriter, found {shown(writer)} without {missing[0]}"
+        )
 
     def write(epoch: int, measurement: Measurement) -> None:
         for name, value in scalars(measurement).items():

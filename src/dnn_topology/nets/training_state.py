@@ -16,7 +16,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from dnn_topology._calls import checked
+from dnn_topology._calls import checked, checked_fields
 from dnn_topology._checks import DnnTopologyError, check_type, check_whole, shown
 from dnn_topology._records import record_of
 from dnn_topology.recording.state_dicts import StateDict, read_state, write_state
@@ -45,6 +45,7 @@ class EpochRecord:
         return f"accuracy {self.train_accuracy:.3f} train, {self.test_accuracy:.3f} test"
 
 
+@checked_fields
 @dataclass(frozen=True, repr=False)
 class TrainingState:
     """Everything that the rest of a training depends on, at the end of an epoch.

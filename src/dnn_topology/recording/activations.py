@@ -363,8 +363,8 @@ def _report_passed_over(names: Sequence[str]) -> None:
     """Warn of tensors without samples that the model returns beside others."""
     _warn_of(
         names,
-        "of what the model returns has the same shape whatever the number of samples, and so is passed over: it says "
-        "nothing of single samples",
+        "of what the model returns has the same shape whatever the number of samples, or compares samples with one "
+        "another, and so is passed over: it says nothing of single samples",
     )
 
 

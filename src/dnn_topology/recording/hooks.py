@@ -119,7 +119,8 @@ class Tape:
     def _of_samples(self, label: str, taken: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Return the tensors of a layer's output to record: those that hold samples, or all if none does."""
         about = {path: self.tensors.get(label + path) for path in taken}
-        kept = {path: leaf for path, leaf in taken.items() if not getattr(about[path], "fixed", False)}
+        without = {path for path, each in about.items() if each is not None and (each.fixed or each.crossed)}
+        kept = {path: leaf for path, leaf in taken.items() if path not in without}
         if not kept:
             return taken
         self.passed_over.update(dict.fromkeys(label + path for path in taken if path not in kept))
@@ -167,6 +168,11 @@ class Tape:
         about = self.tensors.get(label)
         axis = about.axis if about is not None and self.certain else 0
         fold = about.fold if about is not None and self.certain and not len(leaf) % self.size else ""
+        if about is not None and about.crossed:
+            raise DnnTopologyError(
+                f"layer {label!r} has the samples in two dimensions, {tuple(leaf.shape)}, as where each is compared "
+                f"with each, and says nothing of single ones: {self.leave_out(label)}"
+            )
         if not fold and (axis is None or leaf.ndim <= axis or leaf.shape[axis] != self.size):
             if axis is None and len(leaf) > self.size and not len(leaf) % self.size:
                 raise DnnTopologyError(untold(label, self.leave_out(label)))

@@ -69,6 +69,7 @@ class CalledTensor:
         fold: How the first dimension is made of the samples and another one; "" if it is not.
         fixed: Whether it has the same shape for any number of samples, and so none of them in it.
         reordered: Whether its samples are there in another order than in the batch.
+        crossed: Whether several of its dimensions are the samples, as where each is compared with each.
     """
 
     layer: str
@@ -84,6 +85,7 @@ class CalledTensor:
     fold: Fold = ""
     fixed: bool = False
     reordered: bool = False
+    crossed: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -193,6 +195,8 @@ def _moved(
 def _placed(tensor: CalledTensor, larger: tuple[int, ...], two: _Log, three: _Log) -> CalledTensor:
     """Return a tensor of which it is known where its samples are."""
     axis = _sample_axis(tensor.size, larger)
+    if len(_growing(tensor.size, larger)) > 1:
+        return replace(tensor, crossed=True)
     if larger == tensor.size:
         return replace(tensor, fixed=True)
     if axis is not None or not {tensor.layer} <= two.digests.keys() & three.digests.keys():
@@ -276,10 +280,15 @@ def _check_no_time_in_samples(
 
 def _sample_axis(two: tuple[int, ...], three: tuple[int, ...]) -> int | None:
     """Return the dimension of the samples, from the shapes of a tensor for two and for three samples."""
-    if len(two) != len(three):
-        return None
-    axes = [axis for axis, pair in enumerate(zip(two, three, strict=True)) if pair == (2, 3)]
+    axes = _growing(two, three)
     return axes[0] if axes and (axes[0] == 0 or len(axes) == 1) else None
+
+
+def _growing(two: tuple[int, ...], three: tuple[int, ...]) -> list[int]:
+    """Return the dimensions that are as long as there are samples, of two and of three."""
+    if len(two) != len(three):
+        return []
+    return [axis for axis, pair in enumerate(zip(two, three, strict=True)) if pair == (2, 3)]
 
 
 def _calls(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from dnn_topology._calls import checked_fields
 from dnn_topology._checks import DnnTopologyError, counted
 from dnn_topology.analysis.adversarial.noise import change_sizes, equal_noise, shuffled_change
 from dnn_topology.recording.failures import failures_explained
@@ -28,6 +29,7 @@ CarryOut = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # pixels and ri
 CHANGES = ("adversarial", "noise", "l2noise", "shuffled")
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False, repr=False)
 class Attacked:
     """Some inputs, what an attack made of them, and controls: harmless changes of the same size. In the inputs' order.
@@ -74,6 +76,14 @@ class Attacked:
     predicted_l2noise: NDArray[np.int64]
     predicted_shuffled: NDArray[np.int64]
     sizes: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        shape, n = self.inputs.shape, len(self.inputs) if self.inputs.ndim else 0
+        for name, value in vars(self).items():
+            found = getattr(value, "shape", None)
+            expected = shape if hasattr(value, "detach") else (n, *found[1:]) if name == "sizes" and found else (n,)
+            if found and tuple(found) != tuple(expected):
+                raise DnnTopologyError(f"{name} must be of shape {tuple(expected)} as inputs are, found {tuple(found)}")
 
     def __repr__(self) -> str:
         """Return the attack, how many inputs of which shape it changed, and how many fooled the network."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnn_topology._calls import checked
+from dnn_topology._calls import checked, checked_fields
 from dnn_topology._checks import DnnTopologyError, counted, shown
 from dnn_topology.analysis.adversarial import (
     NOISE,
@@ -42,6 +42,7 @@ PAIRS = (*((negative, "adversarial") for negative in NEGATIVES), ("clean", "nois
 BATCH = "batch of "  # start of the name of a detector of batches, before its size
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False, repr=False)
 class Scores:
     """How suspicious some inputs are, higher being more.

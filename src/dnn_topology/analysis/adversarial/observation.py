@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnn_topology._calls import checked
+from dnn_topology._calls import checked, checked_fields
 from dnn_topology._checks import DnnTopologyError, counted, shown
 from dnn_topology.analysis.adversarial.squeezing import parts_of
 from dnn_topology.analysis.adversarial.tree_free import heaviest_edges
@@ -26,6 +26,7 @@ BATCH = 100
 BY_NAME = ("trees", "heaviest", "entering", "squeezed")  # what is observed by layer or squeezer
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False, repr=False)
 class Observation:
     """A network's answers to some inputs, in their order.
@@ -57,6 +58,21 @@ class Observation:
     heaviest: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     entering: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     squeezed: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        outputs, values = np.shape(self.outputs), self.activations.values
+        if len(outputs) != 2:
+            raise DnnTopologyError(f"outputs must be (n, n_classes), found shape {outputs}")
+        parts = {"trees": self.trees, "heaviest": self.heaviest, "entering": self.entering, "squeezed": self.squeezed}
+        named: dict[str, Any] = {"inputs": self.inputs, "activations": values}
+        for part, of_names in parts.items():
+            named |= {f"{part}[{name!r}]": one for name, one in of_names.items()}
+        for name, one in named.items():
+            if np.ndim(one) != 2 or len(one) != outputs[0]:
+                raise DnnTopologyError(
+                    f"{name} must have a row for each of the {outputs[0]} inputs that outputs are of, found shape "
+                    f"{np.shape(one)}"
+                )
 
     def __repr__(self) -> str:
         """Return how many inputs, classes and neurons there are."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import check_choice
 from dnn_topology.analysis.feature_sets import FEATURE_SETS, OTHERS, TOPOLOGICAL
 from dnn_topology.analysis.gap.folds import FOLDS, fold_labels, left_out
@@ -115,11 +116,13 @@ class Evaluation:
         return shown
 
 
+@checked
 def pooled(table: pd.DataFrame, *, lowest: float = 1.0, highest: float = 100.0) -> pd.DataFrame:
     """Return the rows that the original's protocol keeps: all epochs together, gaps between 1 and 100 points."""
     return table[table["gap"].between(lowest, highest)].reset_index(drop=True)
 
 
+@checked
 def evaluate_gap(
     table: pd.DataFrame,
     *,

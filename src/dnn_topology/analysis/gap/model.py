@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dnn_topology import store
-from dnn_topology._calls import checked
+from dnn_topology._calls import checked, checked_fields
 from dnn_topology._checks import DnnTopologyError, check_choice, shown
 from dnn_topology._records import record_of
 from dnn_topology.analysis.feature_sets import CATEGORY, EVERY, FEATURE_SETS, SETTINGS
@@ -53,6 +53,7 @@ class _GapFile:
     shares: tuple[float, ...] = ()
 
 
+@checked_fields
 @dataclass(frozen=True, repr=False)
 class GapModel:
     """A model of the generalisation gap, in percentage points: 100 · (train accuracy - test accuracy).

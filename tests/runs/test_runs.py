@@ -350,13 +350,13 @@ def test_the_run_around_a_relative_path_is_named_so_that_it_is_found(
     for named in (".", "epoch1.npz", "../eps0.3"):
         with pytest.raises(DnnTopologyError, match="but lies in that of one: name ") as caught:
             Run.open(named)
-        assert Run.open(str(caught.value).partition(": name ")[2]).training == finished.training
+        assert Run.open(str(caught.value).partition(": name ")[2]).folder.samefile(finished.folder)
 
 
 def test_a_run_whose_weights_were_removed_is_still_one(finished: Run, tmp_path: Path) -> None:
     copy = shutil.copytree(finished.folder, tmp_path / "copy")
     shutil.rmtree(copy / "checkpoints")
-    assert Run.open(copy).training == finished.training
+    assert Run.open(copy).training.net == finished.training.net
 
 
 def test_the_table_has_a_row_per_epoch_and_dimension(finished: Run) -> None:

@@ -163,14 +163,12 @@ def test_mistakes_are_one_line(table: Path, tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "heads.csv").write_text("life,midlife,gap\n")
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
     model = str(tmp_path / "model.json")
-    (tmp_path / "study_x").mkdir()
-    shutil.copy(table, tmp_path / "study_x" / "study.csv")
     assert main(["gap", "fit", str(table), *PAPERS, "-o", model]) == 0
     cases = {
         "cannot read": ["fit", str(tmp_path / "none.csv")],
         "is no table in CSV": ["fit", str(tmp_path / "empty.csv")],
         "is no table": ["fit", str(tmp_path / "bytes.csv")],
-        f"is a folder and no table: name {tmp_path / 'study_x' / 'study.csv'}": ["fit", str(tmp_path)],
+        f"is a folder and no table: name {table}": ["fit", str(tmp_path)],
         "has no rows": ["evaluate", str(tmp_path / "heads.csv")],
         "unknown --features 'asdf'": ["fit", str(table), "--features", "asdf"],
         'Invalid value "forest" for --method': ["fit", str(table), "--method", "forest"],

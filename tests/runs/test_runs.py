@@ -332,6 +332,12 @@ def test_what_lies_in_the_folder_of_a_run_is_refused_with_the_run_that_it_lies_i
     assert str(caught.value).endswith(f"name {finished.folder}")
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "a\ud800b"])
+def test_a_name_that_no_folder_has_is_refused_in_one_line(name: str) -> None:
+    with pytest.raises(DnnTopologyError, match=r"^cannot read .*(such a name|too long)$"):
+        Run.open(name)
+
+
 def test_a_trial_that_is_not_there_is_refused_with_those_beside_it(finished: Run) -> None:
     with pytest.raises(DnnTopologyError, match=r"beside it there is .*trial0; name one of them"):
         Run.open(finished.folder.with_name("trial7"))

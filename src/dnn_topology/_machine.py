@@ -71,7 +71,7 @@ def _greek(letter: str) -> str:
     return name.lower().replace("lamda", "lambda") if script in {"GREEK SMALL", "GREEK CAPITAL"} else ""
 
 
-codecs.register_error(IN_WORDS, in_words)  # type: ignore[arg-type]
+codecs.register_error(IN_WORDS, in_words)
 
 
 def of_the_machine(error: OSError | ValueError) -> DnnTopologyError | None:

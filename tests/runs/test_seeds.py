@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ def run(tmp_path: Path) -> Run:
 
 
 @pytest.mark.parametrize("part", ["train", "test"])
-def test_a_run_is_measured_on_inputs_that_its_seed_draws(run: Run, part: str) -> None:
+def test_a_run_is_measured_on_inputs_that_its_seed_draws(run: Run, part: Any) -> None:
     snapshot = snapshot_with(run, RunMeasureSettings(n_inputs=20, graph_split=part), None)
     ((images, _),) = snapshot.batches
     expected, others = (sample(getattr(run.load_data(), part), 20, seed=seed).tensors[0] for seed in SEEDS)

@@ -98,7 +98,7 @@ def against_each_other(self: Any, x: torch.Tensor) -> dict[str, torch.Tensor]:
 def test_comparisons_of_samples_with_one_another_are_passed_over_by_default_and_said() -> None:
     model = Calling(against_each_other, act=nn.ReLU(), a=nn.Linear(6, 6))
     with pytest.warns(UserWarning, match=r"'output.scores' .* compares samples with one another.* is passed over"):
-        activations = dt.record(model, randn(8, 6).split(4))
+        activations = dt.record(model, torch.split(randn(8, 6), 4))
     assert widths(activations) == {"act": 6, "output.embedded": 6}
 
 

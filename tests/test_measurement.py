@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,16 @@ def test_what_is_no_measurement_is_refused_in_one_line(tmp_path: Path) -> None:
         dt.Measurement.load(tmp_path / "diagrams.npz")
     with pytest.raises(DnnTopologyError, match="cannot read"):
         dt.Measurement.load(tmp_path / "nothing.npz")
+
+
+def test_a_measurement_of_a_later_version_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    dt.measure(model(), batches(), max_dim=0).save(tmp_path / "m.npz")
+    with np.load(tmp_path / "m.npz") as file:
+        arrays = dict(file)
+    about = json.loads(str(arrays["about"]))
+    np.savez(tmp_path / "m.npz", **arrays | {"about": json.dumps(about | {"format": about["format"] + 1})})
+    with pytest.raises(DnnTopologyError, match=f"it has format {about['format'] + 1}, .* reads up to .*: upgrade"):
+        dt.Measurement.load(tmp_path / "m.npz")
 
 
 def test_pictures_draw_every_layer_of_a_breakdown() -> None:

@@ -34,6 +34,7 @@ def objects() -> dict[str, tuple[Any, str]]:
     sizes = f"{graph.n_nodes} nodes, {graph.n_edges} edge"
     observed = dt.observe(net, inputs)
     fitted = dt.fit_detectors(small, data.train.tensors[0], detectors=["softmax", "penultimate"])
+    attacked = dt.attack(small, *(part[:5] for part in data.test.tensors), method="fgsm", strength=0.1, data=data)
     return {
         "Activations": (signals, "Activations(60 samples, 23 neurons; '1' 20, 'output' 3)"),
         "FunctionalGraph": (graph, f"FunctionalGraph({sizes}"),
@@ -57,6 +58,9 @@ def objects() -> dict[str, tuple[Any, str]]:
         "Observation": (observed, "Observation(60 inputs of 6 numbers, 3 classes, 23 neurons, trees of 2 layers)"),
         "FittedDetectors": (fitted, "FittedDetectors(softmax, penultimate; "),
         "Scores": (fitted.score(data.test.tensors[0][:5]), "Scores(softmax: 5 inputs, penultimate: 5 inputs)"),
+        "Attacked": (attacked, "Attacked(fgsm of size 0.1 in linf: 5 inputs (1, 8, 8), "),
+        "MeasureEstimate": (dt.estimate(net, [inputs], max_dim=1), f"MeasureEstimate({sizes}"),
+        "detector squeezing": (dt.detector("squeezing"), "Squeezing("),
         "BatchDetector": (dt.BatchDetector(), "BatchDetector(batch_size=50, H1 up to ε 0.4, not fitted)"),
         "detector softmax": (dt.detector("softmax"), "Confidence(rest)"),
         "detector profile": (dt.detector("profile"), "Distance(tree_profile, not fitted)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import ctypes
 import errno
@@ -9,6 +10,7 @@ import os
 import signal
 import sys
 import tempfile
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +21,9 @@ FAILING = FULL | {errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}  # or a di
 UNGUARDED = 79  # status of a process that ran the script of its parent anew
 PR_SET_PDEATHSIG = 1  # of Linux' prctl: the signal that a process gets when its parent dies
 TMPDIR = "free some space, or name another folder for temporary files in the environment variable TMPDIR"
+
+IN_WORDS = "dnn_topology.in_words"  # what Python's streams do with letters that they lack, see `in_words`
+SPELT = {"≤": "<=", "≥": ">=", "≈": "~", "→": "->", "…": "...", "×": "x", "∞": "inf", **dict.fromkeys("–—−·", "-")}
 
 
 class CannotWriteError(DnnTopologyError):
@@ -42,6 +47,31 @@ class CannotWriteError(DnnTopologyError):
     def with_remedy(self, elsewhere: str) -> str:
         """Return the message, ending with how to write elsewhere."""
         return f"{self.what}: {' or '.join(['free some space'] * self.full + [elsewhere] * bool(elsewhere))}"
+
+
+def in_words(error: UnicodeError) -> tuple[str, int]:
+    """Return what a stream prints for letters that its encoding lacks: a Greek one by its name.
+
+    Raises:
+        UnicodeError: Letters are read, not written.
+
+    Example:
+        >>> print("ε ≤ λ: 東".encode("ascii", IN_WORDS).decode())
+        epsilon <= lambda: ?
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(SPELT.get(letter) or _greek(letter) or "?" for letter in lacking), error.end
+
+
+def _greek(letter: str) -> str:
+    """Return the name of a Greek letter; "" for any other."""
+    script, _, name = unicodedata.name(letter, "").rpartition(" LETTER ")
+    return name.lower().replace("lamda", "lambda") if script in {"GREEK SMALL", "GREEK CAPITAL"} else ""
+
+
+codecs.register_error(IN_WORDS, in_words)
 
 
 def of_the_machine(error: OSError | ValueError) -> DnnTopologyError | None:

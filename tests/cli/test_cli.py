@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -308,6 +309,16 @@ def test_help_can_be_printed_where_the_terminal_has_few_characters(encoding: str
     asked = subprocess.run(words, capture_output=True, env=environment)
     assert asked.returncode == 0, asked.stderr
     assert b"--max-epsilon" in asked.stdout
+
+
+def test_a_terminal_without_greek_letters_gets_their_names(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr("sys.stdout", stream)
+    run = done / "lenet_300_100_digits" / "trial0"
+    assert main(["visualise", str(run), "--formats", "png", "--out", "pictures"]) == 0
+    printed = stream.buffer.getvalue()
+    assert b"in epsilon:" in printed
+    assert b"?" not in printed
 
 
 def test_train_0_and_no_train_contradict_each_other(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -72,3 +74,12 @@ def test_layers_says_when_nothing_matches(capsys: pytest.CaptureFixture[str]) ->
 def test_brackets_in_a_table_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(pd.DataFrame({"to install": ["pip install 'name[extra]'"]}))
     assert "name[extra]" in capsys.readouterr().out
+
+
+def test_a_reader_that_has_enough_ends_the_list_without_a_word() -> None:
+    words = [sys.executable, "-m", "dnn_topology", "nets"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as listing:
+        assert listing.stdout is not None
+        assert listing.stderr is not None
+        listing.stdout.close()  # as `head` does, here before the first line
+        assert listing.stderr.read() == ""

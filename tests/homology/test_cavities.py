@@ -197,6 +197,16 @@ def test_the_longest_lived_come_first_and_keep_their_numbers_however_many_are_as
     assert [one.number for one in everything] == [*range(len(everything))]
     assert three.to_frame().equals(everything.to_frame()[:3])
     assert (len(three), three.n_cavities) == (3, len(everything))
+    assert [one.number for one in everything[1:3]] == [1, 2]
+
+
+def test_a_void_is_told_by_its_neurons() -> None:
+    octahedron = np.full((6, 6), 0.2) - 0.2 * np.eye(6)
+    for one in (0, 2, 4):
+        octahedron[one, one + 1] = octahedron[one + 1, one] = 0.5
+    (void,) = dt.cavities(dt.FunctionalGraph.from_distances(octahedron, max_epsilon=0.3), dim=2)
+    assert sorted(void.words().split(", ")) == sorted(map(str, void.neurons))
+    assert len(void.neurons) == 6
 
 
 def test_a_cavity_that_is_not_there_is_refused_by_its_number() -> None:

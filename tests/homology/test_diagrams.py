@@ -260,6 +260,16 @@ def test_a_cut_diagram_has_the_same_curve_up_to_there(found: Diagrams, end: floa
         assert short.betti_curve(dim).at(grid).tolist() == found.betti_curve(dim).at(grid).tolist()
 
 
+def test_what_cannot_be_known_from_the_diagrams_is_not_cut() -> None:
+    made = Diagrams([np.array([(0, 0.1), (0, 0.25)])], max_epsilon=0.3)
+    with pytest.raises(
+        DnnTopologyError, match=r"max_epsilon must be at most 0\.3, where these diagrams end, found 0\.4"
+    ):
+        made.cut(max_epsilon=0.4)
+    with pytest.raises(DnnTopologyError, match="cut first, then filter"):
+        made.filtered().cut(max_epsilon=0.2)
+
+
 def test_cutting_is_what_a_shorter_filtration_gives(real_graph: FunctionalGraph) -> None:
     short = FunctionalGraph.from_distances(real_graph.to_dense(), max_epsilon=0.2)
     assert persistence(real_graph, max_dim=1).cut(max_epsilon=0.2) == persistence(short, max_dim=1)

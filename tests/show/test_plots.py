@@ -203,6 +203,15 @@ def test_every_quantity_of_the_history_has_a_panel_of_its_own() -> None:
     assert ax is quantities[0]
 
 
+def test_axes_that_were_placed_by_hand_are_shared_among_the_panels() -> None:
+    ax = Figure().add_axes((0.1, 0.1, 0.8, 0.8))
+    plot_history(TABLE, HISTORY, ax=ax)
+    boxes = [panel.get_window_extent() for panel in drawn(ax).axes]
+    assert boxes[0].height < 0.3 * ax.figure.bbox.height
+    assert all(above.y0 > below.y1 for above, below in pairwise(boxes))
+    assert all(box.y0 > 0 for box in boxes)
+
+
 def test_the_history_without_accuracies_has_three_panels() -> None:
     assert len(drawn(plot_history(TABLE, dim=0)).axes) == 3
 

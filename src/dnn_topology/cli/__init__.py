@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App, CycloptsError, Parameter
 
 from dnn_topology._checks import DnnTopologyError
-from dnn_topology._machine import CannotWriteError, end_if_unguarded, of_the_machine
+from dnn_topology._machine import IN_WORDS, CannotWriteError, end_if_unguarded, of_the_machine
 from dnn_topology._version import __version__
 from dnn_topology.cli.options import defaults_from_file, whole_numbers
 from dnn_topology.cli.spelling import our_words
@@ -115,7 +115,7 @@ def _suit_terminal() -> None:
     """Make do with whatever terminal, pipe or notebook this program was called from."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal that lacks ε shows ?
+            stream.reconfigure(errors=IN_WORDS)  # a terminal that lacks ε shows epsilon
     if shutil.get_terminal_size().columns < NARROWEST:
         os.environ["COLUMNS"] = str(NARROWEST)
     if os.environ.get("MPLBACKEND", "").startswith("module:"):  # of a notebook, which other programs may not have

@@ -140,3 +140,8 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
         while child.status() != psutil.STATUS_ZOMBIE:  # for which nobody here may wait
             time.sleep(0.01)
     assert not (tmp_path / "woken").exists()
+
+
+def test_a_single_node_needs_no_program_which_would_abort() -> None:
+    one = persistence(FunctionalGraph.from_distances([[0.0]], max_epsilon=0.3), max_dim=1, engine="dipha:/bin/false")
+    assert [points.tolist() for points in one.points] == [[[0.0, np.inf]], []]

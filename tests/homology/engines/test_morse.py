@@ -20,7 +20,7 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
 from dnn_topology.homology.engines import get_engine
 from dnn_topology.homology.engines.gudhi import Gudhi
-from dnn_topology.homology.engines.morse import compiled, numbering, order, pairing, stretches, sweep, ways
+from dnn_topology.homology.engines.morse import compiled, flow, numbering, order, pairing, stretches, sweep, ways
 from dnn_topology.homology.engines.morse.order import Order, sort
 from dnn_topology.homology.engines.morse.persistent import reduce_graph
 from dnn_topology.homology.engines.morse.ranks import rank_table
@@ -299,6 +299,14 @@ def test_arrays_that_grow_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
                 np.testing.assert_array_equal(one.columns.sums(column), other.columns.sums(column))
                 grown += 1
     assert grown > 1000
+
+
+def test_memory_of_arrows_that_have_arrived_is_used_again() -> None:
+    upper = np.triu(np.random.default_rng(0).uniform(0.1, 0.9, (140, 140)), 1)
+    order, tables = matched(FunctionalGraph.from_distances(upper + upper.T, max_epsilon=0.3), 2)
+    search = Search(order, rank_table(order), 2)
+    search.go_through((0, len(order.links)), tables)
+    assert search.state[flow.CHUNKS] * flow.CHUNK < 0.8 * len(search.ways().sources)
 
 
 # ------ compiled code

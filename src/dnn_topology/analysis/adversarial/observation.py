@@ -64,9 +64,10 @@ class Observation:
         if len(outputs) != 2:
             raise DnnTopologyError(f"outputs must be (n, n_classes), found shape {outputs}")
         parts = {"trees": self.trees, "heaviest": self.heaviest, "entering": self.entering, "squeezed": self.squeezed}
-        rows: dict[str, Any] = {"inputs": self.inputs, "activations": values}
-        rows |= {f"{part}[{name!r}]": one for part, of_names in parts.items() for name, one in of_names.items()}
-        for name, one in rows.items():
+        named: dict[str, Any] = {"inputs": self.inputs, "activations": values}
+        for part, of_names in parts.items():
+            named |= {f"{part}[{name!r}]": one for name, one in of_names.items()}
+        for name, one in named.items():
             if np.ndim(one) != 2 or len(one) != outputs[0]:
                 raise DnnTopologyError(
                     f"{name} must have a row for each of the {outputs[0]} inputs that outputs are of, found shape "

@@ -36,14 +36,6 @@ class Estimate:
     memory: float
     seconds: float
 
-    def __str__(self) -> str:
-        counts = ", ".join(f"{count:.2g}" for count in self.simplices[2:])
-        cells = f", simplices of dimension 2 and up: about {counts}" if counts else ""
-        return (
-            f"{self.n_nodes} nodes, {self.n_edges} edges{cells}; about {amount(self.memory)} of memory and "
-            f"{duration(self.seconds)}"
-        )
-
 
 def estimate(graph: FunctionalGraph, plan: Plan, *, max_dim: int, census: Census | None = None) -> Estimate:
     """Say what carrying out a plan will take.

@@ -20,8 +20,9 @@ from dnn_topology.homology.engines.morse.ranks import in_matrix
 
 MULTIPLIER = 1327217885  # odd, about 2^31 divided by the golden ratio: with 32 bits it makes at most 63
 # What a search stands at: the edge, the first simplex of that edge, the next to step down from, how many there are; how
-# many arrows have arrived; the next chunk; which bucket is open.
-EDGE, START, DONE, COUNT, ARROWS, CHUNKS, BUCKET = range(7)
+# many arrows have arrived; the next chunk that was never used; which bucket is open; the last chunk that is free again,
+# 0 for none, and how many are.
+EDGE, START, DONE, COUNT, ARROWS, CHUNKS, BUCKET, FREE, N_FREE = range(9)
 ROOM = 5  # arrows that a simplex may have
 BITS = 9  # 2^BITS edges have one bucket: few enough that the arrows of a bucket stay near the processor
 PLACE = 2**BITS - 1  # an edge masked by this is its place in its bucket
@@ -53,10 +54,10 @@ class Arrows(NamedTuple):
     Attributes:
         store: (n_chunks * CHUNK, 2), int64. The code of what an arrow leads to; where it comes from, in the upper 32
             bits, and in the lower the place of the edge, or once the bucket is open the next arrow to that edge.
-        chains: (n_chunks,), int32. The chunk before each in its bucket; 0, which is none, for none.
+        chains: (n_chunks,), int32. The chunk before each in its bucket, or among the free; 0, which is none, for none.
         tails: (n_buckets,), int64. Where the next arrow of each bucket goes.
         heads: (2^BITS,), int32. The first arrow to each edge of the open bucket, 0 for none.
-        state: (8,), int64. See `EDGE`.
+        state: (9,), int64. See `EDGE`.
         steps: (ROOM, 2), int64. To work in.
     """
 
@@ -177,15 +178,42 @@ def foresee(gradient: Gradient, rests: Int32s | None, lowers: Int32s | None, edg
 
 
 @kernel
+def take_chunk(arrows: Arrows) -> Whole:
+    """Return a chunk that is free: the last that became so, which is near the processor still."""
+    state = arrows.state
+    chunk = state[FREE]
+    if chunk:
+        state[FREE] = arrows.chains[chunk]
+        state[N_FREE] -= 1
+        return chunk
+    chunk = state[CHUNKS]
+    state[CHUNKS] += 1
+    return chunk
+
+
+@kernel
+def free_chunks(arrows: Arrows, bucket: Whole) -> None:
+    """Free the chunks of a bucket whose arrows have all arrived."""
+    state, chains = arrows.state, arrows.chains
+    chunk = np.int64((arrows.tails[bucket] - 1) // CHUNK)
+    while chunk > 0:
+        before = np.int64(chains[chunk])
+        chains[chunk] = state[FREE]
+        state[FREE] = chunk
+        state[N_FREE] += 1
+        chunk = before
+
+
+@kernel
 def point(arrows: Arrows, source: Whole, edge: Whole, code: Whole) -> None:
     """Add an arrow to a simplex."""
     state, tails, heads = arrows.state, arrows.tails, arrows.heads
     bucket, place = np.int64(edge) >> BITS, np.int64(edge) & PLACE
     at = tails[bucket]
     if at % CHUNK == 0:  # none yet, or full
-        arrows.chains[state[CHUNKS]] = max(at // CHUNK - 1, 0)
-        at = state[CHUNKS] * CHUNK
-        state[CHUNKS] += 1
+        chunk = take_chunk(arrows)
+        arrows.chains[chunk] = max(at // CHUNK - 1, 0)
+        at = chunk * CHUNK
     tails[bucket] = at + 1
     low = place
     if bucket == state[BUCKET]:
@@ -198,6 +226,8 @@ def point(arrows: Arrows, source: Whole, edge: Whole, code: Whole) -> None:
 def open_bucket(gradient: Gradient, rests: Int32s | None, lowers: Int32s | None, arrows: Arrows, bucket: Whole) -> None:
     """Sort the arrows of a bucket into lists, one per edge."""
     store, heads = arrows.store, arrows.heads
+    if arrows.state[BUCKET] >= 0:
+        free_chunks(arrows, np.int64(arrows.state[BUCKET]))
     arrows.state[BUCKET] = bucket
     for each in range(len(heads)):
         heads[each] = 0
@@ -259,7 +289,7 @@ def go_down(  # noqa: C901  # one loop over edges, arrows and simplices that sha
             at = store[np.uint64(at), 1] & LOW
         arrows.heads[place] = at
         while done < count and not is_full:
-            if len(arrows.chains) - state[CHUNKS] < ROOM:
+            if len(arrows.chains) - state[CHUNKS] + state[N_FREE] < ROOM:
                 is_full = True
                 break
             for i in range(descend(gradient, rests, lowers, steps, edge, simplices.codes[done])):

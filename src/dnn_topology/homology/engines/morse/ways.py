@@ -72,7 +72,7 @@ class Search:
 
     Arrows are needed again when the edge that they lead to has its turn. They lead far and wide, so they are stored in
     buckets, one per 2^BITS edges, in chunks, one after the other; a bucket is opened, and its arrows sorted into a list
-    per edge, when the first of its edges has its turn.
+    per edge, when the first of its edges has its turn. Then its chunks serve again: new memory costs more than use.
 
     The arrays grow: a kernel that finds one full returns, and goes on when it has been doubled.
 
@@ -91,7 +91,7 @@ class Search:
             *((2 * n_stored, np.int64), (room, np.int32), (room, np.int64), (room, np.int32)),
             *((2 * room, np.int32), (2 * room, np.int32)),
         )
-        self.state = np.zeros(8, np.int64)
+        self.state = np.zeros(9, np.int64)
         self.state[BUCKET], self.state[CHUNKS], self.n_critical = -1, 1, 0
         self.arrows = Arrows(
             store.reshape(n_stored, 2),

@@ -261,7 +261,7 @@ def test_a_cut_diagram_has_the_same_curve_up_to_there(found: Diagrams, end: floa
 
 
 def test_what_cannot_be_known_from_the_diagrams_is_not_cut() -> None:
-    made = Diagrams([np.array([(0, 0.1), (0, 0.25)])], max_epsilon=0.3)
+    made = Diagrams([np.array([[0, 0.1], [0, 0.25]])], max_epsilon=0.3)
     with pytest.raises(
         DnnTopologyError, match=r"max_epsilon must be at most 0\.3, where these diagrams end, found 0\.4"
     ):

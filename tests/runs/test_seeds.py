@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from dnn_topology.nets.data import batches, sample
+from dnn_topology.analysis.network_features import network_features
+from dnn_topology.nets.data import batches, load_data, sample
+from dnn_topology.nets.draws import labelled_draws
+from dnn_topology.nets.zoo import build_net
 from dnn_topology.recording.classes import predicted_classes
 from dnn_topology.runs.detecting import Detection
 from dnn_topology.runs.measuring import snapshot_with
 from dnn_topology.runs.neighbours import NeighbourEpochs
 from dnn_topology.runs.run import Run
+from dnn_topology.runs.study.cell import measured_features
 from dnn_topology.runs.training import run_training
 from dnn_topology.settings import DetectSettings, RunMeasureSettings, TrainSettings
 
@@ -53,3 +58,21 @@ def test_neighbours_are_resampled_by_the_seed_of_the_run(run: Run) -> None:
     classes = predicted_classes(run.load_net(run.checkpoint(1)), batches(epochs._inputs(), batch_size=80))
     expected, others = (epochs._neighbours().drawn(classes, 4, seed=seed) for seed in SEEDS)
     assert epochs.do(1)["neighbours"].iloc[1:].tolist() == expected != others
+
+
+def test_features_look_at_the_inputs_that_are_measured() -> None:
+    data, settings = load_data("digits", train_size=80), RunMeasureSettings(n_inputs=40, max_dim=1)
+    net = build_net("mlp", shape=data.shape, width=0.1)
+    drawn, features = measured_features(net, data, TRAINING, settings, draws=2, seed=3)
+    expected, others = (
+        network_features(
+            net,
+            drawn,
+            inputs=labelled_draws(data, settings, draws=2, seed=seed),
+            training=TRAINING,
+            n_train=len(data.train),
+        )
+        for seed in SEEDS
+    )
+    np.testing.assert_equal(features, expected)
+    assert features != others

@@ -71,7 +71,7 @@ class Cost:
 
 LISTED_BYTES = 24  # of a simplex below the highest dimension, all of which are listed
 COSTS = {
-    "morse": Cost(0.005, 0.15e-6, 0.005e-6, 0.6, 0.004, 190, 0.5, 0.125, lists=False, dense=(0.4e-6, 150)),
+    "morse": Cost(0.005, 0.15e-6, 0.005e-6, 0.6, 0.004, 160, 0.5, 0.125, lists=False, dense=(0.35e-6, 100)),
     "gudhi": Cost(0.005, 0.5e-6, 0.65e-6, 0.0, 0, 40, 8),
     "holos": Cost(0.030, 0.8e-6, 0.40e-6, 0.6, 0, 250, 10),
     "redzed": Cost(0.050, 0.1e-6, 0.52e-6, 0.0, 20, 16, 10),

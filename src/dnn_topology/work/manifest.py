@@ -10,6 +10,7 @@ from typing import Any
 
 from dnn_topology import store
 from dnn_topology._checks import DnnTopologyError
+from dnn_topology._machine import CannotWriteError
 
 MANIFEST = "manifest.json"
 
@@ -54,6 +55,14 @@ class Manifest:
         lines = (f"{json.dumps(task)}: {json.dumps(files)}" for task, files in self._entries.items())
         finished = ",\n  ".join(lines)  # a line each: thousands that are indented take as long to write as to measure
         store.write_bytes(self._path, f'{{"format": {store.FORMAT}, "finished": {{\n  {finished}\n}}}}\n'.encode())
+
+    def record_if_writable(self, name: str, files: Sequence[Path]) -> None:
+        """Do as `record`; a folder that is for reading only stays as it is, for the manifest only saves time."""
+        try:
+            self.record(name, files)
+        except CannotWriteError as error:
+            if error.full:
+                raise
 
     def _read(self) -> dict[str, dict[str, Any]]:
         """Return what the file says; nothing where it is missing or damaged.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -176,8 +175,7 @@ class StudyFolder(Work[Cell, CellResult]):
         last = epochs.drop_duplicates("cell", keep="last")
         for path in files:
             forms[path.suffix[1:]](path, last if path.stem == "study" else epochs)
-        with suppress(DnnTopologyError):  # a folder that is for reading only
-            made.record(name, whole)
+        made.record_if_writable(name, whole)
 
     def _read(self, cell: Cell) -> _CellFile:
         """Return what the file of a cell says.

@@ -57,7 +57,11 @@ class Manifest:
         store.write_bytes(self._path, f'{{"format": {store.FORMAT}, "finished": {{\n  {finished}\n}}}}\n'.encode())
 
     def record_if_writable(self, name: str, files: Sequence[Path]) -> None:
-        """Do as `record`; a folder that is for reading only stays as it is, for the manifest only saves time."""
+        """Do as `record`; a folder that is for reading only stays as it is, for the manifest only saves time.
+
+        Raises:
+            CannotWriteError: The disk is full.
+        """
         try:
             self.record(name, files)
         except CannotWriteError as error:

@@ -152,7 +152,7 @@ def _signals(name: str, values: ArrayLike) -> NDArray[np.floating]:
     signals = real_array(name, values)
     if signals.ndim != 2:
         raise DnnTopologyError(f"{name} must hold signals (n_samples, n_neurons), found shape {signals.shape}")
-    return signals if signals.dtype.kind == "f" else signals.astype(np.float64)
+    return signals if signals.dtype.kind == "f" and signals.itemsize <= 8 else signals.astype(np.float64)
 
 
 def disjoint_batches(n_inputs: int, *, size: int, seed: int = 0) -> NDArray[np.intp]:

@@ -12,7 +12,7 @@ import numpy as np
 from torch.utils.data import TensorDataset
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, check_type, shown
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_extent, check_fraction, check_type, shown
 from dnn_topology.nets.data.forms import FittedImages, Form, Normalisation, Normalise, Samples, Shape, form_of
 from dnn_topology.nets.data.labels import Split, binarized, permuted, subset
 from dnn_topology.nets.data.loading import batches, sample
@@ -237,12 +237,18 @@ def _agreed(name: str, own: Shape, asked: Asked, shape: Any) -> Shape:
     """
     channels, size = asked
     wished = (channels or own[0], size or own[1], size or own[2])
-    chosen = shape(wished, exact=size is not None) if callable(shape) else wished if shape is None else shape
+    try:
+        chosen = shape(wished, exact=size is not None) if callable(shape) else wished if shape is None else shape
+    except (TypeError, NotImplementedError) as error:
+        raise DnnTopologyError(
+            f"shape must be a function of (shape, *, exact), as a network's shape_for is, found {shown(shape)}"
+        ) from error
     if not isinstance(chosen, (tuple, list)) or [type(side) for side in chosen] != [int] * 3 or min(chosen) < 1:
         raise DnnTopologyError(
             f"shape must be (channels, height, width), such as (1, 28, 28), or None for the data set's own, found "
             f"{chosen!r}"[:300]
         )
+    check_extent(tuple(chosen))
     if (channels and chosen[0] != channels) or (size and tuple(chosen[1:]) != (size, size)):
         raise DnnTopologyError(
             f"the network takes images of {_shown(chosen)}, and {name} asks for {_shown(wished)}: name the data set "

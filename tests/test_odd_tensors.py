@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -36,7 +37,7 @@ def nested() -> torch.Tensor:
         lambda odd: dt.observe(MODEL, odd),
         lambda odd: dt.fit_detectors(MODEL, odd, detectors=["softmax"]),
         lambda odd: dt.TopologyMonitor(odd, max_dim=1),
-        lambda odd: dt.attack(MODEL, odd, [0] * 10, method="fgsm", mean=[0.0], std=[1.0]),
+        lambda odd: dt.attack(MODEL, odd, torch.zeros(10).long(), method="fgsm", mean=[0.0], std=[1.0]),
     ],
 )
 def test_inputs_that_have_no_rows_of_values_are_refused_with_the_remedy(call: Any, made: Any) -> None:
@@ -135,6 +136,17 @@ def test_a_tensor_holds_no_diagrams(call: Any) -> None:
         call(torch.arange(4))
 
 
+@pytest.mark.parametrize("odd", [np.array(3), torch.tensor(1.0)])
+def test_a_single_number_names_no_neurons(odd: Any) -> None:
+    with pytest.raises(dt.DnnTopologyError, match="neurons must be several"), dt.ablate(MODEL, odd):
+        pass
+
+
+def test_a_table_without_names_of_columns_is_no_history() -> None:
+    with pytest.raises(dt.DnnTopologyError, match="the topology table has no column"):
+        dt.plot_history(pd.DataFrame(np.ones((4, 6))))
+
+
 def test_a_network_without_weights_is_not_trained() -> None:
     with pytest.raises(dt.DnnTopologyError, match="model must have weights"):
         dt.train(nn.Flatten(), dt.load_data("digits", data_subset=0.05), epochs=1)
@@ -146,4 +158,4 @@ def test_signals_of_longer_floats_are_those_of_doubles() -> None:
         dt.BatchDetector(batch_size=5, n_reference=5).fit(given).score([signals[:5]])
         for given in (signals, signals.astype(np.longdouble))
     ]
-    np.testing.assert_array_equal(*scores)
+    np.testing.assert_array_equal(scores[0], scores[1])

@@ -269,7 +269,8 @@ def _imported(name: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
     except Exception as error:  # whatever the user's module does when it is imported
         raise DnnTopologyError(
-            f"features {shown_name(name)} cannot be imported ({error}): give package.module:function, and check PYTHONPATH"
+            f"features {shown_name(name)} cannot be imported ({error}): give package.module:function, and check "
+            "PYTHONPATH"
         ) from error
 
 

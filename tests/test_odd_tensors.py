@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import warnings
 from pathlib import Path
@@ -18,6 +19,7 @@ import dnn_topology as dt
 MODEL = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
 X = torch.arange(40.0).reshape(10, 4) / 40
 DIAGRAMS = dt.Diagrams([np.array([(0, 0.1), (0, np.inf)]), np.array([(0.1, 0.2)])], max_epsilon=0.3)
+GRAPH = dt.functional_graph(dt.record(MODEL, X))
 LONG = "z" * 10**5
 
 
@@ -159,3 +161,27 @@ def test_signals_of_longer_floats_are_those_of_doubles() -> None:
         for given in (signals, signals.astype(np.longdouble))
     ]
     np.testing.assert_array_equal(scores[0], scores[1])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: dt.persistence(GRAPH, threads=0), "threads must be at least 1"),
+        (lambda: dt.persistence(GRAPH, threads=-1), "threads must be at least 1"),
+        (lambda: DIAGRAMS.betti_curve(1).coarse(-1), "n must be at least 1"),
+        (lambda: dt.participation(GRAPH).share_within(7), r"dim must be one of .*found 7"),
+        (lambda: dt.BatchDetector(dim=-1), "max_dim must be a whole number of at least 0"),
+        (lambda: dt.fit_detectors(MODEL, X.repeat(4, 1), noise=-1.0), "noise must be at least 0"),
+        (lambda: dt.observe(MODEL, X * float("nan"), trees=False), "answers 10 inputs of 10 with NaN"),
+    ],
+)
+def test_what_was_taken_in_silence_is_refused(call: Any, message: str) -> None:
+    with pytest.raises(dt.DnnTopologyError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("wrong", [{"train": "x"}, {"test": []}, {"train": np.ones((4, 6))}, {"normalisation": True}])
+def test_a_data_set_holds_data_sets(wrong: dict[str, Any]) -> None:
+    digits = dt.load_data("digits", data_subset=0.05)
+    with pytest.raises(dt.DnnTopologyError, match=f"{next(iter(wrong))} must be"):
+        dataclasses.replace(digits, **wrong)

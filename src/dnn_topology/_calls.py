@@ -16,6 +16,7 @@ from dnn_topology._checks import MOST_NUMBERS, DnnTopologyError, check_at_least,
 Function = TypeVar("Function", bound=Callable[..., Any])
 Class = TypeVar("Class")
 DEVICE = r"(cpu|cuda|mps|xpu|hpu|meta|xla|privateuseone)(:\d{1,4})?"
+LEAST = {"seed": 0, "threads": 1}  # of arguments of these names, wherever they are
 PLAIN = (str, int, float, bool)
 # Classes of heavy libraries and of rooms further down, known by name: an argument of such a class has loaded it.
 BY_NAME = frozenset(
@@ -125,10 +126,10 @@ def _check_usual(name: str, value: Any) -> None:
     """Check what an argument of this name must be everywhere.
 
     Raises:
-        DnnTopologyError: A seed is negative, or a device is none that PyTorch knows.
+        DnnTopologyError: A seed is negative, no thread is left, or a device is none that PyTorch knows.
     """
-    if name == "seed":
-        check_at_least(name, value, 0)
+    if name in LEAST:
+        check_at_least(name, value, LEAST[name])
     if name == "device" and isinstance(value, str) and not re.fullmatch(DEVICE, value):
         raise DnnTopologyError(f"unknown device {shown(value)}: expected cpu, cuda, cuda:1, mps, …")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_max_epsilon
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_max_dim, check_max_epsilon
 from dnn_topology.graphs.checks import real_array
 from dnn_topology.graphs.graph import functional_graph, varying_neurons
 from dnn_topology.homology.persistence import persistence
@@ -65,6 +65,7 @@ class BatchDetector:
         check_at_least("batch_size", batch_size, 3)
         check_at_least("n_reference", n_reference, 4)
         check_at_least("max_nodes", max_nodes, 2)
+        check_max_dim(dim)
         self.batch_size, self._n_reference, self._dim = batch_size, n_reference, dim
         self._max_nodes, self._min_persistence, self._seed = max_nodes, min_persistence, seed
         self.scales: NDArray[np.float64] = np.linspace(0, check_max_epsilon(max_epsilon), GRID)

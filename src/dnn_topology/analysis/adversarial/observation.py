@@ -142,7 +142,7 @@ def observe(
         What was observed.
 
     Raises:
-        DnnTopologyError: As for `record`, or the model gives no row of classes.
+        DnnTopologyError: As for `record`, or the model gives no row of classes, or NaN.
 
     Example:
         >>> import torch
@@ -168,6 +168,10 @@ def observe(
     ]
     if not parts:
         raise DnnTopologyError("there is no input to observe")
+    if wrong := sum(int(np.isnan(part.outputs).any(axis=1).sum()) for part in parts):
+        raise DnnTopologyError(
+            f"the model answers {counted(wrong, 'input')} of {len(inputs)} with NaN: look for NaN in inputs and weights"
+        )
     return joined(parts)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch.utils.data import TensorDataset
+from torch.utils.data import Dataset, TensorDataset
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_extent, check_fraction, check_type, shown
@@ -66,13 +66,14 @@ class DataSet:
     normalisation: Normalisation | None = None
 
     def __post_init__(self) -> None:
-        for name, hint in (("name", str), ("n_classes", int), ("source", str)):
+        for name, hint in (("name", str), ("n_classes", int), ("source", str), ("normalisation", Normalisation | None)):
             check_type(name, getattr(self, name), hint)
         check_at_least("n_classes", self.n_classes, 1)
         for name in ("train", "test"):
-            if not all(hasattr(getattr(self, name), method) for method in ("__len__", "__getitem__")):
+            part = getattr(self, name)
+            if not (isinstance(part, Dataset) and hasattr(part, "__len__")):
                 raise DnnTopologyError(
-                    f"{name} must be images and labels, such as a TensorDataset, found {shown(getattr(self, name))}"
+                    f"{name} must be images and labels, such as a TensorDataset, found {shown(part)}"
                 )
 
     def __repr__(self) -> str:

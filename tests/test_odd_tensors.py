@@ -92,8 +92,8 @@ def test_a_long_name_does_not_hide_the_names_that_are_known(call: Any) -> None:
         (lambda: dt.build_net("mlp", shape=(10**10,) * 3), "shape must be of at most"),
         (lambda: dt.build_net("mlp", shape=(1, 10**4, 10**4)), "mlp with shape=.* weights, expected at most"),
         (lambda: dt.load_data("digits", shape=(10**4,) * 3), "shape must be of at most"),
-        (lambda: dt.observe(MODEL, X).take(range(10**10)), "places must have fewer than"),
-        (lambda: dt.fit_detectors(MODEL, X, batch_sizes=range(10**10)), "batch_sizes must have fewer than"),
+        (lambda: dt.observe(MODEL, X).take(range(10**10)), "`places` must have at most"),
+        (lambda: dt.fit_detectors(MODEL, X, batch_sizes=range(10**10)), "`batch_sizes` must have at most"),
         (lambda: dt.plot_betti_curves(range(10**10)), "expected diagrams"),
         (
             lambda: dt.measure(MODEL, X, max_dim=1, sample_nodes=2, bootstrap=10**10),

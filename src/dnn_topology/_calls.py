@@ -140,8 +140,8 @@ def _check_length(name: str, value: Any) -> None:
     Raises:
         DnnTopologyError: It is.
     """
-    if isinstance(value, range) and len(value[:MOST_NUMBERS]) == MOST_NUMBERS:
-        raise DnnTopologyError(f"{name} must have fewer than {MOST_NUMBERS} items, found {shown(value)}")
+    if isinstance(value, range) and value[MOST_NUMBERS:]:
+        raise DnnTopologyError(f"`{name}` must have at most {MOST_NUMBERS} items, found {shown(value)}")
 
 
 def _check_tensor(name: str, value: Any, *, dense: bool) -> None:

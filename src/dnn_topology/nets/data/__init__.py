@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch.utils.data import Dataset, TensorDataset
+from torch.utils.data import TensorDataset
 
 from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_extent, check_fraction, check_type, shown
@@ -71,7 +71,8 @@ class DataSet:
         check_at_least("n_classes", self.n_classes, 1)
         for name in ("train", "test"):
             part = getattr(self, name)
-            if not (isinstance(part, Dataset) and hasattr(part, "__len__")):
+            plain = isinstance(part, (Sequence, Mapping, np.ndarray))  # which hold no labels beside the images
+            if plain or not all(hasattr(part, method) for method in ("__len__", "__getitem__")):
                 raise DnnTopologyError(
                     f"{name} must be images and labels, such as a TensorDataset, found {shown(part)}"
                 )

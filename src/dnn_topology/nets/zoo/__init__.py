@@ -98,7 +98,7 @@ def build_net(
     if shape not in network.shapes and not network.any_shape:
         taken = " or ".join(map(shape_text, network.shapes))
         raise DnnTopologyError(f"{name} takes images of {taken}, found {shape_text(shape)}")
-    if options or shape not in network.shapes:
+    if network.options and (options or shape not in network.shapes):
         _check_weights(network, n_classes, shape, options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

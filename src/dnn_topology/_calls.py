@@ -11,11 +11,12 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_type, shown
+from dnn_topology._checks import MOST_NUMBERS, DnnTopologyError, check_at_least, check_type, shown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Class = TypeVar("Class")
 DEVICE = r"(cpu|cuda|mps|xpu|hpu|meta|xla|privateuseone)(:\d{1,4})?"
+LEAST = {"seed": 0, "threads": 1}  # of arguments of these names, wherever they are
 PLAIN = (str, int, float, bool)
 # Classes of heavy libraries and of rooms further down, known by name: an argument of such a class has loaded it.
 BY_NAME = frozenset(
@@ -33,6 +34,9 @@ BY_NAME = frozenset(
         "Cavity",
         "Participation",
         "device",
+        "Observation",
+        "Optimizer",
+        "ReduceLROnPlateau",
     }
 )
 
@@ -109,6 +113,8 @@ def check_argument(name: str, value: Any, hint: Any) -> None:
     if any(_fits(value, one) for one in choices):
         if value is not None:
             _check_usual(name, value)
+            _check_length(name, value)
+            _check_tensor(name, value, dense="Tensor" in map(_name, choices))
         return
     if not any(isinstance(one, _Named) or _is_container(one) or hasattr(one, "_is_protocol") for one in choices):
         check_type(name, value, hint)
@@ -120,12 +126,37 @@ def _check_usual(name: str, value: Any) -> None:
     """Check what an argument of this name must be everywhere.
 
     Raises:
-        DnnTopologyError: A seed is negative, or a device is none that PyTorch knows.
+        DnnTopologyError: A seed is negative, no thread is left, or a device is none that PyTorch knows.
     """
-    if name == "seed":
-        check_at_least(name, value, 0)
+    if name in LEAST:
+        check_at_least(name, value, LEAST[name])
     if name == "device" and isinstance(value, str) and not re.fullmatch(DEVICE, value):
         raise DnnTopologyError(f"unknown device {shown(value)}: expected cpu, cuda, cuda:1, mps, …")
+
+
+def _check_length(name: str, value: Any) -> None:
+    """Check that a range, which holds as many numbers as it likes without memory, is not longer than a list can be.
+
+    Raises:
+        DnnTopologyError: It is.
+    """
+    if isinstance(value, range) and value[MOST_NUMBERS:]:
+        raise DnnTopologyError(f"`{name}` must have at most {MOST_NUMBERS} items, found {shown(value)}")
+
+
+def _check_tensor(name: str, value: Any, *, dense: bool) -> None:
+    """Check that a tensor has values and a shape, and where rows are taken of it, that it is dense.
+
+    Raises:
+        DnnTopologyError: It is nested, on the device meta, or sparse.
+    """
+    if not _is_called(value, "Tensor"):
+        return
+    sparse = dense and any(word in str(value.layout) for word in ("sparse", "mkldnn"))
+    if value.is_nested or (dense and value.is_meta) or sparse:
+        what = "a nested one: pad it" if value.is_nested else "a sparse one: give its .to_dense()"
+        what = "one on the device 'meta': give its values" if value.is_meta else what
+        raise DnnTopologyError(f"{name} must be a dense tensor, found {what}")
 
 
 class _Named:
@@ -238,6 +269,11 @@ def _are_texts(value: Any) -> bool:
 def _is_called(value: Any, name: str) -> bool:
     """Return whether a value is of a class of this name, or of one made from it."""
     return any(base.__name__ == name for base in type(value).__mro__)
+
+
+def _name(hint: Any) -> str:
+    """Return the name of the class that an annotation is, or will be once its library is imported."""
+    return hint.name if isinstance(hint, _Named) else getattr(hint, "__name__", "")
 
 
 def _is_container(hint: Any) -> bool:

@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 WHOLE_BITS = 63  # of a whole number that arrays, files and generators take
+MOST_DIM = 1000  # an answer lists one diagram per dimension, and none has points where there are fewer neurons
+MOST_NUMBERS = 2**28  # of one table or list: 2 GiB of float64
+MOST_SAMPLES = 10**6  # of neurons, each of which is measured and kept
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 LONG_WORD, LEFT = re.compile(r"\S{1000,}"), 100  # what is said of a name of so many characters
 PLAIN = {str, bool, int, float, None, type(None)}  # types that are looked at first, since most values have them
@@ -68,7 +71,7 @@ def check_choice(name: str, value: object, known: Iterable[str]) -> str:
     known = list(known)
     if not isinstance(value, str) or value not in known:
         ending = nearest(value[:100] if isinstance(value, str) else "", known)
-        raise DnnTopologyError(f"unknown {name} {shown(value)}: {ending}")
+        raise DnnTopologyError(f"unknown {name} {shown_name(value)}: {ending}")
     return value
 
 
@@ -106,6 +109,8 @@ def check_max_dim(max_dim: Any) -> int:
         raise DnnTopologyError(
             f"max_dim must be a whole number of at least 0, found {shown(max_dim)}: 2 computes H0, H1 and H2"
         )
+    if max_dim > MOST_DIM:
+        raise DnnTopologyError(f"max_dim must be at most {MOST_DIM}, found {shown(max_dim)}: 2 computes H0, H1 and H2")
     return int(max_dim)
 
 
@@ -129,6 +134,28 @@ def check_fraction(name: str, value: Any) -> None:
         raise DnnTopologyError(f"{name} must lie in [0, 1], found {shown(value)}")
 
 
+def check_draws(name: str, draws: int, size: int) -> None:
+    """Check that so many draws of so many places each are no more than memory is for.
+
+    Raises:
+        DnnTopologyError: They are more, or none.
+    """
+    check_at_least(name, draws, 1)
+    if draws * size > MOST_NUMBERS:
+        raise DnnTopologyError(f"{name} must be at most {MOST_NUMBERS // size} draws of {size}, found {draws}")
+
+
+def check_extent(shape: tuple[int, ...]) -> None:
+    """Check that an image of so many channels, rows and columns is one that memory is for.
+
+    Raises:
+        DnnTopologyError: It is larger.
+    """
+    if math.prod(shape) > MOST_NUMBERS:
+        found = "×".join(map(shown, shape))
+        raise DnnTopologyError(f"shape must be of at most {MOST_NUMBERS} numbers per image, found {found}")
+
+
 def check_sampling(sample_nodes: int | None, bootstrap: int, constant: str) -> None:
     """Check that the options of a sample of neurons fit together.
 
@@ -136,6 +163,8 @@ def check_sampling(sample_nodes: int | None, bootstrap: int, constant: str) -> N
         DnnTopologyError: A number is too small, or an option means nothing with or without a sample.
     """
     check_at_least("bootstrap", bootstrap, 1)
+    if bootstrap > MOST_SAMPLES:
+        raise DnnTopologyError(f"bootstrap must be at most {MOST_SAMPLES} samples of neurons, found {shown(bootstrap)}")
     if sample_nodes is None:
         if bootstrap > 1:
             raise DnnTopologyError(
@@ -213,6 +242,16 @@ def shown(value: Any) -> str:
     except Exception:  # whatever the repr of a stranger's class raises
         text = f"a {type(value).__name__}"
     return " ".join(text.split())
+
+
+def shown_name(value: Any) -> str:
+    """Return what should be a name as a message shows it beside a list of those that are known.
+
+    Example:
+        >>> shown_name("conv"), shown_name("z" * 1000)
+        ("'conv'", "'zzzzzzzzzzzzzzzzzzzzzzzzzzzzzz…'")
+    """
+    return shown(f"{value[:30]}…" if isinstance(value, str) and len(value) > 60 else value)
 
 
 def _is_long(value: Any) -> bool:

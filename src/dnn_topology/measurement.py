@@ -278,9 +278,10 @@ class Breakdown(Measurement, Mapping[str, Measurement]):
         Raises:
             PartNameError: There is none of this name.
         """
-        key = f"class {name}" if isinstance(name, int | np.integer) else name
-        if key not in self.parts:
-            raise PartNameError(f"no {self.by} {shown(name)} was measured: {nearest(str(key), self.parts)}")
+        key: object = f"class {name}" if isinstance(name, int | np.integer) else name
+        if not isinstance(key, str) or key not in self.parts:
+            near = nearest(key if isinstance(key, str) else "", self.parts)
+            raise PartNameError(f"no {self.by} {shown(name)} was measured: {near}")
         return self.parts[key]
 
     def __iter__(self) -> Iterator[str]:

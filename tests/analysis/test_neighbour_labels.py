@@ -213,5 +213,5 @@ def test_predictions_that_are_no_classes_are_refused(predictions: Any, message: 
 
 
 def test_labels_that_no_memory_holds_are_refused() -> None:
-    with pytest.raises(DnnTopologyError, match="labels must be an array"):
+    with pytest.raises(DnnTopologyError, match="`labels` must have at most"):
         NeighbourLabels.of(np.arange(4.0), range(10**10))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from dnn_topology._calls import checked, checked_fields
-from dnn_topology._checks import DnnTopologyError, check_whole, shown
+from dnn_topology._checks import DnnTopologyError, check_whole, shown, shown_name
 from dnn_topology.analysis.neighbour_graphs import check_memory, nearest_neighbours, spanning_tree
 from dnn_topology.graphs.checks import real_array
 
@@ -269,7 +269,8 @@ def _imported(name: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
     except Exception as error:  # whatever the user's module does when it is imported
         raise DnnTopologyError(
-            f"features {name!r} cannot be imported ({error}): give package.module:function, and check PYTHONPATH"
+            f"features {shown_name(name)} cannot be imported ({error}): give package.module:function, and check "
+            "PYTHONPATH"
         ) from error
 
 

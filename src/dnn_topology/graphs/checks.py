@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnn_topology._checks import DnnTopologyError, shown
+from dnn_topology._checks import MOST_NUMBERS, DnnTopologyError, shown
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 # Correlations in float32 are off by some 1e-7: matrices that are no distances by less than this are by round-off.
 ROUND_OFF = 1e-6
-MOST_ITEMS = 2**28  # of a sequence that becomes an array: 2 GiB of float64
 PART = 2**20  # rows of a matrix times its width, or edges, that are looked at together, so that no second one is made
 
 
@@ -38,7 +37,7 @@ def real_array(name: str, values: Any) -> NDArray[Any]:
         raise DnnTopologyError(f"`{name}` must be dense, found a {type(values).__name__}: pass its `.toarray()`")
     if np.ma.is_masked(values):
         raise DnnTopologyError(f"`{name}` must not be masked: fill what is masked, as by .filled(0), or leave it out")
-    if hasattr(values, "detach"):
+    if hasattr(values, "resolve_conj"):  # as tensors alone have; streams have a detach() too
         values = _from_tensor(name, values)
     _check_length(name, values)
     try:
@@ -81,8 +80,8 @@ def _check_length(name: str, values: Any) -> None:
             length: float = len(values)
         except OverflowError:
             length = float("inf")
-        if length > MOST_ITEMS:
-            raise DnnTopologyError(f"`{name}` must have at most {MOST_ITEMS} items, found {shown(values)}")
+        if length > MOST_NUMBERS:
+            raise DnnTopologyError(f"`{name}` must have at most {MOST_NUMBERS} items, found {shown(values)}")
 
 
 def checked_distances(distances: Any) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnn_topology._calls import checked
+from dnn_topology._checks import check_at_least
 from dnn_topology.graphs.checks import check_scales
 
 if TYPE_CHECKING:
@@ -65,10 +66,14 @@ class BettiCurve(NamedTuple):
             (epsilon, beta): at each scale the highest value until the next, so that no peak is lost; the curve itself
             where it has no more breakpoints than that.
 
+        Raises:
+            DnnTopologyError: n is below 1.
+
         Example:
             >>> BettiCurve(np.array([0.0, 0.1, 0.12, 0.3]), np.array([0, 5, 1, 1])).coarse(2)[1].tolist()
             [5, 1, 1]
         """
+        check_at_least("n", n, 1)
         if len(self.epsilon) <= n + 1:
             return self.epsilon, self.beta
         grid = np.linspace(0, self.epsilon[-1], n + 1)

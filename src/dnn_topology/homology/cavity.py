@@ -14,7 +14,7 @@ import numpy as np
 
 from dnn_topology import store
 from dnn_topology._calls import checked, checked_fields
-from dnn_topology._checks import DnnTopologyError, check_type
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_type
 from dnn_topology.homology.notebook import table_html
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class Cavity:
     n_untightened: int
 
     def __post_init__(self) -> None:
+        check_type("birth", self.birth, float)
+        check_at_least("death", self.death, float("-inf"))  # a number, inf included
         if not self.birth <= self.death:
             raise DnnTopologyError(f"a cavity dies after its birth, found birth {self.birth} and death {self.death}")
 

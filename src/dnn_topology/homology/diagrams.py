@@ -293,6 +293,7 @@ class Diagrams:
             >>> Diagrams([[(0, 0), (0, 0.1), (0, float("inf"))]], max_epsilon=0.3).select(0).tolist()
             [[0.0, 0.1], [0.0, inf]]
         """
+        check_type("dim", dim, int)
         points = self[dim]
         return points[points[:, 1] > points[:, 0]]
 

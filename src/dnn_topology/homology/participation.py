@@ -68,7 +68,13 @@ class Participation:
 
     @checked
     def share_within(self, dim: int = 1) -> float:
-        """Return the share of the total life of cavities that lie within one layer; NaN without any cavity."""
+        """Return the share of the total life of cavities that lie within one layer; NaN without any cavity.
+
+        Raises:
+            DnnTopologyError: Cavities of that dimension were not looked at.
+        """
+        if dim not in self.dims:
+            raise DnnTopologyError(f"dim must be one of {self.dims}, found {dim}: ask for dims=({dim},)")
         rows = self.layers[self.layers["dim"] == dim]
         return float(rows.loc[rows["where"] == "within", "share_of_life"].sum()) if len(rows) else float("nan")
 

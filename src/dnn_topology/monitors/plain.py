@@ -94,6 +94,7 @@ class TopologyMonitor:
         every = "every epoch" if self._every == 1 else f"every {self._every} epochs"
         return f"{every}; measured: {listed or 'none yet'}"
 
+    @checked
     def __call__(self, model: nn.Module, epoch: int) -> Measurement | None:
         """Measure a model, if the epoch is one to measure.
 
@@ -117,6 +118,7 @@ class TopologyMonitor:
             self._log(scalars(measurement), epoch)
         return measurement
 
+    @checked
     def is_measured(self, epoch: int) -> bool:
         """Return whether an epoch is one to measure.
 
@@ -129,6 +131,7 @@ class TopologyMonitor:
         check_at_least("epoch", epoch, 0)
         return epoch % self._every == 0
 
+    @checked
     def step(self, model: nn.Module) -> Measurement | None:
         """Measure a model at the end of an epoch, if it is one to measure: the first call ends epoch 1.
 

@@ -113,6 +113,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
         best = "" if self.best_epoch is None else f"; best: {self.best_epoch}{', stop' if self.should_stop else ''}"
         return f"{self.rule.quantity}, patience {self.rule.patience}, {super()._when}{best}"
 
+    @checked
     def __call__(self, model: nn.Module, epoch: int) -> Measurement | None:
         """Look at a model, if the epoch is one to look at, and decide anew; see `TopologyMonitor`.
 

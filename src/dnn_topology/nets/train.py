@@ -178,7 +178,13 @@ class _Training:
     def of(
         cls, model: nn.Module, data: DataSet, recipe: Mapping[str, float], device: torch.device, *, test: str | None
     ) -> _Training:
-        """Return the training before its first step."""
+        """Return the training before its first step.
+
+        Raises:
+            DnnTopologyError: The model has no weights.
+        """
+        if not any(True for _ in model.parameters()):
+            raise DnnTopologyError("model must have weights to train, found none: take another network")
         optimizer = torch.optim.SGD(
             model.parameters(), lr=recipe["lr"], momentum=MOMENTUM, weight_decay=recipe["weight_decay"]
         )

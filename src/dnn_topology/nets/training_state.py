@@ -94,6 +94,7 @@ class TrainingState:
         except DnnTopologyError as error:
             raise DnnTopologyError(f"{path} is no training state: {error}; delete it to train afresh") from error
 
+    @checked
     def check_fits(self, model: nn.Module, optimizer: Optimizer, scheduler: ReduceLROnPlateau) -> None:
         """Check, before anything takes it up, that the state is one of such a training.
 

@@ -178,7 +178,7 @@ def _by_layer(neurons: Iterable[Any]) -> dict[str, list[int]]:
         if _of_groups(neurons):
             raise DnnTopologyError(f"neurons must be single ones, found groups of them: {SINGLE}")
         neurons = zip(neurons["layer"], neurons["index"], strict=True)
-    if not isinstance(neurons, Iterable):
+    if getattr(neurons, "ndim", 1) == 0 or not isinstance(neurons, Iterable):
         raise DnnTopologyError(f"neurons must be several of them, found {shown(neurons)}: {SINGLE}")
     by_layer: dict[str, list[int]] = {}
     for neuron in neurons:

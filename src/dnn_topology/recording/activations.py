@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from dnn_topology import store
+from dnn_topology._calls import check_argument
 from dnn_topology._checks import DnnTopologyError, check_choice, check_seed, check_whole, counted, shown
 from dnn_topology.progress import showing
 from dnn_topology.recording.batches import as_batches
@@ -163,6 +164,7 @@ def record(
         (10, 5)
     """
     _check_options(nodes, max_samples, out)
+    check_argument("progress", progress, bool)
     seed = check_seed(seed)
     names = None if layers is None else check_names(layers)
     parts: list[NDArray[np.float32]] = []

@@ -10,6 +10,7 @@ import torch
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
+from dnn_topology._calls import check_argument
 from dnn_topology._checks import DnnTopologyError, check_seed, check_whole
 from dnn_topology.recording.inputs import BATCH, as_tensor, batch_size, forward_arguments, is_input
 from dnn_topology.recording.random_states import seeded
@@ -30,6 +31,7 @@ def as_batches(batches: Any) -> Iterable[Any]:
     if not isinstance(batches, torch.Tensor) and hasattr(batches, "__array__") and getattr(batches, "ndim", 0) != 0:
         batches = as_tensor(np.asanyarray(batches))
     if isinstance(batches, torch.Tensor):
+        check_argument("batches", batches, torch.Tensor)
         if not batches.ndim:
             raise DnnTopologyError("`batches` must hold samples along its first axis, found a single number")
         return list(torch.split(batches, BATCH))

@@ -11,6 +11,7 @@ from torch import nn
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.recording.batches import as_batches
+from dnn_topology.recording.failures import failures_explained
 from dnn_topology.recording.inputs import LABELS, forward_arguments
 from dnn_topology.recording.restoring import borrowed
 
@@ -46,7 +47,9 @@ def predicted_classes(
     with borrowed(model, device) as (place, dtype):
         for batch in as_batches(batches):
             args, kwargs = forward_arguments(batch, place, dtype, model)
-            classes.append(_classes(model(*args, **kwargs)))
+            with failures_explained(args, kwargs):
+                outputs = model(*args, **kwargs)
+            classes.append(_classes(outputs))
     if not classes:
         raise DnnTopologyError("there is no input to predict at: `batches` is empty")
     return np.concatenate(classes)

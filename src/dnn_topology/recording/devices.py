@@ -17,6 +17,8 @@ def usable_device(device: torch.device | str) -> torch.device:
         wanted = torch.device(device)
     except (RuntimeError, TypeError, ValueError, OverflowError) as error:
         raise DnnTopologyError(f"device must name one such as 'cpu' or 'cuda:0', found {shown(device)}") from error
+    if wanted.type == "meta":
+        raise DnnTopologyError("device must be one with values, found meta: expected cpu, cuda, cuda:1, mps, …")
     try:
         torch.empty(0, device=wanted)
     except (RuntimeError, AssertionError, NotImplementedError) as error:

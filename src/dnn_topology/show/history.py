@@ -183,7 +183,9 @@ def _rows(table: pd.DataFrame, dim: int) -> pd.DataFrame:
     """
     missing = {"epoch", "dim", *QUANTITIES} - set(table.columns)
     if missing:
-        raise DnnTopologyError(f"the topology table has no column {sorted(missing)[0]!r}: {', '.join(table.columns)}")
+        raise DnnTopologyError(
+            f"the topology table has no column {sorted(missing)[0]!r}: {', '.join(map(str, table.columns))}"
+        )
     rows = table[table["dim"] == dim].sort_values("epoch", kind="stable")
     if rows.empty:
         raise DnnTopologyError(

@@ -87,7 +87,8 @@ def by_epoch(tracks: Sequence[Mapping[Any, Any]]) -> dict[Any, list[Any]]:
 
 def is_several(source: Any) -> bool:
     """Return whether something holds several sources without labels, and is not one itself."""
-    one = isinstance(source, Diagrams | Mapping | str | bytes) or hasattr(source, "diagrams")
+    one = isinstance(source, Diagrams | Mapping | str | bytes | range) or hasattr(source, "diagrams")
+    one = one or hasattr(source, "resolve_conj")  # a tensor
     return isinstance(source, Iterable) and getattr(source, "ndim", 1) != 0 and not one
 
 

@@ -14,6 +14,8 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from dnn_topology._calls import check_argument
+
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
@@ -43,6 +45,7 @@ def axes_or_new(ax: Axes | None, *, square: bool = False, beside: bool = False) 
         square: Whether new ones are square.
         beside: Whether a square needs room for a legend or a bar at its right.
     """
+    check_argument("ax", ax, Axes | None)
     if ax is not None:
         return ax
     size = ((6.8 if beside else 4.8), 4.8) if square else (6.4, 4.0)

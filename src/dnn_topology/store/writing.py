@@ -56,8 +56,16 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
         with atomic(path) as temporary:
             temporary.write_bytes(content)
     except CannotWriteError as error:
-        if error.full or not path.is_file() or path.read_bytes() != content:
+        if error.full or not _says(path, content):
             raise
+
+
+def _says(path: Path, content: bytes | memoryview) -> bool:
+    """Return whether a file can be read and says just this."""
+    try:
+        return path.read_bytes() == content
+    except OSError:  # there is none, or can be none of such a name
+        return False
 
 
 @contextlib.contextmanager

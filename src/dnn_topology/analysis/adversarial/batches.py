@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_max_epsilon
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_max_dim, check_max_epsilon
 from dnn_topology.graphs.checks import real_array
 from dnn_topology.graphs.graph import functional_graph, varying_neurons
 from dnn_topology.homology.persistence import persistence
@@ -65,6 +65,7 @@ class BatchDetector:
         check_at_least("batch_size", batch_size, 3)
         check_at_least("n_reference", n_reference, 4)
         check_at_least("max_nodes", max_nodes, 2)
+        check_max_dim(dim)
         self.batch_size, self._n_reference, self._dim = batch_size, n_reference, dim
         self._max_nodes, self._min_persistence, self._seed = max_nodes, min_persistence, seed
         self.scales: NDArray[np.float64] = np.linspace(0, check_max_epsilon(max_epsilon), GRID)
@@ -152,7 +153,7 @@ def _signals(name: str, values: ArrayLike) -> NDArray[np.floating]:
     signals = real_array(name, values)
     if signals.ndim != 2:
         raise DnnTopologyError(f"{name} must hold signals (n_samples, n_neurons), found shape {signals.shape}")
-    return signals if signals.dtype.kind == "f" else signals.astype(np.float64)
+    return signals if signals.dtype.kind == "f" and signals.itemsize <= 8 else signals.astype(np.float64)
 
 
 def disjoint_batches(n_inputs: int, *, size: int, seed: int = 0) -> NDArray[np.intp]:

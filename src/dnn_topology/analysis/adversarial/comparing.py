@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_at_least
+from dnn_topology._checks import DnnTopologyError, check_draws
 from dnn_topology.graphs.checks import real_array
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def compare_scores(
 
     given = {"negative": negative, "positive": positive}
     low, high = (real_array(name, scores).astype(np.float64).ravel() for name, scores in given.items())
-    check_at_least("resamples", resamples, 1)
+    check_draws("resamples", resamples, max(len(low), len(high), 1))
     if not len(low) or not len(high):
         raise DnnTopologyError(f"scores of both kinds are needed, found {len(low)} negatives and {len(high)} positives")
     if np.isnan(low).any() or np.isnan(high).any():

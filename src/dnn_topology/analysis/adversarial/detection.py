@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnn_topology._calls import checked, checked_fields
-from dnn_topology._checks import DnnTopologyError, counted, shown
+from dnn_topology._checks import DnnTopologyError, check_at_least, counted, shown
 from dnn_topology.analysis.adversarial import (
     NOISE,
     BatchDetector,
@@ -216,6 +216,7 @@ def fit_detectors(
         {'softmax': (5,), 'profile+noise': (5,)}
     """
     detectors, batch_sizes = tuple(detectors), tuple(batch_sizes)
+    check_at_least("noise", noise, 0)
     if not detectors and not batch_sizes:
         raise DnnTopologyError("no detector: name at least one, or a batch size")
     scaled = scaling(clean, data, mean, std) if needs_squeezed(detectors) else None

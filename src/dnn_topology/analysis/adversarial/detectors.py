@@ -55,6 +55,7 @@ class Confidence:
     def __init__(self, doubt: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> None:
         self._doubt = doubt
 
+    @checked
     def fit(self, clean: Observation, /) -> Self:  # noqa: ARG002  # there is nothing to learn
         """Return the detector."""
         return self
@@ -63,6 +64,7 @@ class Confidence:
         """Return what it looks at."""
         return f"Confidence({self._doubt.__name__.strip('_')})"
 
+    @checked
     def score(self, seen: Observation, /) -> NDArray[np.float64]:
         """Return the doubt of each input, (n,)."""
         return self._doubt(seen.outputs)
@@ -79,6 +81,7 @@ class Distance:
         self._features = features
         self._fitted: ClassDistance | None = None
 
+    @checked
     def fit(self, clean: Observation, /) -> Self:
         """Learn class means and their common covariance."""
         n_classes = clean.outputs.shape[1]
@@ -94,6 +97,7 @@ class Distance:
         """The fitted distance."""
         return _ready(self._fitted)
 
+    @checked
     def score(self, seen: Observation, /) -> NDArray[np.float64]:
         """Return the squared distances, (n,)."""
         return self.learned.squared(self._features(seen), seen.predicted)
@@ -105,6 +109,7 @@ class Uncertainty:
     def __init__(self) -> None:
         self._means: dict[str, NDArray[np.float64]] | None = None
 
+    @checked
     def fit(self, clean: Observation, /) -> Self:
         """Learn the mean diagram of every class and layer."""
         self._means = barycentres(trees_of(clean), clean.predicted, n_classes=clean.outputs.shape[1])
@@ -119,6 +124,7 @@ class Uncertainty:
         """Layer → the mean diagram of every class."""
         return _ready(self._means)
 
+    @checked
     def score(self, seen: Observation, /) -> NDArray[np.float64]:
         """Return the topological uncertainties, (n,)."""
         return topological_uncertainty(trees_of(seen), seen.predicted, self.learned)
@@ -140,6 +146,7 @@ class SampleGraph:
         self._max_epsilon, self._max_inputs = max_epsilon, max_inputs
         self._usual: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
+    @checked
     def fit(self, clean: Observation, /) -> Self:
         """Learn mean and standard deviation of the areas."""
         areas = self.areas(clean.take(slice(self._max_inputs)))
@@ -151,6 +158,7 @@ class SampleGraph:
         """Return the scale and whether it is fitted."""
         return f"SampleGraph(up to ε {self._max_epsilon:g}, {_fittedness(self._usual)})"
 
+    @checked
     def score(self, seen: Observation, /) -> NDArray[np.float64]:
         """Return the distances, (n,)."""
         mean, spread = _ready(self._usual)

@@ -91,6 +91,7 @@ class Observation:
         classes: NDArray[np.intp] = self.outputs.argmax(axis=1)
         return classes
 
+    @checked
     def take(self, places: Any) -> Observation:
         """Return what was observed of some inputs: a mask, a slice or places.
 
@@ -98,11 +99,13 @@ class Observation:
             DnnTopologyError: There are no such inputs.
         """
         try:
-            np.empty(len(self))[places].shape[0]
-        except (IndexError, ValueError, TypeError, OverflowError, RuntimeError) as error:
+            is_list = np.empty(len(self))[places].ndim == 1
+        except (IndexError, ValueError, TypeError, OverflowError, RuntimeError):
+            is_list = False
+        if not is_list:
             raise DnnTopologyError(
                 f"places must be a mask, a slice or places of the {len(self)} inputs, found {shown(places)}"
-            ) from error
+            )
         return replace(
             self,
             inputs=self.inputs[places],
@@ -139,7 +142,7 @@ def observe(
         What was observed.
 
     Raises:
-        DnnTopologyError: As for `record`, or the model gives no row of classes.
+        DnnTopologyError: As for `record`, or the model gives no row of classes, or NaN.
 
     Example:
         >>> import torch
@@ -165,6 +168,10 @@ def observe(
     ]
     if not parts:
         raise DnnTopologyError("there is no input to observe")
+    if wrong := sum(int(np.isnan(part.outputs).any(axis=1).sum()) for part in parts):
+        raise DnnTopologyError(
+            f"the model answers {counted(wrong, 'input')} of {len(inputs)} with NaN: look for NaN in inputs and weights"
+        )
     return joined(parts)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 
+from dnn_topology._calls import checked
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.analysis.adversarial.pixels import pixels_of
 
@@ -81,10 +82,12 @@ class Squeezing:
         """Return the squeezers."""
         return f"Squeezing({', '.join(self.squeezers)})"
 
+    @checked
     def fit(self, clean: Observation, /) -> Self:  # noqa: ARG002  # there is nothing to learn
         """Return the detector."""
         return self
 
+    @checked
     def score(self, seen: Observation, /) -> NDArray[np.float64]:
         """Return the distances, (n,).
 

@@ -10,6 +10,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dnn_topology._checks import check_draws
+
 CHUNK = 4_000_000  # numbers at a time
 SAME = 1e-12  # share of the largest number below which a difference is round-off
 ROUND_OFF = 1e-9  # share by which a statistic may fall short of the observed one and still count as equal
@@ -46,6 +48,7 @@ class Partitions:
         """
         n = n_first + n_second
         ways = math.comb(n, n_first)
+        check_draws("resamples", min(ways, resamples), n)
         mirrored = 2 if n_first == n_second else 1
         if ways <= resamples + 1:
             inside = np.zeros((ways, n), bool)

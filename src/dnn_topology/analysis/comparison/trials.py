@@ -73,7 +73,7 @@ def _members(group: Any, label: object) -> list[Any]:
     """
     if isinstance(group, Diagrams | Mapping) or hasattr(group, "diagrams"):
         return [group]
-    if isinstance(group, str | bytes) or not isinstance(group, Iterable):
+    if isinstance(group, str | bytes) or getattr(group, "ndim", 1) == 0 or not isinstance(group, Iterable):
         raise DnnTopologyError(f"group {label!r} must be a list of trials, found a {type(group).__name__}")
     members = list(group)
     if not members:

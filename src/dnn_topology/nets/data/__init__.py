@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from torch.utils.data import TensorDataset
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, check_type, shown
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_extent, check_fraction, check_type, shown
 from dnn_topology.nets.data.forms import FittedImages, Form, Normalisation, Normalise, Samples, Shape, form_of
 from dnn_topology.nets.data.labels import Split, binarized, permuted, subset
 from dnn_topology.nets.data.loading import batches, sample
@@ -66,13 +66,15 @@ class DataSet:
     normalisation: Normalisation | None = None
 
     def __post_init__(self) -> None:
-        for name, hint in (("name", str), ("n_classes", int), ("source", str)):
+        for name, hint in (("name", str), ("n_classes", int), ("source", str), ("normalisation", Normalisation | None)):
             check_type(name, getattr(self, name), hint)
         check_at_least("n_classes", self.n_classes, 1)
         for name in ("train", "test"):
-            if not all(hasattr(getattr(self, name), method) for method in ("__len__", "__getitem__")):
+            part = getattr(self, name)
+            plain = isinstance(part, (Sequence, Mapping, np.ndarray))  # which hold no labels beside the images
+            if plain or not all(hasattr(part, method) for method in ("__len__", "__getitem__")):
                 raise DnnTopologyError(
-                    f"{name} must be images and labels, such as a TensorDataset, found {shown(getattr(self, name))}"
+                    f"{name} must be images and labels, such as a TensorDataset, found {shown(part)}"
                 )
 
     def __repr__(self) -> str:
@@ -237,12 +239,18 @@ def _agreed(name: str, own: Shape, asked: Asked, shape: Any) -> Shape:
     """
     channels, size = asked
     wished = (channels or own[0], size or own[1], size or own[2])
-    chosen = shape(wished, exact=size is not None) if callable(shape) else wished if shape is None else shape
+    try:
+        chosen = shape(wished, exact=size is not None) if callable(shape) else wished if shape is None else shape
+    except (TypeError, NotImplementedError) as error:
+        raise DnnTopologyError(
+            f"shape must be a function of (shape, *, exact), as a network's shape_for is, found {shown(shape)}"
+        ) from error
     if not isinstance(chosen, (tuple, list)) or [type(side) for side in chosen] != [int] * 3 or min(chosen) < 1:
         raise DnnTopologyError(
             f"shape must be (channels, height, width), such as (1, 28, 28), or None for the data set's own, found "
             f"{chosen!r}"[:300]
         )
+    check_extent(tuple(chosen))
     if (channels and chosen[0] != channels) or (size and tuple(chosen[1:]) != (size, size)):
         raise DnnTopologyError(
             f"the network takes images of {_shown(chosen)}, and {name} asks for {_shown(wished)}: name the data set "

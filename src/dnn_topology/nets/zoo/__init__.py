@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_at_least, nearest
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_extent, nearest, shown_name
 from dnn_topology._checks import shown as shown_value
 from dnn_topology.nets.zoo.network import Network, Shape, shape_text
 from dnn_topology.nets.zoo.networks import NETWORKS
@@ -43,7 +43,8 @@ def find_network(name: str) -> Network:
         return own_network(name)
     if name not in _NAMES:
         raise DnnTopologyError(
-            f"unknown net {name!r}: {nearest(name, _NAMES)}; torchvision:NAME and package.module:factory go too"
+            f"unknown net {shown_name(name)}: {nearest(name, _NAMES)}; torchvision:NAME and package.module:factory go "
+            "too"
         )
     return _NAMES[name]
 
@@ -97,7 +98,7 @@ def build_net(
     if shape not in network.shapes and not network.any_shape:
         taken = " or ".join(map(shape_text, network.shapes))
         raise DnnTopologyError(f"{name} takes images of {taken}, found {shape_text(shape)}")
-    if options:
+    if network.options and (options or shape not in network.shapes):
         _check_weights(network, n_classes, shape, options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -118,6 +119,7 @@ def _whole_shape(shape: Any) -> Shape:
         raise DnnTopologyError(
             f"shape must be (channels, height, width), such as (1, 28, 28), found {shown_value(shape)}"
         )
+    check_extent(tuple(map(int, extents)))
     return int(extents[0]), int(extents[1]), int(extents[2])
 
 
@@ -157,7 +159,7 @@ def _check_weights(network: Network, n_classes: int, shape: Shape, options: Mapp
     with torch.device("meta"):
         n_weights = sum(weight.numel() for weight in network.build(n_classes, shape, **options).parameters())
     if n_weights > MOST_WEIGHTS:
-        asked = ", ".join(f"{option}={value}" for option, value in options.items())
+        asked = ", ".join(f"{option}={value}" for option, value in {**options, "shape": shape_text(shape)}.items())
         raise DnnTopologyError(
             f"{network.name} with {asked} has {n_weights:.3g} weights, expected at most {MOST_WEIGHTS:.0e}: make it "
             "smaller"

@@ -58,3 +58,17 @@ def test_a_window_without_a_screen_is_told_and_draws_nothing(monkeypatch: pytest
     drawn: list[object] = []
     assert not show_window(drawn.append)
     assert not drawn
+
+
+@pytest.mark.parametrize("form", ["png", "svg", "pdf"])
+def test_the_same_picture_is_the_same_file_whenever_it_is_written(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    for second in ("1000000000", "2000000000"):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", second)  # what matplotlib takes for the time
+        ax = Figure().add_subplot()
+        ax.plot([0, 1], [0, 1], clip_path=None)
+        (path,) = save_figure(ax, tmp_path / second / "curve", formats=[form])
+        written.append(path.read_bytes())
+    assert written[0] == written[1]

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from matplotlib import rc_context
+
 from dnn_topology import store
 from dnn_topology._checks import check_choice
 from dnn_topology.show.history import plot_history
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from dnn_topology.homology.diagrams import Diagrams
 
 FORMATS = ("png", "svg", "pdf")
+UNDATED: Mapping[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def save_run_figures(
@@ -81,7 +84,7 @@ def epoch_labels(diagrams: Mapping[int, Diagrams]) -> dict[str, Diagrams]:
 
 
 def save_figure(ax: Axes, stem: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Write the figure of some axes in several formats, each file in one step.
+    """Write the figure of some axes in several formats, each file in one step; the same figure gives the same bytes.
 
     Args:
         ax: Axes of the figure.
@@ -97,7 +100,8 @@ def save_figure(ax: Axes, stem: Path, *, formats: Sequence[str] = FORMATS) -> li
     paths = [stem.with_name(f"{stem.name}.{check_choice('ending', form, FORMATS)}") for form in formats]
     figure = ax.get_figure(root=True)
     assert figure is not None
-    for path in paths:
-        with store.atomic(path) as temporary:
-            figure.savefig(temporary, dpi=200)
+    for form, path in zip(formats, paths, strict=True):
+        # Neither the time nor random ids: the same picture is the same file.
+        with store.atomic(path) as temporary, rc_context({"svg.hashsalt": path.stem}):
+            figure.savefig(temporary, dpi=200, metadata=UNDATED.get(form))
     return paths

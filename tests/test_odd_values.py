@@ -14,7 +14,7 @@ from torch import nn
 import dnn_topology as dt
 
 with torch.random.fork_rng():
-    torch.manual_seed(0)  # of other weights all neurons may be constant
+    torch.manual_seed(4)  # of other weights all neurons may be constant
     MODEL = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
 X = torch.arange(40.0).reshape(10, 4) / 40
 DIAGRAMS = dt.Diagrams([np.array([(0, 0.1), (0, np.inf)]), np.array([(0.1, 0.2)])], max_epsilon=0.3)

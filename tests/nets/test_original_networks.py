@@ -135,7 +135,7 @@ def test_what_is_no_list_of_features_names_no_layers(given: Any) -> None:
     [
         ({"width": 1e300}, r"width must be at most 1000, found 1e\+300"),
         ({"depth": 10_000_000}, "depth must be at most 1000, found 10000000"),
-        ({"width": 900.0, "depth": 20}, r"mlp with width=900.0, depth=20.* has .*e\+1. weights, expected at most 1e\+09"),
+        ({"width": 900.0, "depth": 20}, r"mlp with width=900.0, depth=20.* weights, expected at most 1e\+09"),
         ({"depth": 1.5}, "depth must be a whole number"),
     ],
 )

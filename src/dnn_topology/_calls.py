@@ -11,7 +11,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 
-from dnn_topology._checks import MOST_NUMBERS, DnnTopologyError, check_at_least, check_type, shown
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_length, check_type, shown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Class = TypeVar("Class")
@@ -113,7 +113,8 @@ def check_argument(name: str, value: Any, hint: Any) -> None:
     if any(_fits(value, one) for one in choices):
         if value is not None:
             _check_usual(name, value)
-            _check_length(name, value)
+            if isinstance(value, range):  # of as many numbers as it likes, without memory
+                check_length(name, value)
             _check_tensor(name, value, dense="Tensor" in map(_name, choices))
         return
     if not any(isinstance(one, _Named) or _is_container(one) or hasattr(one, "_is_protocol") for one in choices):
@@ -132,16 +133,6 @@ def _check_usual(name: str, value: Any) -> None:
         check_at_least(name, value, LEAST[name])
     if name == "device" and isinstance(value, str) and not re.fullmatch(DEVICE, value):
         raise DnnTopologyError(f"unknown device {shown(value)}: expected cpu, cuda, cuda:1, mps, …")
-
-
-def _check_length(name: str, value: Any) -> None:
-    """Check that a range, which holds as many numbers as it likes without memory, is not longer than a list can be.
-
-    Raises:
-        DnnTopologyError: It is.
-    """
-    if isinstance(value, range) and value[MOST_NUMBERS:]:
-        raise DnnTopologyError(f"`{name}` must have at most {MOST_NUMBERS} items, found {shown(value)}")
 
 
 def _check_tensor(name: str, value: Any, *, dense: bool) -> None:

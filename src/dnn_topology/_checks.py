@@ -134,6 +134,21 @@ def check_fraction(name: str, value: Any) -> None:
         raise DnnTopologyError(f"{name} must lie in [0, 1], found {shown(value)}")
 
 
+def check_length(name: str, values: Any) -> None:
+    """Check that a sequence that is no array has no more items than memory holds, as range(10**10) has.
+
+    Raises:
+        DnnTopologyError: It has.
+    """
+    if hasattr(values, "__len__") and not hasattr(values, "__array__"):
+        try:
+            length: float = len(values)
+        except OverflowError:
+            length = math.inf
+        if length > MOST_NUMBERS:
+            raise DnnTopologyError(f"`{name}` must have at most {MOST_NUMBERS} items, found {shown(values)}")
+
+
 def check_draws(name: str, draws: int, size: int) -> None:
     """Check that so many draws of so many places each are no more than memory is for.
 

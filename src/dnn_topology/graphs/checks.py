@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnn_topology._checks import MOST_NUMBERS, DnnTopologyError, shown
+from dnn_topology._checks import DnnTopologyError, check_length, shown
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -39,7 +39,7 @@ def real_array(name: str, values: Any) -> NDArray[Any]:
         raise DnnTopologyError(f"`{name}` must not be masked: fill what is masked, as by .filled(0), or leave it out")
     if hasattr(values, "resolve_conj"):  # as tensors alone have; streams have a detach() too
         values = _from_tensor(name, values)
-    _check_length(name, values)
+    check_length(name, values)
     try:
         array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -67,21 +67,6 @@ def _from_tensor(name: str, tensor: Any) -> Any:
             f"`{name}` must be a dense tensor of plain numbers, found {str(tensor.dtype).removeprefix('torch.')}, "
             f"{layout}, on {tensor.device}: convert it, as by .to_dense(), .dequantize() or .float()"
         ) from error
-
-
-def _check_length(name: str, values: Any) -> None:
-    """Refuse a sequence that is no array and has more items than memory holds, such as range(10**10).
-
-    Raises:
-        DnnTopologyError: It is one.
-    """
-    if hasattr(values, "__len__") and not hasattr(values, "__array__"):
-        try:
-            length: float = len(values)
-        except OverflowError:
-            length = float("inf")
-        if length > MOST_NUMBERS:
-            raise DnnTopologyError(f"`{name}` must have at most {MOST_NUMBERS} items, found {shown(values)}")
 
 
 def checked_distances(distances: Any) -> NDArray[np.float64]:

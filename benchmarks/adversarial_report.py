@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,23 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     return by_detector.assign(lowest=lowest).sort_values("worst", ascending=False)
 
 
+def _by_kind(rows: pd.DataFrame, detectors: Iterable[str], topological: Sequence[str]) -> list[str]:
+    """Return a table of the smallest of the four, mean over attacks and over the seeds of a network."""
+    cells = rows.groupby(["detector", "network", "attack"])["auroc"].min().reset_index()
+    cells["kind"] = cells["network"].str.rpartition("/")[0]
+    table = cells.pivot_table(index="detector", columns="kind", values="auroc")
+    lines = [
+        "### Smallest of the four, by network and data set",
+        "",
+        "| detector | " + " | ".join(table.columns) + " |",
+    ]
+    lines.append("|---" * (1 + len(table.columns)) + "|")
+    for name in detectors:
+        label = f"**{name}**" if name in topological else name
+        lines.append(f"| {label} | " + " | ".join(f"{cell:.2f}" for cell in table.loc[name]) + " |")
+    return lines
+
+
 def _markdown(
     rows: pd.DataFrame, measured: Mapping[str, Mapping[str, Any]], choosing: Sequence[str], topological: Sequence[str]
 ) -> str:
@@ -116,7 +133,8 @@ def _markdown(
         label = f"**{name}**" if name in topological else name
         cells = [row[each] for each in (*NEGATIVES, "worst", "lowest", "alarms")] + [chosen_on["worst"].get(name)]
         lines.append(f"| {label} | " + " | ".join(f"{cell:.2f}" for cell in cells) + " |")
-    lines += ["", *_evading(rows, "Attacks that evade a detector", ("squeezing", "penultimate"))]
+    lines += ["", *_by_kind(single[~single["choosing"]], judged_on.index, topological), ""]
+    lines += _evading(rows, "Attacks that evade a detector", ("squeezing", "penultimate"))
     lines += _evading(
         rows, "An attack through the trees (60 inputs; of the others as many as above)", ("profile+noise",)
     )

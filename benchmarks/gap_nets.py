@@ -50,7 +50,7 @@ def residual(n_classes: int, shape: Shape) -> nn.Module:
 
 
 def separable(n_classes: int, shape: Shape) -> nn.Module:
-    """A convolution, three depthwise and pointwise pairs (sides shrink thrice), the mean over places, a linear layer."""
+    """A convolution, three depthwise and pointwise pairs (sides shrink thrice), the mean of places, a linear layer."""
     widths, strides = (32, 32, 64, 64), (2, 2, 1)
     layers: list[nn.Module] = [
         nn.Conv2d(shape[0], widths[0], 3, stride=2, padding=1, bias=False),

@@ -15,7 +15,18 @@ from pathlib import Path
 
 import pandas as pd
 from gap_images import prepared
-from gap_judging import choice, errors, over_architectures, predictions, topology_adds, with_logs
+from gap_judging import (
+    choice,
+    coverage,
+    differences,
+    errors,
+    hardly_learned,
+    over_architectures,
+    predictions,
+    together,
+    topology_adds,
+    with_logs,
+)
 from gap_report import draw, markdown, records
 from gap_rounds import PARTS, ROUNDS, parted
 from machine import command_line, machine
@@ -71,7 +82,7 @@ def _trained(options: argparse.Namespace, table: Path) -> pd.DataFrame:
         return there
     prepared(work / "gap_data", options.data.resolve(), options.cifar, options.mlbench)
     os.chdir(work)  # which the grids name data sets from
-    rows = [there]
+    rows = [there] if len(there) else []
     for part in missing:
         words = ["study", str(HERE / f"{part}.toml"), "--jobs", str(options.jobs), "--save-path", str(work)]
         if dnn_topology(words):
@@ -98,24 +109,34 @@ def _rounded(measured: pd.DataFrame) -> pd.DataFrame:
 def _judge(epochs: pd.DataFrame, out: Path) -> None:
     """Recompute every table and the picture from the rows."""
     last = with_logs(with_early(epochs).drop_duplicates("cell", keep="last").reset_index(drop=True))
-    chosen_on, foretold, judged, over, adds = {}, [], [], [], []
+    chosen_on, foretold = dict[str, pd.DataFrame](), list[pd.DataFrame]()
+    tables: dict[str, list[pd.DataFrame]] = {
+        "judged": [],
+        "judged, differences": [],
+        "judged, over new architectures": [],
+        "judged, hardly learned": [],
+        "judged, intervals": [],
+        "added to those judged": [],
+    }
     for each in ROUNDS:
         known, asked = parted(last, each)
         chosen_on[each.grid] = choice(known)
         foretold.append(predictions(known, asked, each))
-        judged.append(errors(foretold[-1], asked, each))
-        over.append(over_architectures(foretold[-1], asked, each))
-        adds.append(topology_adds(known, asked, each))
-    by_round, by_net, added = (pd.concat(tables, ignore_index=True) for tables in (judged, over, adds))
+        tables["judged"].append(errors(foretold[-1], asked, each))
+        tables["judged, differences"].append(differences(foretold[-1], asked, each))
+        tables["judged, over new architectures"].append(over_architectures(foretold[-1], asked, each))
+        tables["judged, hardly learned"].append(hardly_learned(foretold[-1], known, asked, each))
+        tables["judged, intervals"].append(coverage(known, asked, each))
+        tables["added to those judged"].append(topology_adds(known, asked, each))
+    of_rounds = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
+    of_rounds["judged, together"] = together(pd.concat(foretold, ignore_index=True), last)
     evaluations = {method: evaluate_gap(last, method=method) for method in METHODS}
     results = {
         "command": command_line(),
         "machine": machine(),
         "rounds": [vars(each) | {"chosen on": len(parted(last, each)[0])} for each in ROUNDS],
         "choice": {name: records(table) for name, table in chosen_on.items()},
-        "judged": records(by_round),
-        "judged, over new architectures": records(by_net),
-        "added to those judged": records(added),
+        **{name: records(table) for name, table in of_rounds.items()},
         "left out of all": {
             method: {name: records(getattr(one, name)) for name in ("scores", "differences", "added")}
             for method, one in evaluations.items()
@@ -124,7 +145,7 @@ def _judge(epochs: pd.DataFrame, out: Path) -> None:
     write_json(out / "gap.json", results)
     left_out = [one.predictions.assign(method=method) for method, one in evaluations.items()]
     write_table(out / "gap_predictions.csv", pd.concat([*foretold, *left_out]).round(2))
-    text = markdown(last, chosen_on, (by_round, by_net, added), evaluations)
+    text = markdown(last, chosen_on, of_rounds, evaluations)
     write_bytes(out / "gap.md", text.encode())
     draw(foretold[-1], last, evaluations[ROUNDS[-1].method], out / "gap.png")
     print(text)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from gap_rounds import Round
+from gap_rounds import LARGE, ROUNDS, Round, parted
 
 from dnn_topology.analysis.feature_sets import FEATURE_SETS, PURITY, TOPOLOGICAL
+from dnn_topology.analysis.gap import GapModel, OutsideRangeWarning
 from dnn_topology.analysis.gap.folds import FOLDS, fold_labels, left_out
 from dnn_topology.analysis.gap.methods import METHODS, fitted
+from dnn_topology.analysis.gap.model import FAR
 from dnn_topology.analysis.gap.scores import TAIL, bootstrap_means, interval_of_units
 from dnn_topology.analysis.gap.table import design, expanded
 
@@ -24,6 +27,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "purity + log training": (*PURITY, *(name.replace("train_loss", LOG) for name in FEATURE_SETS["training"])),
 }
 LEAST_LOSS = 1e-3
+CONFIDENCE = 0.9
 DRAWS = 2000  # of networks, for an interval
 
 
@@ -93,6 +97,77 @@ def errors(foretold: pd.DataFrame, judged: pd.DataFrame, each: Round) -> pd.Data
                 }
                 for place, name in enumerate(SETS)
             ]
+    return pd.DataFrame(rows)
+
+
+def differences(foretold: pd.DataFrame, judged: pd.DataFrame, each: Round) -> pd.DataFrame:
+    """Return by how much every other set errs more than the frozen features, by the same method on the same rows."""
+    table = foretold[foretold["method"] == each.method]
+    apart = table[[*SETS]].sub(table["gap"], axis=0).abs()
+    rows = []
+    for name in (name for name in SETS if name != each.features):
+        more = (apart[name] - apart[each.features]).to_numpy()
+        for group, members in each.groups(judged).items():
+            drawn = bootstrap_means(more[members], np.arange(int(members.sum())), n=DRAWS, seed=0)
+            low, high = np.quantile(drawn, [TAIL, 1 - TAIL])
+            about: dict[str, Any] = {"round": each.grid, "features": name, "than": each.features, "group": group}
+            rows.append({**about, "difference": more[members].mean(), "lower": low, "upper": high})
+    return pd.DataFrame(rows)
+
+
+def hardly_learned(foretold: pd.DataFrame, known: pd.DataFrame, judged: pd.DataFrame, each: Round) -> pd.DataFrame:
+    """Return the errors on networks that know less than half of mostly right labels, and on the others.
+
+    That this sets them apart was seen after the second round.
+    """
+    table = foretold[foretold["method"] == each.method]
+    apart = table[[*SETS]].sub(table["gap"], axis=0).abs()
+    hardly = _hardly(judged)
+    rows = []
+    for group, members in (("hardly learned", hardly), ("the others", ~hardly)):
+        about: dict[str, Any] = {"round": each.grid, "group": group, "n": int(members.sum())}
+        about["before"] = int((_hardly(known) == (group == "hardly learned")).sum())
+        rows.append(about | {name: apart[name][members].mean() for name in (each.features, "training", MEAN)})
+    return pd.DataFrame(rows)
+
+
+def _hardly(networks: pd.DataFrame) -> np.ndarray:
+    """Return which networks know less than half of labels of which at most a fifth is permuted."""
+    return ((networks["train_accuracy"] < 0.5) & (networks["permute_labels"] <= 0.2)).to_numpy()
+
+
+def coverage(known: pd.DataFrame, judged: pd.DataFrame, each: Round) -> pd.DataFrame:
+    """Return for how many of a round's networks the intervals of `gap predict` hold."""
+    model = GapModel.fit(known, features=each.features, method=each.method)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OutsideRangeWarning)
+        said = model.predict(judged, confidence=CONFIDENCE)
+    inside = judged["gap"].between(said["lower"], said["upper"])
+    about = {"round": each.grid, "features": each.features, "method": each.method, "confidence": CONFIDENCE}
+    margin = (said["upper"] - said["lower"]).mean() / 2
+    return pd.DataFrame(
+        [{**about, "margin": margin, "inside": inside.mean(), "warned of": (said["outside"] > FAR).sum()}]
+    )
+
+
+def together(foretold: pd.DataFrame, last: pd.DataFrame) -> pd.DataFrame:
+    """Return the errors of what each round had frozen, and the mean's, over the networks of all rounds."""
+    parts = []
+    for each in ROUNDS:
+        judged = parted(last, each)[1]
+        own = foretold[(foretold["fold"] == each.grid) & (foretold["method"] == each.method)]
+        apart = own[[each.features, MEAN]].sub(own["gap"], axis=0).abs().set_axis(["frozen", MEAN], axis=1)
+        groups = {name: members for name, members in each.groups(judged).items() if name in LARGE}
+        parts += [apart[members].assign(group=name) for name, members in groups.items()]
+    rows = []
+    for group, part in pd.concat(parts, ignore_index=True).groupby("group", sort=False):
+        drawn = bootstrap_means(part[["frozen", MEAN]].to_numpy(), np.arange(len(part)), n=DRAWS, seed=0)
+        low, high = np.quantile(drawn[:, 0], [TAIL, 1 - TAIL])
+        below = np.quantile(drawn[:, 0] - drawn[:, 1] / 2, [TAIL, 1 - TAIL])
+        mine, mean = part["frozen"].mean(), part[MEAN].mean()
+        about = {"group": group, "n": len(part), "mae": mine, "lower": low, "upper": high, "the mean's": mean}
+        share = {"of the mean's": mine / mean, "above half, lower": below[0], "above half, upper": below[1]}
+        rows.append({**about, **share})
     return pd.DataFrame(rows)
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from gap_judging import MEAN, SETS
-from gap_rounds import ALL, ROUNDS, Round, parted
+from gap_rounds import LARGE, ROUNDS, Round, parted
 from matplotlib.figure import Figure
 
 from dnn_topology.analysis.gap import Evaluation
 
+MEANS = "the mean's"
 SHARE = "of the mean's"
-GROUPS = (ALL, "other seeds", "a new data set", "a new architecture")
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -28,7 +28,7 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def markdown(
     last: pd.DataFrame,
     chosen_on: dict[str, pd.DataFrame],
-    of_rounds: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
+    of_rounds: dict[str, pd.DataFrame],
     evaluations: dict[str, Evaluation],
 ) -> str:
     """Return the results as text.
@@ -36,10 +36,10 @@ def markdown(
     Args:
         last: The networks.
         chosen_on: Grid of a round → what every set and method is worth on the networks before it.
-        of_rounds: The errors on all rounds, those over new architectures, and what the neurons' graph adds.
+        of_rounds: What `gap_judging` says of all rounds, by its name in the results.
         evaluations: Method → all networks with parts left out.
     """
-    gap, (judged, by_net, added) = last["gap"], of_rounds
+    gap, judged = last["gap"], of_rounds["judged"]
     lines = [
         f"{len(last)} networks, {last['net'].nunique()} architectures, {last['dataset'].nunique()} data sets "
         f"(CIFAR-10: JPEG copies). Gaps from {gap.min():.1f} to {gap.max():.1f} points, quartiles "
@@ -51,7 +51,24 @@ def markdown(
         known = parted(last, each)[0]
         lines += ["", f"**Judged on {each.grid}.toml**, fitted on the {len(known)} networks before it. 95 % bootstrap "]
         lines[-1] += f"intervals over networks. Frozen before: {each.features} by {each.method}."
-        lines += ["", *_errors(rows), "", *_frozen(rows, each), *_over_nets(by_net, each), "", *_added(added, each)]
+        lines += [
+            "",
+            *_errors(rows),
+            "",
+            *_frozen(rows, each),
+            *_over_nets(of_rounds["judged, over new architectures"], each),
+        ]
+        lines += ["", *_added(of_rounds["added to those judged"], each)]
+        lines += ["", *_others(of_rounds["judged, differences"], each)]
+    lines += ["", "**All rounds together**, what each had frozen:", "", *_together(of_rounds["judged, together"])]
+    lines += [
+        "",
+        "Networks that know less than half of labels of which at most a fifth is wrong (seen afterwards), and others;",
+    ]
+    lines[-1] += " before: how many of those fitted on are so:"
+    lines += ["", of_rounds["judged, hardly learned"].round(2).to_markdown(index=False)]
+    lines += ["", "Intervals of `gap predict`, and for which share of the networks they hold:"]
+    lines += ["", of_rounds["judged, intervals"].round(2).to_markdown(index=False)]
     for method, one in evaluations.items():
         lines += ["", f"**All {one.n_networks} networks, {method}**, parts left out in turn:", ""]
         lines.append(one.report().to_markdown(index=False))
@@ -66,7 +83,7 @@ def markdown(
 
 def _errors(rows: pd.DataFrame) -> list[str]:
     """Return the table of a round: every set of features by every method, in the large groups."""
-    groups = [group for group in GROUPS if group in set(rows["group"])]
+    groups = [group for group in LARGE if group in set(rows["group"])]
     lines = [f"| features | method | {' | '.join(f'{group} ({_n(rows, group)})' for group in groups)} |"]
     lines.append("|---" * (2 + len(groups)) + "|")
     for (name, method), part in rows.groupby(["features", "method"], sort=False):
@@ -107,13 +124,36 @@ def _over_nets(by_net: pd.DataFrame, each: Round) -> list[str]:
 
 def _added(added: pd.DataFrame, each: Round) -> list[str]:
     """Return the table of what the neurons' graph adds to the frozen features on a round's networks."""
-    rows = added[(added["round"] == each.grid) & added["group"].isin(GROUPS)]
+    rows = added[(added["round"] == each.grid) & added["group"].isin(LARGE)]
     groups = [*dict.fromkeys(rows["group"])]
     lines = [f"Error of {each.features} by {each.method} changes, where these join it, by:", ""]
     lines += [f"| adds | {' | '.join(groups)} |", "|---" * (1 + len(groups)) + "|"]
     for name, part in rows.groupby("adds", sort=False):
         cells = [f"{row.difference:+.1f} [{row.lower:+.1f}, {row.upper:+.1f}]" for row in part.itertuples()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def _others(apart: pd.DataFrame, each: Round) -> list[str]:
+    """Return the table of how much more the other sets err than the frozen features on a round's networks."""
+    rows = apart[(apart["round"] == each.grid) & apart["group"].isin(LARGE)]
+    groups = [*dict.fromkeys(rows["group"])]
+    lines = [f"By {each.method} these err more than {each.features} by:", ""]
+    lines += [f"| features | {' | '.join(groups)} |", "|---" * (1 + len(groups)) + "|"]
+    for name, part in rows.groupby("features", sort=False):
+        cells = [f"{row.difference:+.1f} [{row.lower:+.1f}, {row.upper:+.1f}]" for row in part.itertuples()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def _together(rows: pd.DataFrame) -> list[str]:
+    """Return the table of all rounds together."""
+    lines = ["| group | networks | error | the mean's | of the mean's | above half of the mean's by |"]
+    lines.append("|---" * 6 + "|")
+    for row in rows.to_dict("records"):
+        apart = f"{row['mae'] - row[MEANS] / 2:+.1f} [{row['above half, lower']:+.1f}, {row['above half, upper']:+.1f}]"
+        cells = (row["group"], row["n"], _interval(row), f"{row[MEANS]:.1f}", f"{row[SHARE]:.2f}", apart)
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return lines
 
 
@@ -154,7 +194,7 @@ def draw(foretold: pd.DataFrame, last: pd.DataFrame, one: Evaluation, path: Path
         right.plot(shown["gap"][members], shown[each.features][members], marker, color=shade, markersize=5, label=group)
     right.plot(both, both, color="0.6", linewidth=0.8)
     right.set(xlabel="gap in points", ylabel="gap foretold", title="")
-    right.set_title(f"the last round of networks trained afterwards: {each.features}", fontsize=9)
+    right.set_title(f"{len(judged)} networks of the last round, {each.features}", fontsize=9)
     right.legend(frameon=False, fontsize=8)
     for ax in (left, right):
         ax.spines[["top", "right"]].set_visible(False)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 FIRST = "gap"  # the grid of the networks that everything was chosen on at first
 ALL = "all"
+LARGE = (ALL, "other seeds", "a new data set", "a new architecture")
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,7 @@ class Round:
     def groups(self, judged: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Return which networks are new in what; one may be in several groups, and none is empty."""
         data, net = judged["dataset"].isin(self.new_data).to_numpy(), judged["net"].isin(self.new_nets).to_numpy()
-        groups = {
-            ALL: np.ones(len(judged), dtype=bool),
-            "other seeds": ~data & ~net,
-            "a new data set": data,
-            "a new architecture": net,
-        }
+        groups = dict(zip(LARGE, (np.ones(len(judged), dtype=bool), ~data & ~net, data, net), strict=True))
         if len(self.new_data) > 1:
             groups |= {name: (judged["dataset"] == name).to_numpy() for name in self.new_data}
         if len(self.new_nets) > 1:

@@ -93,7 +93,7 @@ class GapModel:
 
         The default is the paper's. What foretold best in our study, and the default of the command `gap fit`, is
         "purity+training" by "gaussian-process": the share of neighbouring inputs that have one label in the spaces of
-        layers, and loss and accuracy of training now and early.
+        layers, and log(max(loss, 0.001)) and accuracy of training, now and early.
 
         Args:
             table: One row per network, or per network (`cell`) and epoch: the columns of the features, and `gap`.

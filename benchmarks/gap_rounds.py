@@ -36,6 +36,7 @@ class Round:
         new_data: Data sets that no earlier network was trained on.
         new_nets: Architectures that no earlier network has.
         second: The set that it is compared with first.
+        diverged: Seeds of networks that have no gap, since their loss became NaN in training; written down afterwards.
     """
 
     grid: str
@@ -44,6 +45,7 @@ class Round:
     new_data: tuple[str, ...]
     new_nets: tuple[str, ...]
     second: str | None = None
+    diverged: tuple[int, ...] = ()
 
     def groups(self, judged: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Return which networks are new in what; one may be in several groups, and none is empty."""
@@ -72,8 +74,10 @@ ROUNDS = (
         ("spam", "dna"),
         ("convmixer", "excited", "dense", "column_lstm", "gated_mlp", "dilated"),
         second="purity+training",
+        diverged=(3018,),
     ),
 )
+DIVERGED = frozenset(seed for each in ROUNDS for seed in each.diverged)
 PARTS = (FIRST, *(each.grid for each in ROUNDS))
 
 

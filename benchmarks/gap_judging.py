@@ -128,14 +128,16 @@ def hardly_learned(foretold: pd.DataFrame, known: pd.DataFrame, judged: pd.DataF
 
 
 def coverage(known: pd.DataFrame, judged: pd.DataFrame, each: Round) -> pd.DataFrame:
-    """Return for how many of a round's networks the intervals of `gap predict` hold."""
+    """Return for how many of a round's networks the intervals of `gap predict` hold, of those with every feature."""
     features = each.features if each.features in FEATURE_SETS else BEST_SET
     model = GapModel.fit(known, features=features, method=each.method)
+    judged = judged[np.isfinite(design(judged, model.learned.columns)).all(axis=1)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OutsideRangeWarning)
         said = model.predict(judged, confidence=CONFIDENCE)
     inside = judged["gap"].between(said["lower"], said["upper"])
-    about = {"round": each.grid, "features": features, "method": each.method, "confidence": CONFIDENCE}
+    about = {"round": each.grid, "features": features, "method": each.method, "n": len(judged)}
+    about["confidence"] = CONFIDENCE
     margin = (said["upper"] - said["lower"]).mean() / 2
     return pd.DataFrame(
         [{**about, "margin": margin, "inside": inside.mean(), "outside": (said["outside"] > FAR).sum()}]

@@ -171,8 +171,9 @@ class GapModel:
         if not np.isfinite(values).all():
             row, place = np.argwhere(~np.isfinite(values))[0]
             raise DnnTopologyError(
-                f"feature {columns[place]!r} of row {row} is not known: the network has no such cavities, or its "
-                "graph has no edge; take other layers=, or a larger max_epsilon for fit and prediction"
+                f"feature {columns[place]!r} of row {row} is not known: the network has no such cavities, its graph no "
+                "edge, or a layer gives all inputs one value; take other layers=, or a larger max_epsilon for fit and "
+                "prediction, or train further"
             )
         gaps = self.learned.gaps_of(values)
         margin = self._margin(confidence)
@@ -196,7 +197,7 @@ class GapModel:
             warnings.warn(
                 f"{hardly.sum()} of {len(foretold)} networks have hardly learned (row {first}: training accuracy "
                 f"{accuracy:.2f}, below the share {share:.2f} of neighbouring training inputs that have one label): "
-                "their gaps are foretold badly, and the interval does not hold; train further",
+                "their gaps may be foretold badly, beyond the interval; train further",
                 OutsideRangeWarning,
                 stacklevel=2,
             )

@@ -203,7 +203,7 @@ def draw(foretold: pd.DataFrame, last: pd.DataFrame, one: Evaluation, path: Path
         right.plot(shown["gap"][members], shown[each.features][members], marker, color=shade, markersize=5, label=group)
     right.plot(both, both, color="0.6", linewidth=0.8)
     right.set(xlabel="gap in points", ylabel="gap foretold", title="")
-    right.set_title(f"{len(judged)} networks of the last round, {each.features}", fontsize=9)
+    right.set_title(f"{len(judged)} networks of the last round,\n{each.features}", fontsize=9)
     right.legend(frameon=False, fontsize=8)
     for ax in (left, right):
         ax.spines[["top", "right"]].set_visible(False)

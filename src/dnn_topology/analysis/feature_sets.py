@@ -48,7 +48,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
     "perturbation+purity+training": (*PERTURBATION, *PURITY, *_TRAINING),
     "sample-tree": SAMPLE_TREE,
 }
-# What foretold best the gaps of other architectures and data sets among 84 networks; docs/reproduction.md has how well.
+# Chosen among 84 networks; on 148 trained later none of these sets erred less. docs/reproduction.md has how well.
 BEST_SET: Final = "purity+training"
 BEST_METHOD: Final = "gaussian-process"
 FEATURE_SETS: dict[str, tuple[str, ...]] = {**TOPOLOGICAL, **OTHERS}

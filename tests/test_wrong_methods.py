@@ -171,6 +171,7 @@ def by_hand() -> dict[str, tuple[Any, dict[str, Any]]]:
     inputs = torch.rand(20, 6, generator=torch.Generator().manual_seed(0))
     graph = dt.functional_graph(dt.record(net(), [inputs]))
     pairs = dt.persistence(graph, max_dim=1, pairs=True)
+    graph_diagrams = dt.persistence(graph, max_dim=1)
     seen = dt.observe(net(), inputs)
     cavity = dt.cavities(graph)[0]
     images = torch.rand(4, 1, 2, 3, generator=torch.Generator().manual_seed(0))
@@ -192,6 +193,11 @@ def by_hand() -> dict[str, tuple[Any, dict[str, Any]]]:
         "NeighbourLabels labels": (dt.NeighbourLabels.of(inputs, np.arange(20) % 3), {"labels": "x"}),
         "MeasureEstimate": (dt.estimate(net(), [inputs], **FAST), {"graphs": None}),
         "Scores": (dt.fit_detectors(net(), inputs, detectors=["softmax"]).score(inputs), {"single": [1]}),
+        "FittedDetectors": (dt.fit_detectors(net(), inputs, detectors=["softmax"]), {"detectors": ["softmax"]}),
+        "Breakdown": (dt.measure(net(), [inputs], by="layer", **FAST), {"parts": None}),
+        "Separation": (dt.compare_scores([0.1, 0.2], [0.3, 0.4]), {"auroc": "high"}),
+        "Comparison": (dt.compare({"a": [graph_diagrams] * 3, "b": [graph_diagrams] * 3}), {"curves": {}}),
+        "Neuron": (cavity.neurons[0], {"node": 0.5}),
     }
 
 

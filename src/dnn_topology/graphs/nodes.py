@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from dnn_topology._calls import checked_fields
 from dnn_topology._checks import counted
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 NodesAre = Literal["neurons", "groups", "centroids", "nodes"]
 
 
+@checked_fields
 @dataclass(frozen=True)
 class Neuron:
     """A node of a graph, and what it stands for.

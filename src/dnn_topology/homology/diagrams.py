@@ -321,7 +321,7 @@ class Diagrams:
         epsilon = np.unique(np.concatenate([[0.0, self.max_epsilon], births, deaths]))
         alive = np.searchsorted(np.sort(births), epsilon, side="right")
         alive -= np.searchsorted(deaths, epsilon, side="right")
-        return BettiCurve(epsilon, alive.astype(np.int64))
+        return BettiCurve._make((epsilon, alive.astype(np.int64)))
 
     def density_at(self, epsilon: ArrayLike) -> NDArray[np.float64]:
         """Return the share of pairs of nodes joined at scales (…) in [0, max_epsilon], float64.

@@ -352,7 +352,7 @@ def measure(
         settings: What to measure, in one object, in place of the single options.
         seed: Of everything that is drawn.
         device: Where to run; by default where the model is.
-        max_samples: Another name of `n_inputs`: the first so many inputs are used; None for all. One of the two is given.
+        max_samples: Another name of `n_inputs`, of which one is given: the first so many inputs are used; None for all.
         progress: Whether to show, in a terminal or a notebook, how far it is once it has taken two seconds.
         **options: Fields of `MeasureSettings` and `Compute`.
 

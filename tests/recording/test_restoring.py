@@ -184,3 +184,23 @@ def test_a_measurement_within_a_training_leaves_an_observer_of_ranges_as_it_was(
         dt.measure(model, batches, max_dim=0)
     for name, value in model.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def test_a_module_that_makes_its_weights_in_its_first_pass_is_refused_until_it_has_them() -> None:
+    class Late(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc: nn.Linear | None = None
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if self.fc is None:
+                self.fc = nn.Linear(x.shape[1], 3)
+            return torch.relu(self.fc(x))
+
+    model, inputs = nn.Sequential(Late(), nn.ReLU()), randn(5, 4)
+    for look in (dt.record, dt.list_layers):
+        with pytest.raises(dt.DnnTopologyError, match=r"'0\.fc\.weight' of a lazy module is made in its first pass"):
+            look(model, inputs)
+    assert not [*model.parameters()]
+    outputs = model(inputs)
+    torch.testing.assert_close(torch.from_numpy(dt.record(model, inputs, layers=["output"]).values), outputs.detach())

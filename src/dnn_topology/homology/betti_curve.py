@@ -43,7 +43,11 @@ class BettiCurve(_Steps):
     __slots__ = ()
 
     def __new__(cls, epsilon: ArrayLike, beta: ArrayLike) -> Self:
-        """Return the curve of arrays that anyone may have made, which `_make` takes as they are."""
+        """Return the curve of arrays that anyone may have made, which `_make` takes as they are.
+
+        Raises:
+            DnnTopologyError: They are no such arrays.
+        """
         scales, counts = (real_array(name, each) for name, each in (("epsilon", epsilon), ("beta", beta)))
         if scales.ndim != 1 or scales.shape != counts.shape or not len(scales):
             raise DnnTopologyError(

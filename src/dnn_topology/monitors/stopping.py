@@ -46,7 +46,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
         on_measure: Called with each measured epoch and its measurement, such as `to_tensorboard` gives; with neighbours
             it is never called.
         log: Called with the numbers of each epoch and the epoch as the step, such as `wandb.log`.
-        **options: The others of `measure`, where loops are looked at; `max_dim` is 1 and `max_epsilon` 0.4 unless given.
+        **options: The others of `measure`, where loops are looked at; `max_dim` is 1, `max_epsilon` 0.4 unless given.
 
     Raises:
         DnnTopologyError: There is no input or no label, an argument is out of range, or H1 is not measured.

@@ -23,7 +23,7 @@ from dnn_topology.recording.random_states import seeded
 __all__ = ["borrowed", "seeded", "unchanged"]
 
 REFILLED = (list, dict, set, deque, OrderedDict, defaultdict, Counter)  # what modules keep things in
-TORCH_KEEPS = {*nn.Module().__dict__} - {"_buffers"}  # parameters, submodules, hooks
+TORCH_KEEPS = {*nn.Module().__dict__} - {"_buffers", "_parameters", "_modules"}  # hooks, and the mode
 
 # Recordings take turns: threads share a model's mode, and all models random states and torch's fused attention.
 _turn = threading.RLock()
@@ -107,10 +107,29 @@ def _check_values(model: nn.Module, places: list[torch.device]) -> None:
         raise DnnTopologyError("the model is on the device 'meta', where weights have no values: load them first")
     for name, tensor in itertools.chain(model.named_parameters(), model.named_buffers()):
         if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
-            raise DnnTopologyError(
-                f"the model has no weights yet: {name!r} of a lazy module is made in its first pass, so run the model "
-                "once on a batch before recording it"
-            )
+            raise DnnTopologyError(_weightless(name))
+
+
+@contextlib.contextmanager
+def nothing_made(model: nn.Module) -> Iterator[None]:
+    """Refuse a model that makes weights in its forward pass: what would be measured is never trained.
+
+    Raises:
+        DnnTopologyError: It has one more than before.
+    """
+    before = {name for name, _ in model.named_parameters()}
+    yield
+    for name, _ in model.named_parameters():
+        if name not in before:
+            raise DnnTopologyError(_weightless(name))
+
+
+def _weightless(name: str) -> str:
+    """Return what to say of a model whose first pass makes a weight."""
+    return (
+        f"the model has no weights yet: {name!r} of a lazy module is made in its first pass, so run the model once on "
+        "a batch before recording it"
+    )
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import inspect
 import re
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from numbers import Real
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 import numpy as np
@@ -17,6 +18,15 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Class = TypeVar("Class")
 DEVICE = r"(cpu|cuda|mps|xpu|hpu|meta|xla|privateuseone)(:\d{1,4})?"
 LEAST = {"seed": 0, "threads": 1}  # of arguments of these names, wherever they are
+# Of fields of these names in results: what is counted, numbered, a share, or a scale.
+LEAST_FIELDS = {
+    **dict.fromkeys(("node", "index", "channel", "point", "dim", "epoch", "chosen_epoch", "stop_epoch"), 0),
+    **dict.fromkeys(("n_cavities", "n_constant", "n_untightened", "n_negative", "n_positive", "n_networks"), 0),
+    **dict.fromkeys(("birth", "max_epsilon", "strength", "confidence", "auroc", "auroc_low", "auroc_high"), 0),
+    **dict.fromkeys(("fpr95", "fpr95_low", "fpr95_high"), 0),
+    "size": 1,
+}
+ENDLESS = {"death", "train_loss", "test_loss", "train_accuracy", "test_accuracy"}  # may be infinite or not known
 PLAIN = (str, int, float, bool)
 # Classes of heavy libraries and of rooms further down, known by name: an argument of such a class has loaded it.
 BY_NAME = frozenset(
@@ -35,6 +45,11 @@ BY_NAME = frozenset(
         "Participation",
         "device",
         "Observation",
+        "Neuron",
+        "Measurement",
+        "EpochRecord",
+        "Estimate",
+        "Plan",
         "Optimizer",
         "ReduceLROnPlateau",
     }
@@ -61,6 +76,11 @@ def checked(function: Function) -> Function:
         Traceback (most recent call last):
         dnn_topology._checks.DnnTopologyError: number must be a finite number, found 'much'
     """
+    return _checked(function, check_argument)
+
+
+def _checked(function: Function, check: Callable[[str, Any, Any], None]) -> Function:
+    """Check the arguments of every call, each by its name and annotation."""
     signature = inspect.signature(function)
 
     @functools.wraps(function)
@@ -72,9 +92,10 @@ def checked(function: Function) -> Function:
         hints = _hints(function)
         for name, value in given.arguments.items():
             if name in hints:
-                check_argument(name, value, hints[name])
+                check(name, value, hints[name])
                 if isinstance(value, np.number) and {int, float} & set(_choices(hints[name])):
-                    given.arguments[name] = value.item()  # generators and blocks take Python's own numbers alone
+                    number = value.item()  # generators and blocks take Python's own numbers alone
+                    given.arguments[name] = float(value) if isinstance(number, np.longdouble) else number
         return function(*given.args, **given.kwargs)
 
     return with_checked_arguments  # type: ignore[return-value]
@@ -82,6 +103,8 @@ def checked(function: Function) -> Function:
 
 def checked_fields(record: type[Class]) -> type[Class]:
     """Check the fields of every object of a dataclass that is made, by whomever, as `checked` does arguments.
+
+    What sequences and mappings hold is looked at too.
 
     Args:
         record: The dataclass.
@@ -99,7 +122,7 @@ def checked_fields(record: type[Class]) -> type[Class]:
         Traceback (most recent call last):
         dnn_topology._checks.DnnTopologyError: low must be a finite number, found 'much'
     """
-    setattr(record, "__init__", checked(getattr(record, "__init__")))  # noqa: B009, B010  # as mypy wants it
+    setattr(record, "__init__", _checked(getattr(record, "__init__"), _check_field))  # noqa: B009, B010  # as mypy wants it
     return record
 
 
@@ -121,6 +144,31 @@ def check_argument(name: str, value: Any, hint: Any) -> None:
         check_type(name, value, hint)
     words = " or ".join(dict.fromkeys(_words(one) for one in choices))
     raise DnnTopologyError(f"{name} must be {words}, found {_found(value)}")
+
+
+def _check_field(name: str, value: Any, hint: Any) -> None:
+    """Check that a field of a result is what its annotation says, with what it holds.
+
+    Raises:
+        DnnTopologyError: It is not, or is below the least that a field of that name may be.
+    """
+    if name not in ENDLESS or not isinstance(value, Real):
+        check_argument(name, value, hint)
+    if name in LEAST_FIELDS and value is not None:
+        check_at_least(name, value, LEAST_FIELDS[name])
+    for one in _choices(hint):
+        origin, args = get_origin(one), get_args(one)
+        if origin in {Mapping, dict} and isinstance(value, Mapping):
+            for key, item in value.items():
+                check_argument(f"a key of {name}", key, args[0])
+                check_argument(f"{name}[{shown(key)}]", item, args[1])
+        if origin not in {Sequence, tuple, list} or value is None or args[0] is Any:
+            continue
+        fixed = origin is tuple and args[-1] is not Ellipsis
+        if fixed and len(value) != len(args):
+            raise DnnTopologyError(f"{name} must be {len(args)} values, found {shown(value)}")
+        for place, item in enumerate(value):
+            check_argument(f"{name}[{place}]", item, args[place] if fixed else args[0])
 
 
 def _check_usual(name: str, value: Any) -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_choice, shown
+from dnn_topology._calls import check_argument, checked
+from dnn_topology._checks import DnnTopologyError, check_choice, check_seed, check_whole, shown
 from dnn_topology.graphs.graph import functional_graph
 from dnn_topology.graphs.graph_types import (
     class_groups,
@@ -398,6 +398,8 @@ def measure_options(
         raise TypeError(f"measure() has no option {unknown[0]!r}")
     said = {name: value for name, value in options.items() if name in MeasureSettings.__dataclass_fields__}
     if not isinstance(max_samples, Usual):
+        if max_samples is not None:
+            check_whole("max_samples", max_samples, 2)
         if "n_inputs" in said:
             raise DnnTopologyError(
                 f"max_samples and n_inputs are two names of one number, found {shown(max_samples)} and "
@@ -451,7 +453,8 @@ def track(
         >>> list(measured), bool(measured[0].diagrams == measured[1].diagrams)
         ([0, 1], True)
     """
-    seed, device = options.pop("seed", 0), options.pop("device", None)
+    seed, device = check_seed(options.pop("seed", 0)), options.pop("device", None)
+    _check_place(device)
     max_samples = options.pop("max_samples", USUAL_SAMPLES)
     settings, compute = measure_options(options.pop("settings", None), options, max_samples)
     again = _again(batches, settings, seed) if settings.by == "class" else as_batches(batches)
@@ -472,6 +475,17 @@ def track(
     finally:
         model.load_state_dict(own)
     return {epoch: measurements[epoch] for epoch in states}
+
+
+def _check_place(device: Any) -> None:
+    """Check that a device is one, or the name of one, or None.
+
+    Raises:
+        DnnTopologyError: It is not.
+    """
+    import torch
+
+    check_argument("device", device, torch.device | str | None)
 
 
 def _put(state: StateDict | Path | str, model: nn.Module, epoch: int) -> None:

@@ -211,7 +211,8 @@ def _rule(
         return rule
     if rule is not None and quantity is not None:
         raise DnnTopologyError(f"rule={rule!r} and quantity={quantity!r} both name what is looked at: give one")
-    return StoppingRule(rule or quantity or NEIGHBOURS, patience, min_delta)
+    named = quantity if rule is None else rule
+    return StoppingRule(NEIGHBOURS if named is None else named, patience, min_delta)
 
 
 def _neighbours(batches: list[Any], graph: Literal["tree"] | int, features: Any) -> NeighbourLabels:

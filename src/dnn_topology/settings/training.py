@@ -22,7 +22,7 @@ class TrainSettings:
         seed: Seed of everything random (default: the trial's number).
         lr: Initial learning rate.
         batch_size: Images per step of training.
-        data_subset: Share of the training images that is used, at random.
+        data_subset: Share of the training images that is used, at random (0: all, as in the original).
         binarize_labels: Set this class against an equally large sample of the others (-1: no).
         permute_labels: Share of the training labels that is permuted, once and for all.
         weights: Digest of the file of initial weights, if there is one.

@@ -152,6 +152,7 @@ def test_a_features_function_that_fails_is_named() -> None:
         ("run --net breaks_when_imported:make --dataset digits", "cannot be imported .ZeroDivisionError"),
         ("run --net :make --dataset digits", "cannot be imported"),
         ("run --net mlp --dataset digits --trials 999999999", "--trials must be at most 10000, found 999999999"),
+        (f"run --net mlp --dataset digits --epochs {10**24}", "--n-epochs-train must be a whole number below 2.63"),
     ],
 )
 def test_a_command_line_that_cannot_work_ends_in_one_line(
@@ -208,7 +209,10 @@ def by_hand() -> dict[str, tuple[Any, dict[str, Any]]]:
         "Participation dims": (dt.participation(graph), {"dims": ("x",)}),
         "Measurement draws": (dt.measure(net(), [inputs], **FAST), {"draws": [None]}),
         "Measurement graphs": (dt.measure(net(), [inputs], **FAST), {"graphs": {"": 1}}),
-        "Scores of a number": (dt.fit_detectors(net(), inputs, detectors=["softmax"]).score(inputs), {"batches": {1: 2}}),
+        "Scores of a number": (
+            dt.fit_detectors(net(), inputs, detectors=["softmax"]).score(inputs),
+            {"batches": {1: 2}},
+        ),
         "EpochRecord": (EpochRecord(1, 0.1, 0.5, 0.5, float("nan"), float("nan")), {"test_loss": "much"}),
         "Diagrams n_essential": (graph_diagrams, {"n_essential": [1]}),
         "Diagrams provenance": (graph_diagrams, {"provenance": None}),

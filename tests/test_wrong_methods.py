@@ -265,8 +265,11 @@ def test_values_that_are_none_of_the_epochs_are_refused(call: Callable[[dt.Stopp
         (lambda x: dt.persistence(dt.functional_graph(x), memory_limit=0), "memory_limit must be positive"),
         (lambda x: dt.bootstrap(dt.record(net(), x), 5, repeats=10**10), "repeats must be at most"),
         (lambda x: dt.FunctionalGraph.from_distances(x[0]), "squareform"),
-        (lambda _: dt.Diagrams([[]], 0.3, n_nodes=10**60), "n_nodes must be a whole number"),
-        (lambda _: dt.Diagrams([[]], 0.3, min_persistence=10**60), "min_persistence must be a finite length"),
+        (lambda _: dt.Diagrams([np.empty((0, 2))], 0.3, n_nodes=10**60), "n_nodes must be a whole number"),
+        (
+            lambda _: dt.Diagrams([np.empty((0, 2))], 0.3, min_persistence=10**60),
+            "min_persistence must be a finite length",
+        ),
         (lambda x: dt.TopologicalEarlyStopping([x], quantity=""), "unknown quantity ''"),
     ],
 )
@@ -276,7 +279,7 @@ def test_a_door_names_the_argument_that_is_wrong(call: Callable[[torch.Tensor], 
 
 
 def test_a_number_of_80_bits_is_one() -> None:
-    diagrams = [dt.Diagrams([[], [(0.1, 0.2 + n / 100)]], max_epsilon=0.3) for n in range(4)]
+    diagrams = [dt.Diagrams([np.empty((0, 2)), np.array([[0.1, 0.2 + n / 100]])], max_epsilon=0.3) for n in range(4)]
     groups = {"a": diagrams[:2], "b": diagrams[2:]}
-    of_80_bits = dt.compare(groups, confidence=np.longdouble(0.5))
+    of_80_bits = dt.compare(groups, confidence=np.longdouble(0.5))  # type: ignore[arg-type]
     pd.testing.assert_frame_equal(of_80_bits.groups, dt.compare(groups, confidence=0.5).groups)

@@ -383,7 +383,7 @@ def _plural(hint: Any) -> str:
     return " or ".join(several.get(one, _words(one)) for one in _choices(hint))
 
 
-def check_whole(name: str, value: object, least: int) -> int:
+def check_whole(name: str, value: Any, least: int) -> int:
     """Return a whole number that reaches its smallest sensible value.
 
     Raises:

@@ -276,13 +276,12 @@ class StoppingRule:
             check_type(f"draw {shown(name)}", one, Mapping)
         decisions = [self.decide(one) for one in draws.values()]
         table = pd.DataFrame(dict(draws)).sort_index()
-        asked = {**draws, **({} if values is None else {"all inputs": values})}
-        for name, one in asked.items():
+        named = {f"draw {shown(name)}": one for name, one in draws.items()}
+        for name, one in (named if values is None else {**named, "values": values}).items():
             _check_by_epoch(self.quantity, one)
             if lacking := [epoch for epoch in table.index if epoch not in one]:
                 raise DnnTopologyError(
-                    f"{'values' if one is values else f'draw {shown(name)}'} lacks epoch {lacking[0]}, which other "
-                    "draws have: give all of them the same epochs"
+                    f"{name} lacks epoch {lacking[0]}, which other draws have: give all of them the same epochs"
                 )
         share = {
             name: pd.Series([getattr(one, f"{name}_epoch") for one in decisions]).value_counts() / len(decisions)

@@ -277,11 +277,11 @@ class StoppingRule:
         decisions = [self.decide(one) for one in draws.values()]
         table = pd.DataFrame(dict(draws)).sort_index()
         named = {f"draw {shown(name)}": one for name, one in draws.items()}
-        for name, one in (named if values is None else {**named, "values": values}).items():
+        for said, one in (named if values is None else {**named, "values": values}).items():
             _check_by_epoch(self.quantity, one)
             if lacking := [epoch for epoch in table.index if epoch not in one]:
                 raise DnnTopologyError(
-                    f"{name} lacks epoch {lacking[0]}, which other draws have: give all of them the same epochs"
+                    f"{said} lacks epoch {lacking[0]}, which other draws have: give all of them the same epochs"
                 )
         share = {
             name: pd.Series([getattr(one, f"{name}_epoch") for one in decisions]).value_counts() / len(decisions)

@@ -1,9 +1,10 @@
-"""Which networks benchmarks/gap.py trains: drawn once, written to gap.toml and gap_judged.toml, never changed since.
+"""Which networks benchmarks/gap.py trains: drawn once, written to grids gap….toml, never changed since.
 
     python benchmarks/gap_design.py
 
-Of the first file everything was chosen; the second was trained afterwards, with other seeds, and holds a data set
-(CIFAR-10) and an architecture (`residual`) of which the first has none.
+Of the first file everything was chosen; the others were trained afterwards, with other seeds. The second holds a data
+set (CIFAR-10) and an architecture (`residual`) of which the first has none; the third two data sets and five
+architectures of which the first two have none, and nothing else.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ IMAGES = ("npz:gap_data/mnist.npz", "npz:gap_data/fashion.npz", "npz:gap_data/us
 NEW_DATA, NEW_NET = "npz:gap_data/cifar10.npz", "gap_nets:residual"
 SEQUENCES = ("mlp", "lenet_300_100", "conv_1d", "gap_nets:tanh_mlp")  # nets for any shape
 NETS = (*SEQUENCES, "lenet", "lenetext", "conv_2", "gap_nets:bn_cnn")
+NEWER_DATA = ("npz:gap_data/satellite.npz", "npz:gap_data/letters.npz")  # images, and rows of numbers
+NEWER_NETS = tuple(f"gap_nets:{name}" for name in ("separable", "wide_shallow", "mixer", "vit", "row_gru"))
 WITH_DROPOUT = ("mlp", "lenet_300_100", "conv_1d", "lenet", "lenetext")
 SIZES, PERMUTED, RATES, DECAYS = (300, 600, 1200), (0.0, 0.2, 0.5), (0.02, 0.05), (5e-4, 1e-2)
 MEASURED = """
@@ -31,7 +34,7 @@ draws = 2
 
 
 def main() -> None:
-    """Draw the networks and write both files."""
+    """Draw the networks and write the files."""
     rng = np.random.default_rng(0)
     pairs = [(data, net) for data in IMAGES for net in NETS]
     sequences = [("mnist1d", net) for net in SEQUENCES]
@@ -39,10 +42,23 @@ def main() -> None:
     known = [(pairs + sequences)[place] for place in rng.permutation(len(pairs) + len(sequences))[:14]]
     unseen = [*[(NEW_DATA, net) for net in (*NETS, NEW_NET)] * 2, *[(data, NEW_NET) for data in IMAGES] * 3]
     for name, networks, seed in (("gap", chosen, 0), ("gap_judged", [*known, *unseen], 1000)):
-        lines = [_line(*network, rng, seed + number) for number, network in enumerate(networks)]
-        lines = [lines[place] for place in rng.permutation(len(lines))]
-        head = f"# {len(lines)} networks of benchmarks/gap.py, made by gap_design.py; in random order\n"
-        (HERE / f"{name}.toml").write_text(f"{head}grid = [\n{''.join(lines)}]\n{MEASURED}")
+        _write(name, networks, seed, rng)
+    _write("gap_judged_2", _newer(), 2000, np.random.default_rng(2))
+
+
+def _newer() -> list[tuple[str, str]]:
+    """Return the networks of the second round: new architectures everywhere, and known ones on new data sets."""
+    satellite, letters = NEWER_DATA
+    new = [(data, net) for net in NEWER_NETS for data in (*IMAGES, NEW_DATA, "mnist1d", *NEWER_DATA)]
+    return [*new, *[(satellite, net) for net in (*NETS, NEW_NET)], *[(letters, net) for net in SEQUENCES] * 2]
+
+
+def _write(name: str, networks: list[tuple[str, str]], seed: int, rng: np.random.Generator) -> None:
+    """Write a grid of networks, given as (data set, architecture), in random order."""
+    lines = [_line(*network, rng, seed + number) for number, network in enumerate(networks)]
+    lines = [lines[place] for place in rng.permutation(len(lines))]
+    head = f"# {len(lines)} networks of benchmarks/gap.py, made by gap_design.py; in random order\n"
+    (HERE / f"{name}.toml").write_text(f"{head}grid = [\n{''.join(lines)}]\n{MEASURED}")
 
 
 def _line(data: str, net: str, rng: np.random.Generator, seed: int) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 
+import torch
 from torch import nn
+from torch.nn import functional
 
 Shape = tuple[int, int, int]
 
@@ -45,3 +47,113 @@ def residual(n_classes: int, shape: Shape) -> nn.Module:
     stem = [nn.Conv2d(shape[0], 16, 3, stride=2, padding=1), nn.BatchNorm2d(16), nn.ReLU()]
     body = [Block(16), nn.MaxPool2d(2), Block(16), nn.AdaptiveAvgPool2d(2), nn.Flatten()]
     return nn.Sequential(*stem, *body, nn.Linear(64, n_classes))
+
+
+def separable(n_classes: int, shape: Shape) -> nn.Module:
+    """A convolution, three depthwise and pointwise pairs (sides shrink thrice), the mean of places, a linear layer."""
+    widths, strides = (32, 32, 64, 64), (2, 2, 1)
+    layers: list[nn.Module] = [
+        nn.Conv2d(shape[0], widths[0], 3, stride=2, padding=1, bias=False),
+        *_normalised(widths[0]),
+    ]
+    for (before, after), stride in zip(itertools.pairwise(widths), strides, strict=True):
+        depthwise = nn.Conv2d(before, before, 3, stride=stride, padding=1, groups=before, bias=False)
+        pointwise = nn.Conv2d(before, after, 1, bias=False)
+        layers += [depthwise, *_normalised(before), pointwise, *_normalised(after)]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], n_classes))
+
+
+def wide_shallow(n_classes: int, shape: Shape) -> nn.Module:
+    """One convolution 5×5 of 128 channels, the mean over a quarter of each side, and one linear layer."""
+    places = (min(4, shape[1]), min(4, shape[2]))
+    hidden = [nn.Conv2d(shape[0], 128, 5, padding=2), nn.ReLU(), nn.AdaptiveAvgPool2d(places), nn.Flatten()]
+    return nn.Sequential(*hidden, nn.Linear(128 * math.prod(places), n_classes))
+
+
+class Patches(nn.Module):
+    """What images are as (n_samples, dim, n_patches): a linear map of each of 4×4 patches, or fewer, and its place."""
+
+    def __init__(self, shape: Shape, dim: int) -> None:
+        super().__init__()
+        sides = tuple(math.ceil(side / 4) for side in shape[1:])
+        self.n_patches = math.prod(size // side for size, side in zip(shape[1:], sides, strict=True))
+        self.embed = nn.Conv2d(shape[0], dim, sides, stride=sides)
+        self.place = nn.Parameter(0.02 * torch.randn(dim, self.n_patches))
+
+    def forward(self, images):
+        """Return the patches."""
+        return self.embed(images).flatten(2) + self.place
+
+
+class Mixing(nn.Module):
+    """Patches are mixed among one another, then their channels, each by two layers, and what came in is added."""
+
+    def __init__(self, dim: int, n_patches: int) -> None:
+        super().__init__()
+        self.of_patches = nn.Sequential(nn.Conv1d(n_patches, 32, 1), nn.GELU(), nn.Conv1d(32, n_patches, 1))
+        self.of_channels = nn.Sequential(nn.Conv1d(dim, 2 * dim, 1), nn.GELU(), nn.Conv1d(2 * dim, dim, 1))
+        self.first, self.second = nn.GroupNorm(1, dim), nn.GroupNorm(1, dim)
+
+    def forward(self, patches):
+        """Return patches (n_samples, dim, n_patches)."""
+        patches = patches + self.of_patches(self.first(patches).transpose(1, 2)).transpose(1, 2)
+        return patches + self.of_channels(self.second(patches))
+
+
+class Attending(nn.Module):
+    """Every patch attends to all of them with four heads, then a perceptron, and what came in is added."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.ask, self.tell = nn.Conv1d(dim, 3 * dim, 1), nn.Conv1d(dim, dim, 1)
+        self.perceptron = nn.Sequential(nn.Conv1d(dim, 2 * dim, 1), nn.GELU(), nn.Conv1d(2 * dim, dim, 1))
+        self.first, self.second = nn.GroupNorm(1, dim), nn.GroupNorm(1, dim)
+
+    def forward(self, patches):
+        """Return patches (n_samples, dim, n_patches)."""
+        parts = self.ask(self.first(patches)).unflatten(1, (3, 4, -1)).transpose(-1, -2).unbind(1)
+        heads = functional.scaled_dot_product_attention(*parts)
+        patches = patches + self.tell(heads.transpose(-1, -2).flatten(1, 2))
+        return patches + self.perceptron(self.second(patches))
+
+
+def mixer(n_classes: int, shape: Shape) -> nn.Module:
+    """An MLP-mixer: two layers that mix patches and channels, the mean over patches, and one linear layer."""
+    patches = Patches(shape, 48)
+    body = [Mixing(48, patches.n_patches) for _ in range(2)]
+    return nn.Sequential(patches, *body, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(48, n_classes))
+
+
+def vit(n_classes: int, shape: Shape) -> nn.Module:
+    """A small vision transformer: two layers of attention, the mean over patches, and one linear layer."""
+    body = [Attending(48) for _ in range(2)]
+    return nn.Sequential(Patches(shape, 48), *body, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(48, n_classes))
+
+
+class RowGRU(nn.Module):
+    """A recurrent network that reads an image row by row, or a sequence number by number, and a layer of ReLU."""
+
+    node_layers = ("last", "relu", "output")
+
+    def __init__(self, n_classes: int, shape: Shape) -> None:
+        super().__init__()
+        channels, rows, columns = shape
+        self.gru = nn.GRU(channels * (columns if rows > 1 else 1), 64, batch_first=True)
+        self.last = nn.Identity()  # by which the last state can be heard as a layer
+        self.hidden, self.relu, self.head = nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, n_classes)
+
+    def forward(self, images):
+        """Return the logits."""
+        rows = images.transpose(1, 2).flatten(2) if images.shape[2] > 1 else images.flatten(1, 2).transpose(1, 2)
+        states = self.gru(rows)[0]
+        return self.head(self.relu(self.hidden(self.last(states[:, -1]))))
+
+
+def row_gru(n_classes: int, shape: Shape) -> nn.Module:
+    """A gated recurrent network over rows."""
+    return RowGRU(n_classes, shape)
+
+
+def _normalised(width: int) -> list[nn.Module]:
+    """Return batch normalisation and ReLU."""
+    return [nn.BatchNorm2d(width), nn.ReLU()]

@@ -1,0 +1,91 @@
+"""The images of benchmarks/gap.py: a few thousand of each data set, as files that its grids name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dnn_topology import load_data
+from dnn_topology.nets.data import sample
+from dnn_topology.store import write_arrays
+
+Array = np.ndarray[Any, Any]
+N_TRAIN, N_TEST = 4_000, 1_500  # images of a data set that networks are drawn from, and that they are tested on
+
+
+def prepared(folder: Path, data: Path, cifar: Path | None, mlbench: Path | None) -> None:
+    """Write the images that are not there yet.
+
+    Args:
+        folder: Where to.
+        data: The folder with MNIST, Fashion-MNIST and USPS.
+        cifar: An npz with CIFAR-10.
+        mlbench: The folder with Satellite.rda and LetterRecognition.rda, the folder `data` of R's package mlbench
+            (GPL-2; the data are Statlog's Landsat and Slate's letters, of the UCI repository).
+
+    Raises:
+        SystemExit: Images are missing.
+    """
+    sources = {
+        "mnist": "mnist",
+        "fashion": f"npz:{data / 'fashion_mnist_20k.npz'}",
+        "usps": f"npz:{data / 'usps.npz'}",
+        "cifar10": f"npz:{cifar.resolve()}" if cifar else "",
+    }
+    for name, source in sources.items():
+        if not (folder / f"{name}.npz").exists():
+            if not source:
+                raise SystemExit("name the images of CIFAR-10: --cifar FILE.npz")
+            _prepare(source, data, folder / f"{name}.npz")
+    for name, of_mlbench in (("satellite", _satellite), ("letters", _letters)):
+        if not (folder / f"{name}.npz").exists():
+            if mlbench is None:
+                raise SystemExit("name the data sets of R's package mlbench: --mlbench FOLDER")
+            write_arrays(folder / f"{name}.npz", _drawn(*of_mlbench(mlbench)))
+
+
+def _satellite(folder: Path) -> tuple[Array, Array, int]:
+    """Return Landsat's patches of 3×3 pixels (6,435, 6, 6), their soils, and how many are for training.
+
+    A pixel's four bands are a square of 2×2, so that neighbours stay neighbours.
+    """
+    table = _of_r(folder / "Satellite.rda")
+    bands = table.filter(like="x.").to_numpy().reshape(-1, 3, 3, 2, 2).transpose(0, 1, 3, 2, 4)
+    return bands.reshape(-1, 6, 6).astype(np.uint8), table["classes"].cat.codes.to_numpy(np.int64), 4_435
+
+
+def _letters(folder: Path) -> tuple[Array, Array, int]:
+    """Return 16 numbers, of 0 to 15, for each of 20,000 printed letters, which they are, and how many are to train."""
+    table = _of_r(folder / "LetterRecognition.rda")
+    numbers = table.drop(columns="lettr").to_numpy()
+    return (17 * numbers).astype(np.uint8), table["lettr"].cat.codes.to_numpy(np.int64), 16_000
+
+
+def _of_r(path: Path) -> pd.DataFrame:
+    """Return the table of a file of R's."""
+    import pyreadr  # which nothing else here needs
+
+    (table,) = pyreadr.read_r(path).values()
+    return table
+
+
+def _drawn(values: Array, labels: Array, n_train: int) -> dict[str, Array]:
+    """Return some of the first values to train and some of the others to test, as authors split them."""
+    rng, arrays = np.random.default_rng(0), {}
+    for part, places, n_kept in (("train", range(n_train), N_TRAIN), ("test", range(n_train, len(values)), N_TEST)):
+        kept = np.sort(rng.choice(places, n_kept, replace=False))
+        arrays |= {f"x_{part}": values[kept], f"y_{part}": labels[kept]}
+    return arrays
+
+
+def _prepare(source: str, folder: Path, path: Path) -> None:
+    """Write some images of a data set, as they are, as the file that the grids name."""
+    data = load_data(source, normalise="none", data_dir=folder)
+    arrays = {}
+    for part, samples, n_images in (("train", data.train, N_TRAIN), ("test", data.test, N_TEST)):
+        images, labels = sample(samples, n_images).tensors
+        arrays |= {f"x_{part}": (images * 255).round().byte().numpy(), f"y_{part}": labels.numpy()}
+    write_arrays(path, arrays)

@@ -203,6 +203,7 @@ def by_hand() -> dict[str, tuple[Any, dict[str, Any]]]:
         "Neuron below 0": (cavity.neurons[0], {"node": -1}),
         "Cavity neurons": (cavity, {"neurons": (None,)}),
         "Cavity dim": (cavity, {"dim": None}),
+        "Cavity of an iterator": (cavity, {"birth_edge": iter([0, 1])}),
         "Cavity edge": (cavity, {"birth_edge": (1, 2, 3)}),
         "Cavities items": (dt.cavities(graph), {"items": (cavity, None)}),
         "Cavities nodes_are": (dt.cavities(graph), {"nodes_are": "x"}),

@@ -189,6 +189,8 @@ def _check_field(name: str, value: Any, hint: Any) -> None:
                 check_argument(f"an item of {name}", item, args[1])
         if origin not in {Sequence, tuple, list} or value is None or args[0] is Any:
             continue
+        if not hasattr(value, "__len__"):  # looking at what an iterator gives would use it up
+            raise DnnTopologyError(f"{name} must be a sequence, found a {type(value).__name__}: give tuple({name})")
         fixed = origin is tuple and args[-1] is not Ellipsis
         if fixed and len(value) != len(args):
             raise DnnTopologyError(f"{name} must be {len(args)} values, found {shown(value)}")

@@ -189,13 +189,21 @@ def _check_field(name: str, value: Any, hint: Any) -> None:
                 check_argument(f"an item of {name}", item, args[1])
         if origin not in {Sequence, tuple, list} or value is None or args[0] is Any:
             continue
-        if not hasattr(value, "__len__"):  # looking at what an iterator gives would use it up
-            raise DnnTopologyError(f"{name} must be a sequence, found a {type(value).__name__}: give tuple({name})")
-        fixed = origin is tuple and args[-1] is not Ellipsis
-        if fixed and len(value) != len(args):
-            raise DnnTopologyError(f"{name} must be {len(args)} values, found {shown(value)}")
-        for place, item in enumerate(value if fixed else _one_of_each_type(value)):
-            check_argument(f"an item of {name}", item, args[place] if fixed else args[0])
+        _check_items(name, value, args, fixed=origin is tuple and args[-1] is not Ellipsis)
+
+
+def _check_items(name: str, value: Any, hints: Sequence[Any], *, fixed: bool) -> None:
+    """Check the items of a sequence.
+
+    Raises:
+        DnnTopologyError: It is an iterator, has another length than is fixed, or an item is of another type.
+    """
+    if not hasattr(value, "__len__"):  # looking at what an iterator gives would use it up
+        raise DnnTopologyError(f"{name} must be a sequence, found a {type(value).__name__}: give tuple({name})")
+    if fixed and len(value) != len(hints):
+        raise DnnTopologyError(f"{name} must be {len(hints)} values, found {shown(value)}")
+    for place, item in enumerate(value if fixed else _one_of_each_type(value)):
+        check_argument(f"an item of {name}", item, hints[place] if fixed else hints[0])
 
 
 def _one_of_each_type(values: Iterable[Any]) -> list[Any]:

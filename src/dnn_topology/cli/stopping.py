@@ -80,10 +80,7 @@ def early_stop(
     plain = StoppingRule(**rule.own)
     of_loops = [name for name, value in asked.items() if value is not None and name != "n_inputs"]
     if plain.quantity == "neighbours" and of_loops:
-        name = of_loops[0]
-        raise DnnTopologyError(
-            f"{name}={asked[name]} is of loops, which rule='neighbours' does not look at: leave it out"
-        )
+        raise DnnTopologyError(f"{of_loops[0]} is of loops, which rule='neighbours' does not look at: leave it out")
     measured, used = stopping_settings(there, **asked), machine.using(resources)
     seen = looked_at(there, plain, rule.of_neighbours(n_inputs), measured, draws=draws, resources=used)
     epochs = there.trained()

@@ -84,14 +84,10 @@ def _sooner(model: nn.Module, *, by_kernels: bool) -> dict[nn.Module, Callable[[
 
 
 def _has_kernels() -> bool:
-    """Tell whether the kernels work here and are worth their while.
+    """Tell whether the kernels work here, on as many threads as PyTorch has."""
+    from dnn_topology.nets import kernels, torch_threads
 
-    They run on one thread. With two, PyTorch's own are the sooner ones: the other thread would fall asleep meanwhile,
-    or, given half of the work, share its core with PyTorch's, which waits awake.
-    """
-    from dnn_topology.nets import kernels
-
-    return torch.get_num_threads() == 1 and kernels.is_ready()
+    return torch_threads.take_work() and kernels.is_ready()
 
 
 def laid_out(values: torch.Tensor, memory_format: torch.memory_format) -> torch.Tensor:

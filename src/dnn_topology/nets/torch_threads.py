@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 
-PARTS = 2  # for each thread: one that other programs keep waiting leaves its second to another
 WORK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
@@ -26,7 +25,7 @@ def take_work() -> bool:
 
 
 def in_parts(n: int, do: Callable[[slice], object]) -> None:
-    """Do n things, in parts, on PyTorch's threads, this one among them.
+    """Do n things on PyTorch's threads, this one among them: a part for each, as they wait for Python's lock each time.
 
     Args:
         n: How many things.
@@ -39,7 +38,7 @@ def in_parts(n: int, do: Callable[[slice], object]) -> None:
     if threads == 1 or together is None:
         do(slice(0, n))
         return
-    ends = [n * part // (PARTS * threads) for part in range(PARTS * threads + 1)]
+    ends = [n * part // threads for part in range(threads + 1)]
     waiting = deque(slice(begin, end) for begin, end in pairwise(ends) if begin < end)
     errors = list[BaseException]()
 

@@ -185,10 +185,14 @@ class _Training:
         """
         if not any(True for _ in model.parameters()):
             raise DnnTopologyError("model must have weights to train, found none: take another network")
-        optimizer = torch.optim.SGD(
-            model.parameters(), lr=recipe["lr"], momentum=MOMENTUM, weight_decay=recipe["weight_decay"]
-        )
         large = speed.is_large(len(data.train))
+        optimizer = torch.optim.SGD(
+            model.parameters(),
+            lr=recipe["lr"],
+            momentum=MOMENTUM,
+            weight_decay=recipe["weight_decay"],
+            fused=True if large and device.type == "cpu" else None,  # all of a step at once; rounds otherwise
+        )
         judged = some(data.train, EVALUATED) if large else data.train
         scheduler = ReduceLROnPlateau(optimizer, factor=0.5)
         return cls(model, data, recipe, device, optimizer, scheduler, judged, large, test is not None)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from dnn_topology.graphs.graph import FunctionalGraph
 
-MANY_DUPLICATES = 0.02  # edges of length 0 per node, from which merging saves more than it costs
+MANY_DUPLICATES = 0.3  # edges of length 0 per node, from which merging saves more than it costs
 FEW = 2_000  # edges, up to which GUDHI takes no time worth estimating
 _missed = [0.0]  # seconds that this process has lost by not compiling our own engine
 

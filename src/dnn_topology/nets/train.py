@@ -59,8 +59,8 @@ def train(
     training ends bit for bit as an uninterrupted one. The global random state is left as it was.
 
     With more than 10,000 training images, loss and accuracy of training are those of 5,000 of them, always the same
-    ones, and convolutions on the CPU run in another memory format and, with one thread of PyTorch's, partly in compiled
-    loops of our own; trained weights differ from PyTorch's in the last bits. See `nets.speed`.
+    ones, and on the CPU convolutions run in another memory format and partly in compiled loops of our own, and SGD goes
+    over the weights once; trained weights differ from PyTorch's in the last bits. See `nets.speed`.
 
     Args:
         model: Gives logits or log-probabilities (batch, n_classes). It is trained in place and left on `device`.

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from dnn_topology import _compiled
-from dnn_topology.nets import hastened_layers, kernels, speed, torch_threads
+from dnn_topology.nets import hastened_layers, kernels, speed
 from dnn_topology.nets.hastened_layers import MaxPool2x2, SparseGradientConv2d
 from dnn_topology.nets.kernels import convolution, pooling
 from dnn_topology.nets.speed import hastened
@@ -133,14 +133,6 @@ def gradients_of_layers() -> list[torch.Tensor]:
     return [one.detach() for one in found]
 
 
-@pytest.mark.parametrize("threads", [2, 3, 5])
-def test_the_number_of_threads_changes_no_bit_of_what_kernels_write(threads: int) -> None:
-    expected = gradients_of_layers()[2:]
-    torch.set_num_threads(threads)
-    for one, other in zip(gradients_of_layers()[2:], expected, strict=True):
-        assert torch.equal(one, other)
-
-
 def test_plain_python_writes_what_compiled_code_writes(tmp_path: Path) -> None:
     program = (
         "import sys, warnings, torch; warnings.simplefilter('error')\n"
@@ -157,28 +149,11 @@ def test_plain_python_writes_what_compiled_code_writes(tmp_path: Path) -> None:
         assert torch.equal(one, other)
 
 
-def test_a_worker_that_is_forked_within_a_training_runs_the_kernels_too() -> None:
-    program = (
-        "import torch\n"
-        "from torch.utils.data import DataLoader\n"
-        "from tests.nets.test_kernels import gradients_of_layers\n"
-        "class Steps:\n"
-        "    def __len__(self): return 2\n"
-        "    def __getitem__(self, _): return gradients_of_layers()\n"
-        "torch.set_num_threads(2)\n"
-        "expected = gradients_of_layers()\n"
-        "for found in DataLoader(Steps(), batch_size=None, num_workers=1, multiprocessing_context='fork'):\n"
-        "    assert all(map(torch.equal, found[2:], expected[2:]))\n"
-    )
-    here = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["src", str(here)])}
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=here, env=environment, timeout=300)
-
-
 @pytest.mark.parametrize("size", [(8, 6), (7, 6), (8, 5), (3, 3)], ids=str)
 def test_pooling_within_a_training_has_pytorchs_bits_for_every_size(
-    size: tuple[int, int],
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     net, images = nn.Sequential(nn.Conv2d(1, 2, 1), nn.MaxPool2d(2)), drawn(3, 10, *size, whole=True).requires_grad_()
     expected = functional.max_pool2d(images, 2)
     with hastened(net, channels_last=True):
@@ -189,7 +164,8 @@ def test_pooling_within_a_training_has_pytorchs_bits_for_every_size(
 
 
 @pytest.mark.parametrize("dims", [(1, -1), (0, 1), (2, 3)], ids=str)
-def test_flattening_within_a_training_has_pytorchs_bits(dims: tuple[int, int]) -> None:
+def test_flattening_within_a_training_has_pytorchs_bits(dims: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     net, images = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(*dims)), drawn(3, 4, 5, 6).requires_grad_()
     expected = (2 * images).flatten(*dims)
     with hastened(net, channels_last=True):
@@ -222,11 +198,8 @@ def gradients(net: nn.Module, images: torch.Tensor, *, channels_last: bool) -> l
     return [one.grad for one in net.parameters() if one.grad is not None]
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_step_by_kernels_has_the_gradients_of_a_plain_one_to_rounding(
-    threads: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    torch.set_num_threads(threads)
+def test_a_step_by_kernels_has_the_gradients_of_a_plain_one_to_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     assert kernels.is_ready()
     called = set[str]()
 
@@ -253,11 +226,12 @@ def test_a_step_by_kernels_has_the_gradients_of_a_plain_one_to_rounding(
         assert torch.allclose(one, other, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("module", "name"), [(torch_threads, "take_work"), (kernels, "is_ready")], ids=["no OpenMP", "no compiler"]
-)
-def test_pytorchs_own_is_taken_where_kernels_cannot_be(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, name, lambda: False)
+@pytest.mark.parametrize(("threads", "ready"), [(2, True), (1, False)], ids=["two threads", "no compiler"])
+def test_pytorchs_own_is_taken_where_kernels_are_slower_or_not_there(
+    threads: int, monkeypatch: pytest.MonkeyPatch, *, ready: bool
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(kernels, "is_ready", lambda: ready)
     monkeypatch.delattr(pooling, "take_largest")
     net, images = small_net(), drawn(12, 1, 16, 16)
     for one, other in zip(
@@ -304,7 +278,8 @@ def test_a_network_of_other_numbers_is_trained_by_pytorch() -> None:
         assert torch.allclose(one, other)
 
 
-def test_transforms_of_functions_work_within() -> None:
+def test_transforms_of_functions_work_within(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     net = small_net().eval()
     images = drawn(3, 1, 16, 16)
 

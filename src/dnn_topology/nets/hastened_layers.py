@@ -9,7 +9,6 @@ from torch.autograd import Function
 from torch.nn import functional
 
 from dnn_topology.nets.kernels import convolution, pooling
-from dnn_topology.nets.torch_threads import in_parts
 
 MOSTLY_ZERO = 1 / 8  # share of a gradient up to which what is not 0 is gone through one by one
 
@@ -39,12 +38,11 @@ class MaxPool2x2(Function):
         rows, columns = n * height // 2, width // 2
         pooled = images.new_empty(n, height // 2, columns, channels)
         places = torch.empty_like(pooled, dtype=torch.uint8)
-        arrays = (
+        pooling.take_largest(
             _nhwc(images).reshape(rows, 2, columns, 2, channels),
             pooled.numpy().reshape(rows, columns, channels),
             places.numpy().reshape(rows, columns, channels),
         )
-        in_parts(rows, lambda part: pooling.take_largest(*(array[part] for array in arrays)))
         ctx.save_for_backward(places)
         return pooled.permute(0, 3, 1, 2)
 
@@ -58,12 +56,11 @@ class MaxPool2x2(Function):
             windows = torch.stack(shares).reshape(2, 2, n, height, width, channels).permute(2, 3, 0, 4, 1, 5)
             return windows.reshape(n, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
         images = gradient.new_empty(n, 2 * height, 2 * width, channels)
-        arrays = (
+        pooling.give_back(
             _nhwc(gradient).reshape(n * height, width, channels),
             places.numpy().reshape(n * height, width, channels),
             images.numpy().reshape(n * height, 4 * width * channels),
         )
-        in_parts(n * height, lambda part: pooling.give_back(*(array[part] for array in arrays)))
         return images.permute(0, 3, 1, 2)
 
 
@@ -96,12 +93,18 @@ class SparseGradientConv2d(Function):
         of_images = images.new_zeros(n, height, width, channels)
         of_weights = images.new_zeros(outputs, rows, columns, channels)
         of_bias = images.new_zeros(outputs)
-        back, seen = _nhwc(gradient), _nhwc(images).reshape(n, height, width * channels)
-        weights_seen = _nhwc(weights).reshape(outputs, rows, columns * channels)
-        images_written = of_images.numpy().reshape(n, height, width * channels)
-        weights_written = of_weights.numpy().reshape(outputs, rows, columns * channels), of_bias.numpy()
-        in_parts(n, lambda part: convolution.add_to_images(back[part], weights_seen, images_written[part]))
-        in_parts(outputs, lambda part: convolution.add_to_weights(back, seen, part.start, part.stop, *weights_written))
+        back = _nhwc(gradient)
+        convolution.add_to_images(
+            back,
+            _nhwc(weights).reshape(outputs, rows, columns * channels),
+            of_images.numpy().reshape(n, height, width * channels),
+        )
+        convolution.add_to_weights(
+            back,
+            _nhwc(images).reshape(n, height, width * channels),
+            of_weights.numpy().reshape(outputs, rows, columns * channels),
+            of_bias.numpy(),
+        )
         bias = of_bias if ctx.needs_input_grad[2] else None
         return of_images.permute(0, 3, 1, 2), of_weights.permute(0, 3, 1, 2), bias
 

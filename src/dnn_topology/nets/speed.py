@@ -1,11 +1,11 @@
-"""What makes training faster. Nearly all of it is decided here, one word to the optimizer in `nets.train`.
+"""What makes training faster. All of it is decided here.
 
 Max-pooling of PyTorch is slow on the CPU for images that lie channel by channel: in LeNet it costs more than the
 convolutions. Pooling otherwise gives the same bits. The memory format "channels last" makes convolutions faster too,
 and so do sums that leave out what is 0 (`nets.hastened_layers`); both round otherwise: trained weights differ in the
 last bits, so that they are kept for large data sets, where they save minutes; these are also where loss and accuracy
-are taken of a sample of the training images. The kernels run on PyTorch's own threads (`nets.torch_threads`). Numba,
-and their machine code, are loaded once in a process (half a second; the first time ever they are compiled in one more).
+are taken of a sample of the training images. Numba, and the machine code of the kernels, are loaded once in a process
+(half a second; the first time ever they are compiled in one more).
 """
 
 from __future__ import annotations
@@ -84,10 +84,15 @@ def _sooner(model: nn.Module, *, by_kernels: bool) -> dict[nn.Module, Callable[[
 
 
 def _has_kernels() -> bool:
-    """Tell whether the kernels work here, on as many threads as PyTorch has."""
-    from dnn_topology.nets import kernels, torch_threads
+    """Tell whether the kernels work here and are worth their while.
 
-    return torch_threads.take_work() and kernels.is_ready()
+    They run on one thread. With two, PyTorch's own are the sooner ones: the other thread would fall asleep meanwhile,
+    or, given half of the work, share its core with PyTorch's, which waits awake. Half of the work given to that thread
+    of PyTorch's itself, by the function of OpenMP with which PyTorch does, gained nothing either on two quiet cores.
+    """
+    from dnn_topology.nets import kernels
+
+    return torch.get_num_threads() == 1 and kernels.is_ready()
 
 
 def laid_out(values: torch.Tensor, memory_format: torch.memory_format) -> torch.Tensor:

@@ -59,8 +59,8 @@ def train(
     training ends bit for bit as an uninterrupted one. The global random state is left as it was.
 
     With more than 10,000 training images, loss and accuracy of training are those of 5,000 of them, always the same
-    ones, and on the CPU convolutions run in another memory format and partly in compiled loops of our own, and SGD goes
-    over the weights once; trained weights differ from PyTorch's in the last bits. See `nets.speed`.
+    ones, and convolutions on the CPU run in another memory format and, with one thread of PyTorch's, partly in compiled
+    loops of our own; trained weights differ from PyTorch's in the last bits. See `nets.speed`.
 
     Args:
         model: Gives logits or log-probabilities (batch, n_classes). It is trained in place and left on `device`.
@@ -185,14 +185,10 @@ class _Training:
         """
         if not any(True for _ in model.parameters()):
             raise DnnTopologyError("model must have weights to train, found none: take another network")
-        large = speed.is_large(len(data.train))
         optimizer = torch.optim.SGD(
-            model.parameters(),
-            lr=recipe["lr"],
-            momentum=MOMENTUM,
-            weight_decay=recipe["weight_decay"],
-            fused=True if large and device.type == "cpu" else None,  # all of a step at once; rounds otherwise
+            model.parameters(), lr=recipe["lr"], momentum=MOMENTUM, weight_decay=recipe["weight_decay"]
         )
+        large = speed.is_large(len(data.train))
         judged = some(data.train, EVALUATED) if large else data.train
         scheduler = ReduceLROnPlateau(optimizer, factor=0.5)
         return cls(model, data, recipe, device, optimizer, scheduler, judged, large, test is not None)

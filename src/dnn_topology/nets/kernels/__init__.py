@@ -1,6 +1,6 @@
 """Loops of a training step that PyTorch is slow at, compiled: arrays in, arrays written.
 
-With the environment variable NUMBA_DISABLE_JIT=1 they are plain Python, which no training takes.
+All run on one thread. With the environment variable NUMBA_DISABLE_JIT=1 they are plain Python, which no training takes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def is_ready() -> bool:
         pooling.take_largest(zeros(1, 2, 1, 2, 1), zeros(1, 1, 1), places)
         pooling.give_back(zeros(1, 1, 1), places, zeros(1, 4))
         convolution.add_to_images(zeros(1, 1, 1, 1), zeros(1, 1, 1), zeros(1, 1, 1))
-        convolution.add_to_weights(zeros(1, 1, 1, 1), zeros(1, 1, 1), 0, 1, zeros(1, 1, 1), zeros(1))
+        convolution.add_to_weights(zeros(1, 1, 1, 1), zeros(1, 1, 1), zeros(1, 1, 1), zeros(1))
     except Exception as error:  # a compiler's failures are many
         logger.debug("the kernels of training are not compiled: %s", error)
         return False

@@ -1,7 +1,7 @@
 """The gradient of a convolution, stride 1, no padding, from what of its outputs' gradient is not 0.
 
 A pixel g at (y, x) of output o adds g · weights[o] to the images' gradient at the window that it saw, and g · window to
-that of weights[o]. Sums for an image, and sums for an output, are taken in the same order whoever takes the others.
+that of weights[o].
 """
 
 from __future__ import annotations
@@ -39,25 +39,23 @@ def add_to_images(gradient: Any, weights: Any, of_images: Any) -> None:
 
 
 @entry
-def add_to_weights(gradient: Any, images: Any, begin: int, end: int, of_weights: Any, of_bias: Any) -> None:
-    """Add what every pixel of some outputs' gradient gives to the gradients of weights and bias.
+def add_to_weights(gradient: Any, images: Any, of_weights: Any, of_bias: Any) -> None:
+    """Add what every pixel of a gradient gives to the gradients of weights and bias.
 
     Args:
         gradient: (n, height, width, outputs), float32.
         images: (n, rows, columns · channels), float32.
-        begin: The first output.
-        end: The first output that is another's business.
         of_weights: (outputs, kernel rows, kernel columns · channels), float32, added to.
         of_bias: (outputs,), float32, added to.
     """
-    height, width = gradient.shape[1:3]
+    height, width, outputs = gradient.shape[1:]
     rows, length = of_weights.shape[1:]
     channels = (images.shape[2] - length) // (width - 1) if width > 1 else 0
     for image in range(gradient.shape[0]):
         for y in range(height):
             for x in range(width):
                 start = x * channels
-                for output in range(begin, end):
+                for output in range(outputs):
                     g = gradient[image, y, x, output]
                     if g != 0:
                         of_bias[output] += g

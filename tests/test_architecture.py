@@ -17,7 +17,7 @@ SRC = Path(dnn_topology.__file__).parent
 # A module imports from its own room and from rooms further up. Rooms in one line stand side by side and do not meet.
 LAYERS = (
     ("_version", "_checks", "_renamed"),
-    ("settings", "_records", "_calls", "_machine", "_packages", "_table_forms"),
+    ("settings", "_records", "_calls", "_machine", "_packages", "_table_forms", "_compiled"),
     ("store", "progress", "remedies"),
     ("recording",),
     ("graphs",),
@@ -61,7 +61,7 @@ HOMES = {
     "cyclopts": ("cli",),
     "rich": ("progress",),
     "gudhi": ("homology.engines", "homology.distances"),
-    "numba": ("homology.engines.morse", "nets.kernels"),
+    "numba": ("_compiled", "homology.engines.morse"),
     "redzed_tda": ("homology.engines.redzed",),
     "holos_tda": ("homology.engines.holos",),
     "ripser": ("homology.engines.ripser",),

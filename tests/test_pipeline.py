@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+import dnn_topology as dt
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import functional_graph
 from dnn_topology.graphs.node_sampling import sample_nodes
@@ -16,6 +18,7 @@ from dnn_topology.homology.summaries import summarize
 from dnn_topology.nets.train import TrainingState, save_weights
 from dnn_topology.pipeline import measure, track
 from dnn_topology.recording.activations import record
+from dnn_topology.settings import MeasureSettings
 
 
 def model(seed: int = 0) -> nn.Sequential:
@@ -89,3 +92,39 @@ def test_a_failure_while_tracking_puts_the_own_weights_back(tmp_path: Path) -> N
     with pytest.raises(DnnTopologyError, match="cannot read"):
         track(own, batches(), {1: model(1).state_dict(), 2: tmp_path / "none.pt"}, max_dim=0)
     assert torch.equal(own.state_dict()["0.weight"], model(0).state_dict()["0.weight"])
+
+
+def each_door() -> list[Callable[..., Any]]:
+    """Every function that takes the options of `measure`."""
+    return [
+        measure,
+        dt.estimate,
+        lambda net, inputs, **options: track(net, inputs, {0: net.state_dict()}, **options),
+        lambda _net, inputs, **options: dt.TopologyMonitor(inputs, **options),
+        lambda _net, inputs, **options: dt.TopologicalEarlyStopping(inputs, quantity="life", **options),
+    ]
+
+
+@pytest.mark.parametrize("door", each_door())
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"max_samples": 30, "n_inputs": 20}, "max_samples and n_inputs are two names of one number, found 30 and 20"),
+        ({"max_samples": 1000, "n_inputs": 20}, "found 1000 and 20: give one of them"),
+        ({"settings": MeasureSettings(max_dim=1), "max_dim": 1}, "max_dim is given beside settings"),
+        ({"settings": MeasureSettings(max_dim=1), "max_samples": 1000}, r"replace\(settings, n_inputs=…\)"),
+    ],
+)
+def test_what_is_said_twice_is_refused_at_every_door(
+    door: Callable[..., Any], options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(DnnTopologyError, match=said):
+        door(model(), batches(), **options)
+
+
+def test_a_monitor_draws_as_many_inputs_as_its_settings_say() -> None:
+    many = [torch.randn(1100, 6, generator=torch.Generator().manual_seed(0))]
+    monitor = dt.TopologyMonitor(many, settings=MeasureSettings(max_dim=0, n_inputs=1100))
+    monitor(model(), 0)
+    assert monitor.measurements[0].diagrams == measure(model(), many, max_dim=0, n_inputs=1100).diagrams
+    assert monitor.measurements[0].diagrams != measure(model(), many, max_dim=0).diagrams

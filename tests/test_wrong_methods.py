@@ -16,6 +16,7 @@ import torch
 
 import dnn_topology as dt
 from dnn_topology.cli import main
+from dnn_topology.nets.training_state import EpochRecord
 from tests.test_wrong_calls import FAST, net
 
 WRONG = [
@@ -151,6 +152,7 @@ def test_a_features_function_that_fails_is_named() -> None:
         ("run --net breaks_when_imported:make --dataset digits", "cannot be imported .ZeroDivisionError"),
         ("run --net :make --dataset digits", "cannot be imported"),
         ("run --net mlp --dataset digits --trials 999999999", "--trials must be at most 10000, found 999999999"),
+        (f"run --net mlp --dataset digits --epochs {10**24}", "--n-epochs-train must be a whole number below 2.63"),
     ],
 )
 def test_a_command_line_that_cannot_work_ends_in_one_line(
@@ -171,6 +173,7 @@ def by_hand() -> dict[str, tuple[Any, dict[str, Any]]]:
     inputs = torch.rand(20, 6, generator=torch.Generator().manual_seed(0))
     graph = dt.functional_graph(dt.record(net(), [inputs]))
     pairs = dt.persistence(graph, max_dim=1, pairs=True)
+    graph_diagrams = dt.persistence(graph, max_dim=1)
     seen = dt.observe(net(), inputs)
     cavity = dt.cavities(graph)[0]
     images = torch.rand(4, 1, 2, 3, generator=torch.Generator().manual_seed(0))
@@ -192,6 +195,32 @@ def by_hand() -> dict[str, tuple[Any, dict[str, Any]]]:
         "NeighbourLabels labels": (dt.NeighbourLabels.of(inputs, np.arange(20) % 3), {"labels": "x"}),
         "MeasureEstimate": (dt.estimate(net(), [inputs], **FAST), {"graphs": None}),
         "Scores": (dt.fit_detectors(net(), inputs, detectors=["softmax"]).score(inputs), {"single": [1]}),
+        "FittedDetectors": (dt.fit_detectors(net(), inputs, detectors=["softmax"]), {"detectors": ["softmax"]}),
+        "Breakdown": (dt.measure(net(), [inputs], by="layer", **FAST), {"parts": None}),
+        "Separation": (dt.compare_scores([0.1, 0.2], [0.3, 0.4]), {"auroc": "high"}),
+        "Comparison": (dt.compare({"a": [graph_diagrams] * 3, "b": [graph_diagrams] * 3}), {"curves": {}}),
+        "Neuron": (cavity.neurons[0], {"node": 0.5}),
+        "Neuron below 0": (cavity.neurons[0], {"node": -1}),
+        "Cavity neurons": (cavity, {"neurons": (None,)}),
+        "Cavity dim": (cavity, {"dim": None}),
+        "Cavity of an iterator": (cavity, {"birth_edge": iter([0, 1])}),
+        "Cavity edge": (cavity, {"birth_edge": (1, 2, 3)}),
+        "Cavities items": (dt.cavities(graph), {"items": (cavity, None)}),
+        "Cavities nodes_are": (dt.cavities(graph), {"nodes_are": "x"}),
+        "Participation dims": (dt.participation(graph), {"dims": ("x",)}),
+        "Measurement draws": (dt.measure(net(), [inputs], **FAST), {"draws": [None]}),
+        "Measurement graphs": (dt.measure(net(), [inputs], **FAST), {"graphs": {"": 1}}),
+        "Scores of a number": (
+            dt.fit_detectors(net(), inputs, detectors=["softmax"]).score(inputs),
+            {"batches": {1: 2}},
+        ),
+        "EpochRecord": (EpochRecord(1, 0.1, 0.5, 0.5, float("nan"), float("nan")), {"test_loss": "much"}),
+        "Diagrams n_essential": (graph_diagrams, {"n_essential": [1]}),
+        "Diagrams provenance": (graph_diagrams, {"provenance": None}),
+        "FunctionalGraph neurons": (graph, {"neurons": [1] * graph.n_nodes}),
+        "FunctionalGraph n_constant": (graph, {"n_constant": -1}),
+        "FunctionalGraph shapes": (graph, {"shapes": None}),
+        "Activations layers": (dt.record(net(), [inputs]), {"layers": ["0"]}),
     }
 
 
@@ -211,3 +240,47 @@ def test_a_name_that_nobody_reads_to_its_end_is_said_by_its_ends() -> None:
     with pytest.raises(dt.DnnTopologyError, match=r"z{100}…z{99}:") as refusal:
         dt.GapModel.load("z" * 10**5)
     assert len(str(refusal.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda rule: rule.decide({-1: 0.3}), "an epoch must be at least 0, found -1"),
+        (lambda rule: rule.decide({0: float("inf")}), "must be a finite number of at least 0, found inf"),
+        (lambda rule: rule.sureness({0: {0: 0.1, 1: 0.2}, 1: {0: 0.1}}), "draw 1 lacks epoch 1"),
+        (lambda rule: rule.sureness({0: {0: 0.1}}, values={1: 0.1}), "values lacks epoch 0"),
+        (lambda rule: rule.sureness({0: {0: 0.1}}, values={0: None}), "must be a number, found None"),
+    ],
+)
+def test_values_that_are_none_of_the_epochs_are_refused(call: Callable[[dt.StoppingRule], Any], said: str) -> None:
+    with pytest.raises(dt.DnnTopologyError, match=said):
+        call(dt.StoppingRule(patience=1))
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda x: dt.measure(net(), x, max_samples=0), "max_samples must be at least 2, found 0"),
+        (lambda x: dt.track(net(), x, {}, device=3), "device must be a device or a text or None, found 3"),
+        (lambda x: dt.track(net(), x, {}, seed=-1), "seed must be at least 0"),
+        (lambda x: dt.persistence(dt.functional_graph(x), memory_limit=0), "memory_limit must be positive"),
+        (lambda x: dt.bootstrap(dt.record(net(), x), 5, repeats=10**10), "repeats must be at most"),
+        (lambda x: dt.FunctionalGraph.from_distances(x[0]), "squareform"),
+        (lambda _: dt.Diagrams([np.empty((0, 2))], 0.3, n_nodes=10**60), "n_nodes must be a whole number"),
+        (
+            lambda _: dt.Diagrams([np.empty((0, 2))], 0.3, min_persistence=10**60),
+            "min_persistence must be a finite length",
+        ),
+        (lambda x: dt.TopologicalEarlyStopping([x], quantity=""), "unknown quantity ''"),
+    ],
+)
+def test_a_door_names_the_argument_that_is_wrong(call: Callable[[torch.Tensor], Any], said: str) -> None:
+    with pytest.raises(dt.DnnTopologyError, match=said):
+        call(torch.rand(20, 6, generator=torch.Generator().manual_seed(0)))
+
+
+def test_a_number_of_80_bits_is_one() -> None:
+    diagrams = [dt.Diagrams([np.empty((0, 2)), np.array([[0.1, 0.2 + n / 100]])], max_epsilon=0.3) for n in range(4)]
+    groups = {"a": diagrams[:2], "b": diagrams[2:]}
+    of_80_bits = dt.compare(groups, confidence=np.longdouble(0.5))  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(of_80_bits.groups, dt.compare(groups, confidence=0.5).groups)

@@ -7,6 +7,7 @@ import inspect
 import re
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from numbers import Real
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 import numpy as np
@@ -17,6 +18,16 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Class = TypeVar("Class")
 DEVICE = r"(cpu|cuda|mps|xpu|hpu|meta|xla|privateuseone)(:\d{1,4})?"
 LEAST = {"seed": 0, "threads": 1}  # of arguments of these names, wherever they are
+# Of fields of these names in results: what is counted, numbered, a share, or a scale.
+LEAST_FIELDS = {
+    **dict.fromkeys(("node", "index", "channel", "point", "dim", "epoch", "chosen_epoch", "stop_epoch"), 0),
+    **dict.fromkeys(("n_cavities", "n_constant", "n_untightened", "n_negative", "n_positive", "n_networks"), 0),
+    **dict.fromkeys(("birth", "max_epsilon", "strength", "confidence", "auroc", "auroc_low", "auroc_high"), 0),
+    **dict.fromkeys(("fpr95", "fpr95_low", "fpr95_high"), 0),
+    "size": 1,
+}
+ENDLESS = {"death", "train_loss", "test_loss", "train_accuracy", "test_accuracy"}  # may be infinite or not known
+MANY = 1000  # numbers in one field, which are not looked at one by one
 PLAIN = (str, int, float, bool)
 # Classes of heavy libraries and of rooms further down, known by name: an argument of such a class has loaded it.
 BY_NAME = frozenset(
@@ -35,6 +46,11 @@ BY_NAME = frozenset(
         "Participation",
         "device",
         "Observation",
+        "Neuron",
+        "Measurement",
+        "EpochRecord",
+        "Estimate",
+        "Plan",
         "Optimizer",
         "ReduceLROnPlateau",
     }
@@ -61,6 +77,11 @@ def checked(function: Function) -> Function:
         Traceback (most recent call last):
         dnn_topology._checks.DnnTopologyError: number must be a finite number, found 'much'
     """
+    return _checked(function, check_argument)
+
+
+def _checked(function: Function, check: Callable[[str, Any, Any], None]) -> Function:
+    """Check the arguments of every call, each by its name and annotation."""
     signature = inspect.signature(function)
 
     @functools.wraps(function)
@@ -72,9 +93,10 @@ def checked(function: Function) -> Function:
         hints = _hints(function)
         for name, value in given.arguments.items():
             if name in hints:
-                check_argument(name, value, hints[name])
+                check(name, value, hints[name])
                 if isinstance(value, np.number) and {int, float} & set(_choices(hints[name])):
-                    given.arguments[name] = value.item()  # generators and blocks take Python's own numbers alone
+                    number = value.item()  # generators and blocks take Python's own numbers alone
+                    given.arguments[name] = float(value) if isinstance(number, np.longdouble) else number
         return function(*given.args, **given.kwargs)
 
     return with_checked_arguments  # type: ignore[return-value]
@@ -82,6 +104,8 @@ def checked(function: Function) -> Function:
 
 def checked_fields(record: type[Class]) -> type[Class]:
     """Check the fields of every object of a dataclass that is made, by whomever, as `checked` does arguments.
+
+    What sequences and mappings hold is looked at too.
 
     Args:
         record: The dataclass.
@@ -99,8 +123,31 @@ def checked_fields(record: type[Class]) -> type[Class]:
         Traceback (most recent call last):
         dnn_topology._checks.DnnTopologyError: low must be a finite number, found 'much'
     """
-    setattr(record, "__init__", checked(getattr(record, "__init__")))  # noqa: B009, B010  # as mypy wants it
+    setattr(record, "__init__", _checked(getattr(record, "__init__"), _check_field))  # noqa: B009, B010  # as mypy wants it
     return record
+
+
+def unchecked(record: type[Class], **fields: Any) -> Class:
+    """Return an object of a class of `checked_fields` whose fields are right by construction.
+
+    Of many small objects, looking at the fields takes longer than making them.
+
+    Args:
+        record: The dataclass.
+        **fields: Its fields.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @checked_fields
+        ... @dataclass
+        ... class Interval:
+        ...     low: float
+        >>> unchecked(Interval, low=0.5)
+        Interval(low=0.5)
+    """
+    made = object.__new__(record)
+    getattr(record, "__init__").__wrapped__(made, **fields)  # noqa: B009  # as mypy wants it
+    return made
 
 
 def check_argument(name: str, value: Any, hint: Any) -> None:
@@ -121,6 +168,49 @@ def check_argument(name: str, value: Any, hint: Any) -> None:
         check_type(name, value, hint)
     words = " or ".join(dict.fromkeys(_words(one) for one in choices))
     raise DnnTopologyError(f"{name} must be {words}, found {_found(value)}")
+
+
+def _check_field(name: str, value: Any, hint: Any) -> None:
+    """Check that a field of a result is what its annotation says, with what it holds.
+
+    Raises:
+        DnnTopologyError: It is not, or is below the least that a field of that name may be.
+    """
+    if name not in ENDLESS or not isinstance(value, Real):
+        check_argument(name, value, hint)
+    if name in LEAST_FIELDS and value is not None:
+        check_at_least(name, value, LEAST_FIELDS[name])
+    for one in _choices(hint):
+        origin, args = get_origin(one), get_args(one)
+        if origin in {Mapping, dict} and isinstance(value, Mapping):
+            for key in _one_of_each_type(value):
+                check_argument(f"a key of {name}", key, args[0])
+            for item in _one_of_each_type(value.values()):
+                check_argument(f"an item of {name}", item, args[1])
+        if origin not in {Sequence, tuple, list} or value is None or args[0] is Any:
+            continue
+        _check_items(name, value, args, fixed=origin is tuple and args[-1] is not Ellipsis)
+
+
+def _check_items(name: str, value: Any, hints: Sequence[Any], *, fixed: bool) -> None:
+    """Check the items of a sequence.
+
+    Raises:
+        DnnTopologyError: It is an iterator, has another length than is fixed, or an item is of another type.
+    """
+    if not hasattr(value, "__len__"):  # looking at what an iterator gives would use it up
+        raise DnnTopologyError(f"{name} must be a sequence, found a {type(value).__name__}: give tuple({name})")
+    if fixed and len(value) != len(hints):
+        raise DnnTopologyError(f"{name} must be {len(hints)} values, found {shown(value)}")
+    for place, item in enumerate(value if fixed else _one_of_each_type(value)):
+        check_argument(f"an item of {name}", item, hints[place] if fixed else hints[0])
+
+
+def _one_of_each_type(values: Iterable[Any]) -> list[Any]:
+    """Return the first value of each type, and all that are numbers, of which each may be out of range."""
+    values = list(values)
+    numbers = [one for one in values if isinstance(one, Real)] if len(values) < MANY else []
+    return [*{type(one): one for one in reversed(values)}.values(), *numbers]
 
 
 def _check_usual(name: str, value: Any) -> None:

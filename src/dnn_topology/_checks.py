@@ -309,9 +309,7 @@ def _is(value: Any, hint: Any) -> bool:
         return isinstance(value, dict) and all(_is_one(k, args[0]) and _is_one(v, args[1]) for k, v in value.items())
     if origin is Callable or hint is Callable:
         return callable(value)
-    return (
-        _is_whole(value) if hint is int else _is_finite(value) if hint is float else isinstance(value, origin or hint)
-    )
+    return is_whole(value) if hint is int else is_finite(value) if hint is float else isinstance(value, origin or hint)
 
 
 def _is_one(value: Any, hint: Any) -> bool:
@@ -331,13 +329,23 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool | Fraction)  # which NumPy and torch do not take
 
 
-def _is_whole(value: Any) -> bool:
-    """Return whether a value is a whole number, NumPy's included, that 64 bits hold."""
+def is_whole(value: Any) -> bool:
+    """Return whether a value is a whole number, NumPy's included, that 64 bits hold.
+
+    Example:
+        >>> is_whole(2), is_whole(True), is_whole(2.0)
+        (True, False, False)
+    """
     return not isinstance(value, bool) and isinstance(value, Integral) and int(value).bit_length() <= WHOLE_BITS
 
 
-def _is_finite(value: Any) -> bool:
-    """Return whether a value is a number that is a finite float; a whole number may be too large to be one."""
+def is_finite(value: Any) -> bool:
+    """Return whether a value is a number that is a finite float; a whole number may be too large to be one.
+
+    Example:
+        >>> is_finite(2), is_finite(10**400), is_finite(float("nan"))
+        (True, False, False)
+    """
     try:
         return _is_number(value) and not _is_long(value) and math.isfinite(value)  # NumPy takes no longer ones
     except OverflowError:
@@ -375,14 +383,15 @@ def _plural(hint: Any) -> str:
     return " or ".join(several.get(one, _words(one)) for one in _choices(hint))
 
 
-def check_whole(name: str, value: object, least: int) -> int:
+def check_whole(name: str, value: Any, least: int) -> int:
     """Return a whole number that reaches its smallest sensible value.
 
     Raises:
         DnnTopologyError: It is none, or too small.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise DnnTopologyError(f"{name} must be a whole number, found {shown(value)}")
+    if not is_whole(value):
+        below = f" below 2^{WHOLE_BITS}" if _is_long(value) else ""
+        raise DnnTopologyError(f"{name} must be a whole number{below}, found {shown(value)}")
     check_at_least(name, int(value), least)
     return int(value)
 

@@ -14,7 +14,7 @@ from dnn_topology.homology.engines.estimate import estimate as estimate_plan
 from dnn_topology.homology.engines.planner import Plan, prepare
 from dnn_topology.pipeline import Snapshot, fixed_groups, graphs_of, measure_options
 from dnn_topology.recording.batches import take_batches
-from dnn_topology.settings import Compute, MeasureSettings, takes_settings
+from dnn_topology.settings import USUAL_SAMPLES, Compute, MeasureSettings, takes_settings
 
 if TYPE_CHECKING:
     import torch
@@ -82,7 +82,7 @@ def estimate(
     settings: MeasureSettings | None = None,
     seed: int = 0,
     device: torch.device | str | None = None,
-    max_samples: int | None = 1000,
+    max_samples: int | None = USUAL_SAMPLES,
     **options: Any,
 ) -> MeasureEstimate:
     """Say what `measure` with the same arguments would take, without computing persistence.
@@ -95,7 +95,7 @@ def estimate(
         settings: What would be measured, in one object, in place of the single options.
         seed: Of everything that is drawn.
         device: Where to run; by default where the model is.
-        max_samples: The same as `n_inputs`.
+        max_samples: Another name of `n_inputs`; one of the two is given.
         **options: Fields of `MeasureSettings` and `Compute`.
 
     Returns:
@@ -112,7 +112,7 @@ def estimate(
         >>> 0 < needed.n_nodes <= 32, needed.memory < 2**30, needed.seconds < 3600
         (True, True, True)
     """
-    chosen, compute = measure_options(settings, {"n_inputs": max_samples, **options})
+    chosen, compute = measure_options(settings, options, max_samples)
     inputs = take_batches(batches, max_samples=chosen.n_inputs, seed=seed)
     return estimate_snapshot(Snapshot(model, inputs, chosen, seed, device), compute)
 

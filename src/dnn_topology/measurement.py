@@ -224,6 +224,7 @@ class Measurement:
             raise DnnTopologyError(f"{path} holds no measurement ({error}); {REMEDY}") from error
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False, repr=False)
 class Breakdown(Measurement, Mapping[str, Measurement]):
     """A measurement of a whole network that is also one of each layer, or one on the inputs of each class.

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_choice, shown
+from dnn_topology._calls import check_argument, checked
+from dnn_topology._checks import DnnTopologyError, check_choice, check_seed, check_whole, shown
 from dnn_topology.graphs.graph import functional_graph
 from dnn_topology.graphs.graph_types import (
     class_groups,
@@ -39,7 +39,16 @@ from dnn_topology.recording.checkpoint_forms import put_weights
 from dnn_topology.recording.inputs import labels_of
 from dnn_topology.recording.layers import output_name, unwrapped
 from dnn_topology.recording.state_dicts import StateDict, load_weights
-from dnn_topology.settings import By, Compute, MeasureSettings, Nodes, settings_of, takes_settings
+from dnn_topology.settings import (
+    USUAL_SAMPLES,
+    By,
+    Compute,
+    MeasureSettings,
+    Nodes,
+    Usual,
+    settings_of,
+    takes_settings,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -329,7 +338,7 @@ def measure(
     settings: MeasureSettings | None = None,
     seed: int = 0,
     device: torch.device | str | None = None,
-    max_samples: int | None = 1000,
+    max_samples: int | None = USUAL_SAMPLES,
     progress: bool = True,
     **options: Any,
 ) -> Measurement:
@@ -343,7 +352,7 @@ def measure(
         settings: What to measure, in one object, in place of the single options.
         seed: Of everything that is drawn.
         device: Where to run; by default where the model is.
-        max_samples: The same as `n_inputs`: the first so many inputs are used; None for all.
+        max_samples: Another name of `n_inputs`, of which one is given: the first so many inputs are used; None for all.
         progress: Whether to show, in a terminal or a notebook, how far it is once it has taken two seconds.
         **options: Fields of `MeasureSettings` and `Compute`.
 
@@ -366,7 +375,7 @@ def measure(
         >>> [(name, part.diagrams.n_nodes) for name, part in by_layer.items()]
         [('1', 30), ('output', 2)]
     """
-    chosen, compute = measure_options(settings, {"n_inputs": max_samples, **options})
+    chosen, compute = measure_options(settings, options, max_samples)
     snapshot = Snapshot(model, _again(batches, chosen, seed), chosen, seed, device)
     with showing("measuring", enabled=progress):
         groups = fixed_groups(snapshot)
@@ -375,17 +384,39 @@ def measure(
     return measurement_of(graphs, chosen, snapshot.activations.layers, _Remake(replace(snapshot)))
 
 
-def measure_options(settings: MeasureSettings | None, options: Mapping[str, Any]) -> tuple[MeasureSettings, Compute]:
+def measure_options(
+    settings: MeasureSettings | None, options: Mapping[str, Any], max_samples: int | None = USUAL_SAMPLES
+) -> tuple[MeasureSettings, Compute]:
     """Return what is measured, and what computing may use, of the options of `measure`.
 
     Raises:
-        DnnTopologyError: A value is out of range.
+        DnnTopologyError: A value is out of range, or something is said twice.
         TypeError: There is no such option.
     """
     known = {*MeasureSettings.__dataclass_fields__, *Compute.__dataclass_fields__}
     if unknown := sorted(set(options) - known):
         raise TypeError(f"measure() has no option {unknown[0]!r}")
-    return settings or settings_of(options, MeasureSettings), settings_of(options, Compute)
+    said = {name: value for name, value in options.items() if name in MeasureSettings.__dataclass_fields__}
+    if not isinstance(max_samples, Usual):
+        if max_samples is not None:
+            check_whole("max_samples", max_samples, 2)
+        if "n_inputs" in said:
+            raise DnnTopologyError(
+                f"max_samples and n_inputs are two names of one number, found {shown(max_samples)} and "
+                f"{shown(said['n_inputs'])}: give one of them"
+            )
+        said["max_samples"] = max_samples
+    if settings is None:
+        n_inputs = None if max_samples is None else int(max_samples)
+        return settings_of({"n_inputs": n_inputs, **options}, MeasureSettings), settings_of(options, Compute)
+    if said:
+        name = next(iter(said))
+        field = "n_inputs" if name == "max_samples" else name
+        raise DnnTopologyError(
+            f"{name} is given beside settings, which say what is measured: leave one of the two out, or take settings="
+            f"dataclasses.replace(settings, {field}=…)"
+        )
+    return settings, settings_of(options, Compute)
 
 
 @checked
@@ -422,9 +453,10 @@ def track(
         >>> list(measured), bool(measured[0].diagrams == measured[1].diagrams)
         ([0, 1], True)
     """
-    seed, device = options.pop("seed", 0), options.pop("device", None)
-    options = {"n_inputs": options.pop("max_samples", 1000), **options}
-    settings, compute = measure_options(options.pop("settings", None), options)
+    seed, device = check_seed(options.pop("seed", 0)), options.pop("device", None)
+    _check_place(device)
+    max_samples = options.pop("max_samples", USUAL_SAMPLES)
+    settings, compute = measure_options(options.pop("settings", None), options, max_samples)
     again = _again(batches, settings, seed) if settings.by == "class" else as_batches(batches)
     snapshot = Snapshot(model, again, settings, seed, device)
     own = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
@@ -443,6 +475,17 @@ def track(
     finally:
         model.load_state_dict(own)
     return {epoch: measurements[epoch] for epoch in states}
+
+
+def _check_place(device: Any) -> None:
+    """Check that a device is one, or the name of one, or None.
+
+    Raises:
+        DnnTopologyError: It is not.
+    """
+    import torch
+
+    check_argument("device", device, torch.device | str | None)
 
 
 def _put(state: StateDict | Path | str, model: nn.Module, epoch: int) -> None:

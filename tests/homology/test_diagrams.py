@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pickle
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
+from dnn_topology.homology.betti_curve import BettiCurve
 from dnn_topology.homology.diagrams import Diagrams
 from dnn_topology.homology.persistence import persistence
 from dnn_topology.homology.points import ESSENTIAL
@@ -308,3 +311,33 @@ def test_diagrams_whose_cavities_were_all_filtered_out_say_so() -> None:
     found = Diagrams([np.empty((0, 2)), np.array([[0.1, 0.11]])], 0.3)
     assert not found.note
     assert found.filtered().note == "there is no cavity that lives longer than min_persistence=0.02"
+
+
+def test_a_curve_made_by_hand_of_anything_array_like_is_that_of_diagrams() -> None:
+    epsilon, beta = Diagrams([np.array([[0, 0.1], [0, INF]])], max_epsilon=0.3).betti_curve(0)
+    by_hand = BettiCurve(epsilon.tolist(), beta.astype(float))
+    assert by_hand.at([0, 0.05, 0.1, 0.3]).tolist() == [2, 2, 1, 1]
+    assert by_hand.integral() == pytest.approx(0.4)
+    assert by_hand.peak() == (0.0, 2)
+    assert pickle.loads(pickle.dumps(by_hand)).beta.tolist() == beta.tolist()  # noqa: S301  # ours
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "beta", "said"),
+    [
+        ([0, 0.1], [1], "of the same length"),
+        ([], [], "of the same length"),
+        ([[0, 0.1]], [[1, 2]], r"\(m,\) each"),
+        ([0.1, 0.3], [1, 2], "rise from 0"),  # which would answer below 0.1 with the value at the end
+        ([0, 0.3, 0.1], [1, 2, 1], "rise from 0"),
+        ([0, INF], [1, 2], "rise from 0"),
+        ([0, float("nan")], [1, 2], "rise from 0"),
+        ([0, 0.1], [1, -2], "beta must be whole numbers"),
+        ([0, 0.1], [1, 0.5], "beta must be whole numbers"),
+        ([0, 0.1], [1, float("nan")], "beta must be whole numbers"),
+        (None, [1], "epsilon"),
+    ],
+)
+def test_a_curve_made_by_hand_that_is_none_is_refused(epsilon: Any, beta: Any, said: str) -> None:
+    with pytest.raises(DnnTopologyError, match=said):
+        BettiCurve(epsilon, beta)

@@ -80,8 +80,11 @@ def test_a_plain_monitor_never_says_to_stop(net: nn.Module, digits: Loader) -> N
     [
         ({"quantity": "peak"}, "quantity"),
         ({"patience": 0}, "patience"),
-        ({"max_dim": 0}, "H1"),
+        ({"max_dim": 0, "quantity": "midlife"}, "H1"),
+        ({"settings": dt.MeasureSettings(max_dim=0), "quantity": "life"}, "H1"),
         ({"max_dim": None}, "max_dim"),
+        ({"max_dim": 2}, "max_dim does not apply to quantity 'neighbours'"),
+        ({"graph": 3, "quantity": "life"}, "graph does not apply to quantity 'life'"),
     ],
 )
 def test_a_wrong_option_fails_before_any_epoch(options: dict[str, object], message: str, digits: Loader) -> None:

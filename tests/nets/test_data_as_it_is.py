@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.nets.data import DataSet, batches, load_data, sample
+from dnn_topology.nets.data.forms import form_of
 
 RNG = np.random.default_rng(0)
 
@@ -234,3 +235,13 @@ def test_a_damaged_packed_file_is_named_in_one_line(packed: Path, spoil: Any, me
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(DnnTopologyError, match=f"train-labels.*{message}"):
         load_data("mnist", data_dir=packed)
+
+
+@pytest.mark.parametrize("normalise", ["data", (0.5, 0.25)])
+def test_images_of_floats_stay_as_they_were_when_they_are_normalised(normalise: Any) -> None:
+    images = torch.rand(5, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    before = images.clone()
+    fitted = form_of((1, 4, 4), ((0.1,), (0.3,)), normalise).fit(images)
+    mean, std = (0.1, 0.3) if normalise == "data" else normalise
+    assert torch.equal(fitted, (before - mean) / std)
+    assert torch.equal(images, before)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
-import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
+from dnn_topology import _compiled
 from dnn_topology.nets import hastened_layers, kernels, speed
 from dnn_topology.nets.hastened_layers import MaxPool2x2, SparseGradientConv2d
+from dnn_topology.nets.kernels import convolution, pooling
 from dnn_topology.nets.speed import hastened
 
 SHAPES = [(3, 10, 8, 6), (2, 1, 4, 4), (1, 17, 2, 2), (5, 3, 12, 2)]
@@ -103,10 +106,10 @@ def test_a_gradient_without_zeros_is_left_to_pytorch() -> None:
 
 def test_the_gradient_of_the_gradient_of_a_convolution_is_pytorchs() -> None:
     found = []
-    for convolution in (convolved, conv2d):
+    for layer in (convolved, conv2d):
         given = [drawn(2, 3, 5, 5).requires_grad_(), drawn(4, 3, 3, 3, seed=1).requires_grad_(), torch.ones(4)]
         gradient = thinned(drawn(2, 4, 3, 3, seed=2), 0.1)
-        first = gradient_of(convolution(*given), given[:2], gradient, create_graph=True)
+        first = gradient_of(layer(*given), given[:2], gradient, create_graph=True)
         found.append(gradient_of(sum((one**2).sum() for one in first), given[:2]))
     for ours, theirs in zip(*found, strict=True):
         assert torch.allclose(ours, theirs, atol=1e-5)
@@ -119,25 +122,31 @@ def test_images_alone_may_want_no_gradient() -> None:
     assert torch.equal(gradient_of(convolved(images, weights, None), weights, gradient)[0], expected)
 
 
-def test_plain_python_writes_what_compiled_code_writes() -> None:
-    images = drawn(2, 3, 4, 4, whole=True).permute(0, 2, 3, 1).contiguous().numpy()
-    gradient = thinned(drawn(2, 2, 2, 2, seed=1), 0.5).permute(0, 2, 3, 1).contiguous().numpy()
-    weights = drawn(2, 3, 3, 3, seed=2).permute(0, 2, 3, 1).reshape(2, 3, 9).contiguous().numpy()
-    written = list[list[Any]]()
-    for as_python in (False, True):
-        take, give, convolve = (
-            getattr(kernel, "py_func", kernel) if as_python else kernel
-            for kernel in (kernels.take_largest, kernels.give_back, kernels.convolve_back)
-        )
-        largest, places = np.ones((4, 2, 3), np.float32), np.ones((4, 2, 3), np.uint8)
-        take(images.reshape(4, 2, 2, 2, 3), largest, places)
-        back = np.ones((4, 24), np.float32)
-        give(largest, places, back)
-        sums = [np.ones(shape, np.float32) for shape in ((2, 4, 12), (2, 3, 9), (2,))]
-        convolve(gradient, images.reshape(2, 4, 12), weights, *sums)
-        written.append([largest, places, back, *sums])
-    for one, other in zip(*written, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-6)
+def gradients_of_layers() -> list[torch.Tensor]:
+    """What the layers made of kernels answer, and their gradients, of seeded images."""
+    images = drawn(3, 3, 6, 8, whole=True).requires_grad_()
+    given = [drawn(4, 5, 7, 8), drawn(9, 5, 3, 3, seed=1), torch.randn(9, generator=torch.Generator().manual_seed(2))]
+    given = [one.requires_grad_() for one in given]
+    found = [pooled(images), convolved(*given)]
+    found += gradient_of(found[0], images, drawn(*found[0].shape, seed=3))
+    found += gradient_of(found[1], given, thinned(drawn(*found[1].shape, seed=4), 0.1))
+    return [one.detach() for one in found]
+
+
+def test_plain_python_writes_what_compiled_code_writes(tmp_path: Path) -> None:
+    program = (
+        "import sys, warnings, torch; warnings.simplefilter('error')\n"
+        "from dnn_topology.nets import kernels\n"
+        "from tests.nets.test_kernels import gradients_of_layers\n"
+        "assert not kernels.is_ready()\n"
+        "torch.save(gradients_of_layers(), sys.argv[1])\n"
+    )
+    here = Path(__file__).parents[2]
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": os.pathsep.join(["src", str(here)])}
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "plain.pt")], check=True, cwd=here, env=environment)
+    plain = torch.load(tmp_path / "plain.pt", weights_only=True)
+    for one, other in zip(gradients_of_layers(), plain, strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("size", [(8, 6), (7, 6), (8, 5), (3, 3)], ids=str)
@@ -201,13 +210,18 @@ def test_a_step_by_kernels_has_the_gradients_of_a_plain_one_to_rounding(monkeypa
 
         return call
 
-    names = {"take_largest", "give_back", "convolve_back"}
-    for name in names:
-        monkeypatch.setattr(kernels, name, noted(name, getattr(kernels, name)))
+    modules = {
+        "take_largest": pooling,
+        "give_back": pooling,
+        "add_to_images": convolution,
+        "add_to_weights": convolution,
+    }
+    for name, module in modules.items():
+        monkeypatch.setattr(module, name, noted(name, getattr(module, name)))
     net, images = small_net(), drawn(12, 1, 16, 16)
     net.get_parameter("4.bias").data -= 3  # most of what is pooled is negative: ReLU stops it
     kernelled = gradients(net, images, channels_last=True)
-    assert called == names
+    assert called == set(modules)
     for one, other in zip(kernelled, gradients(net, images, channels_last=False), strict=True):
         assert torch.allclose(one, other, atol=1e-5)
 
@@ -218,7 +232,7 @@ def test_pytorchs_own_is_taken_where_kernels_are_slower_or_not_there(
 ) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     monkeypatch.setattr(kernels, "is_ready", lambda: ready)
-    monkeypatch.delattr(kernels, "take_largest")
+    monkeypatch.delattr(pooling, "take_largest")
     net, images = small_net(), drawn(12, 1, 16, 16)
     for one, other in zip(
         gradients(net, images, channels_last=True), gradients(net, images, channels_last=False), strict=True
@@ -286,32 +300,11 @@ def test_transforms_of_functions_work_within(monkeypatch: pytest.MonkeyPatch) ->
             assert torch.allclose(first[name], gradient[0], atol=1e-4), name
 
 
-def test_a_cache_folder_without_room_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    fresh = kernels._compiled(kernels.take_largest.py_func)
-    monkeypatch.setattr(fresh._cache, "load_overload", lambda *_: None)
-    monkeypatch.setattr(fresh._cache, "save_overload", full)
-    monkeypatch.setattr(kernels, "take_largest", fresh)
-    assert kernels.is_ready.__wrapped__()
-
-
-def test_a_cache_folder_that_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    from numba.core import caching
-
-    for name in ("CacheImpl", "_CacheImpl"):
-        if hasattr(caching, name):
-            monkeypatch.setattr(getattr(caching, name), "_locator_classes", [])
-    monkeypatch.setattr(kernels, "give_back", kernels._compiled(kernels.give_back.py_func))
-    assert kernels.is_ready.__wrapped__()
-
-
 def test_kernels_that_cannot_be_compiled_are_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown_to_numba(*_: Any) -> None:
         [].no_such_method()  # type: ignore[attr-defined]
 
-    monkeypatch.setattr(kernels, "give_back", kernels._compiled(unknown_to_numba))
+    monkeypatch.setattr(pooling, "give_back", _compiled.entry(unknown_to_numba))
     assert not kernels.is_ready.__wrapped__()
 
 

@@ -230,26 +230,6 @@ def test_features_of_tokens_that_are_moved_before_them_are_channels() -> None:
     torch.testing.assert_close(torch.from_numpy(recorded), expected)
 
 
-def test_looking_at_a_model_leaves_its_attributes_and_buffers_as_a_plain_pass_would() -> None:
-    class Counting(nn.Module):
-        total: torch.Tensor
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.calls = 0
-            self.register_buffer("total", torch.zeros(()))
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            self.calls += 1
-            self.total += len(x)
-            return x * self.calls
-
-    model = Counting()
-    found = dt.record(model, [randn(5, 4)])
-    torch.testing.assert_close(layer(found, "output"), randn(5, 4))
-    assert (model.calls, int(model.total)) == (1, 5)
-
-
 def test_a_model_for_one_number_of_samples_is_recorded() -> None:
     model = Calling(lambda self, x: self.act(x.view(5, 6)), act=nn.ReLU())
     assert widths(dt.record(model, [randn(5, 6)])) == {"act": 6}

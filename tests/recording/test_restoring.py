@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -126,3 +127,80 @@ def test_a_device_that_is_not_there_is_refused(device: Any) -> None:
 def test_every_door_refuses_a_device_that_is_not_there_in_one_line(computed: Callable[[str], Any]) -> None:
     with pytest.raises(dt.DnnTopologyError, match="device=cuda:99 cannot be used here"):
         computed("cuda:99")
+
+
+class Remembering(nn.Module):
+    """Counts and caches what it is given, in every way in which modules do."""
+
+    total: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("total", torch.zeros(()))
+        self.cache: list[torch.Tensor] = []
+        self.sizes: dict[str, int] = {}
+        self.mean = torch.zeros(4)  # a tensor that is neither parameter nor buffer
+        self.calls = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        self.total += len(x)
+        self.cache.append(x)
+        self.sizes[f"call {self.calls}"] = len(x)
+        self.mean.add_(x.mean(0))
+        self.last = x
+        return x * len(self.cache) + self.total
+
+
+def test_recording_leaves_counters_and_caches_as_found_and_runs_as_plain_passes_would() -> None:
+    model, plain = Remembering().eval(), Remembering().eval()
+    first, second = randn(5, 4), randn(3, 4)
+    kept = (model.cache, model.sizes, model.mean)
+    values = dt.record(model, [first, second], layers=["output"]).values
+    torch.testing.assert_close(torch.from_numpy(values), torch.cat([plain(first), plain(second)]))
+    assert (model.calls, int(model.total), model.cache, model.sizes) == (0, 0, [], {})
+    assert not model.mean.any()
+    assert not hasattr(model, "last")
+    assert all(now is before for now, before in zip((model.cache, model.sizes, model.mean), kept, strict=True))
+
+
+def test_hooks_of_ones_own_are_called_once_per_batch_and_stay() -> None:
+    model, heard = nn.Sequential(nn.Linear(6, 4), nn.ReLU()), list[int]()
+    model[0].register_forward_hook(lambda _module, _args, output: heard.append(len(output)))
+    dt.record(model, [randn(5, 6), randn(3, 6)])
+    assert heard == [5, 3]
+    model(randn(2, 6))
+    assert heard == [5, 3, 2]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_measurement_within_a_training_leaves_an_observer_of_ranges_as_it_was(fails: bool) -> None:
+    observed = torch.ao.quantization.MinMaxObserver()
+    model = nn.Sequential(nn.Linear(6, 30), nn.ReLU(), observed, nn.Linear(30, 2))
+    model(randn(5, 6))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    batches = [100 * randn(20, 6), *([randn(20, 7)] if fails else [])]
+    with pytest.raises(dt.DnnTopologyError) if fails else contextlib.nullcontext():
+        dt.measure(model, batches, max_dim=0)
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def test_a_module_that_makes_its_weights_in_its_first_pass_is_refused_until_it_has_them() -> None:
+    class Late(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc: nn.Linear | None = None
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if self.fc is None:
+                self.fc = nn.Linear(x.shape[1], 3)
+            return torch.relu(self.fc(x))
+
+    model, inputs = nn.Sequential(Late(), nn.ReLU()), randn(5, 4)
+    for look in (dt.record, dt.list_layers):
+        with pytest.raises(dt.DnnTopologyError, match=r"'0\.fc\.weight' of a lazy module is made in its first pass"):
+            look(model, inputs)
+    assert not [*model.parameters()]
+    outputs = model(inputs)
+    torch.testing.assert_close(torch.from_numpy(dt.record(model, inputs, layers=["output"]).values), outputs.detach())

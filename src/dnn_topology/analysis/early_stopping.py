@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dnn_topology._calls import checked, checked_fields
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_type, check_types, counted, shown
+from dnn_topology._checks import (
+    DnnTopologyError,
+    check_at_least,
+    check_choice,
+    check_type,
+    check_types,
+    check_whole,
+    counted,
+    shown,
+)
 from dnn_topology.homology.summaries import summarize
 from dnn_topology.settings import MIN_PERSISTENCE
 
@@ -73,7 +82,7 @@ def _check_by_epoch(quantity: str, values: Mapping[int, float]) -> None:
         DnnTopologyError: An epoch is no whole number, or a value no number.
     """
     for epoch, value in values.items():
-        check_type("an epoch", epoch, int)
+        check_whole("an epoch", epoch, 0)
         if not isinstance(value, Real):
             raise DnnTopologyError(f"the {quantity} of epoch {epoch} must be a number, found {shown(value)}")
 
@@ -217,7 +226,10 @@ class StoppingRule:
         _check_by_epoch(self.quantity, values)
         wrong = [epoch for epoch, value in values.items() if value < 0 or math.isinf(value)]
         if wrong:
-            raise DnnTopologyError(f"the {self.quantity} of epoch {min(wrong)} is {values[min(wrong)]}, and is no such")
+            raise DnnTopologyError(
+                f"the {self.quantity} of epoch {min(wrong)} must be a finite number of at least 0, found "
+                f"{values[min(wrong)]}"
+            )
         delta = self.min_delta or 0.0  # never None here, which type checkers cannot see
         lowest, chosen, stop = math.inf, None, None
         rows = []
@@ -264,6 +276,13 @@ class StoppingRule:
             check_type(f"draw {shown(name)}", one, Mapping)
         decisions = [self.decide(one) for one in draws.values()]
         table = pd.DataFrame(dict(draws)).sort_index()
+        named = {f"draw {shown(name)}": one for name, one in draws.items()}
+        for said, one in (named if values is None else {**named, "values": values}).items():
+            _check_by_epoch(self.quantity, one)
+            if lacking := [epoch for epoch in table.index if epoch not in one]:
+                raise DnnTopologyError(
+                    f"{said} lacks epoch {lacking[0]}, which other draws have: give all of them the same epochs"
+                )
         share = {
             name: pd.Series([getattr(one, f"{name}_epoch") for one in decisions]).value_counts() / len(decisions)
             for name in ("chosen", "stop")

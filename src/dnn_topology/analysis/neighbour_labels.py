@@ -232,7 +232,7 @@ def _points(inputs: Any, features: Any, n_labels: int) -> NDArray[np.float64]:
     check_memory(len(values), values[0].size)
     points: NDArray[np.float64] = values.reshape(len(values), -1).astype(np.float64)
     if not points.size or not np.isfinite(points).all():
-        raise DnnTopologyError(f"{name} must be finite numbers, found none or infinite ones: leave those inputs out")
+        raise DnnTopologyError(f"{name} must be finite numbers, found NaN or infinite ones: leave those inputs out")
     if (points == points[0]).all():
         raise DnnTopologyError(f"all {name} are equal, so none is nearer than another: give features= that differ")
     # In units in which no square runs over, and nearer to 0, where products of coordinates lose fewer digits.

@@ -86,7 +86,7 @@ def early_stop(
     epochs = there.trained()
     if len(epochs) < 2:
         raise DnnTopologyError(
-            f"{run} has the weights of one epoch, and early stopping compares epochs: train with --save-every 1"
+            f"{run} has the weights of one epoch, and early stopping compares epochs: train longer, with --save-every 1"
         )
     if out is not None and not is_writable(there.folder) and seen.unfinished(epochs, draws=draws):
         seen = replace(seen, place=out)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnn_topology._checks import DnnTopologyError, check_length, shown
+from dnn_topology._checks import DnnTopologyError, check_length, is_whole, shown
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -89,7 +89,8 @@ def checked_distances(distances: Any) -> NDArray[np.float64]:
     given = real_array("distances", distances)
     matrix = given.astype(np.float64, copy=False)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise DnnTopologyError(f"`distances` must be a square matrix, found shape {matrix.shape}")
+        remedy = ": of scipy's pdist, give scipy.spatial.distance.squareform(distances)" if matrix.ndim == 1 else ""
+        raise DnnTopologyError(f"`distances` must be a square matrix, found shape {matrix.shape}{remedy}")
     if not matrix.size:
         return matrix
     slack = _slack(matrix) * _coarseness(given, distances)
@@ -180,8 +181,7 @@ def check_count(name: str, count: Any, least: int) -> int:
     Raises:
         DnnTopologyError: It is none.
     """
-    whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
-    if not whole or count < least:
+    if not is_whole(count) or count < least:
         raise DnnTopologyError(f"{name} must be a whole number of at least {least}, found {shown(count)}")
     return int(count)
 

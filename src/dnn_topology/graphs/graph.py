@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from dnn_topology._calls import check_argument, checked
-from dnn_topology._checks import DnnTopologyError, check_choice, check_max_epsilon, shown
+from dnn_topology._checks import DnnTopologyError, check_choice, check_max_epsilon, check_type, shown
 from dnn_topology.graphs.checks import check_count, check_edges, check_scales, checked_distances, real_array
 from dnn_topology.graphs.correlation import Edges, near_pairs
 from dnn_topology.graphs.distance_correlation import distance_correlation_pairs
@@ -75,6 +75,10 @@ class FunctionalGraph:
         distances = real_array("distances", self.distances).astype(np.float64, copy=False)
         check_edges(rows, cols, distances, n_nodes=self.n_nodes, max_epsilon=self.max_epsilon)
         self._set(rows.astype(np.int32, copy=False), cols.astype(np.int32, copy=False), distances)
+        check_count("n_constant", self.n_constant, 0)
+        check_type("shapes", self.shapes, Mapping)
+        if self.neurons is not None and not hasattr(self.neurons, "iloc"):
+            raise DnnTopologyError(f"`neurons` must be a table, a row per node, found a {type(self.neurons).__name__}")
         if self.neurons is not None and len(self.neurons) != self.n_nodes:
             raise DnnTopologyError(f"`neurons` must have n_nodes={self.n_nodes} rows, found {len(self.neurons)}")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from dnn_topology._calls import checked_fields, unchecked
 from dnn_topology._checks import counted
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 NodesAre = Literal["neurons", "groups", "centroids", "nodes"]
 
 
+@checked_fields
 @dataclass(frozen=True)
 class Neuron:
     """A node of a graph, and what it stands for.
@@ -92,17 +94,18 @@ def neurons_of(graph: FunctionalGraph, nodes: Iterable[int]) -> tuple[Neuron, ..
     """
     table, are = graph.neurons, nodes_are(graph)
     if table is None:
-        return tuple(Neuron(int(node)) for node in nodes)
+        return tuple(unchecked(Neuron, node=int(node)) for node in nodes)
     chosen = list(nodes)
     rows = table.iloc[chosen]
     layers, indices = rows["layer"].astype(str), rows["index"].astype(int)
     triples = zip(chosen, layers, indices, _sizes(rows, are), strict=True)
     return tuple(
-        Neuron(
-            int(node),
-            layer,
-            index,
-            *_place(graph, layer, index, are),
+        unchecked(
+            Neuron,
+            node=int(node),
+            layer=layer,
+            index=index,
+            **dict(zip(("channel", "position"), _place(graph, layer, index, are), strict=True)),
             size=size,
             group=index if are == "groups" else None,
         )

@@ -7,24 +7,58 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import check_at_least
-from dnn_topology.graphs.checks import check_scales
+from dnn_topology._checks import DnnTopologyError, check_at_least
+from dnn_topology.graphs.checks import check_scales, real_array
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from numpy.typing import ArrayLike, NDArray
 
 
-class BettiCurve(NamedTuple):
+class _Steps(NamedTuple):
+    """The two arrays of a curve."""
+
+    epsilon: NDArray[np.float64]
+    beta: NDArray[np.int64]
+
+
+class BettiCurve(_Steps):
     """β_k(ε), the number of living cavities, as an exact step function on [0, max_epsilon].
 
     Attributes:
         epsilon: (m,), float64. Where the curve may change, rising from 0 to max_epsilon.
         beta: (m,), int64. `beta[i]` holds from `epsilon[i]` until just before `epsilon[i + 1]`; the last
             value holds at max_epsilon.
+
+    Raises:
+        DnnTopologyError: They are no such arrays.
+
+    Example:
+        >>> epsilon, beta = BettiCurve([0, 0.1, 0.3], [2, 1, 1])
+        >>> epsilon.dtype, beta.dtype
+        (dtype('float64'), dtype('int64'))
     """
 
-    epsilon: NDArray[np.float64]
-    beta: NDArray[np.int64]
+    __slots__ = ()
+
+    def __new__(cls, epsilon: ArrayLike, beta: ArrayLike) -> Self:
+        """Return the curve of arrays that anyone may have made, which `_make` takes as they are.
+
+        Raises:
+            DnnTopologyError: They are no such arrays.
+        """
+        scales, counts = (real_array(name, each) for name, each in (("epsilon", epsilon), ("beta", beta)))
+        if scales.ndim != 1 or scales.shape != counts.shape or not len(scales):
+            raise DnnTopologyError(
+                f"epsilon and beta must be (m,) each, of the same length, found shapes {scales.shape} and "
+                f"{counts.shape}"
+            )
+        if scales[0] != 0 or not np.isfinite(scales).all() or (np.diff(scales) <= 0).any():
+            raise DnnTopologyError("epsilon must rise from 0 to max_epsilon, every scale there once")
+        if not (counts >= 0).all() or not (counts % 1 == 0).all():
+            raise DnnTopologyError("beta must be whole numbers of at least 0, how many cavities live at each scale")
+        return cls._make((scales.astype(np.float64, copy=False), counts.astype(np.int64, copy=False)))
 
     def __repr__(self) -> str:
         """Return where the curve is highest and how far it goes."""

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dnn_topology._calls import checked
-from dnn_topology._checks import DnnTopologyError, check_at_least
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_draws
 from dnn_topology.graphs.graph import functional_graph
 from dnn_topology.graphs.node_sampling import Method, sample_nodes
 from dnn_topology.homology.filter_keywords import filter_keywords
@@ -91,6 +91,7 @@ def bootstrap(
         ['dim', 'summary', 'mean', 'std', 'lower', 'upper', 'n_draws']
     """
     check_at_least("repeats", repeats, 2)
+    check_draws("repeats", repeats, max(n, 1))
     drawn = draws(
         activations,
         n,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from dnn_topology._calls import checked
+from dnn_topology._calls import checked, unchecked
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, check_whole
 from dnn_topology.graphs.checks import check_scales
 from dnn_topology.graphs.nodes import neurons_of, nodes_are
@@ -92,9 +92,8 @@ def cavities(
     graph = graph if max_epsilon is None else _up_to(graph, max_epsilon)
     pairs = persistence(graph, max_dim=dim, threads=threads, memory_limit=memory_limit, pairs=True)
     counted = _longest(pairs.diagrams[dim], graph.max_epsilon, min_persistence, drop=essential == "drop")
-    traced = [_traced(graph, pairs, dim, int(point), tight=tight) for point in counted[:top]]
-    numbered = tuple(replace(one, number=number) for number, one in enumerate(traced))
-    return Cavities(numbered, dim, graph.max_epsilon, len(counted), nodes_are(graph))
+    traced = [_traced(graph, pairs, dim, int(point), number, tight=tight) for number, point in enumerate(counted[:top])]
+    return Cavities(tuple(traced), dim, graph.max_epsilon, len(counted), nodes_are(graph))
 
 
 def _up_to(graph: FunctionalGraph, max_epsilon: float) -> FunctionalGraph:
@@ -126,8 +125,10 @@ def _longest(points: NDArray[np.float64], end: float, least: float, *, drop: boo
     return order
 
 
-def _traced(graph: FunctionalGraph, pairs: PersistencePairs, dim: int, point: int, *, tight: Tight) -> Cavity:
-    """Return the cavity of a point, still without a number."""
+def _traced(
+    graph: FunctionalGraph, pairs: PersistencePairs, dim: int, point: int, number: int, *, tight: Tight
+) -> Cavity:
+    """Return the cavity of a point."""
     birth, death = pairs.diagrams[dim][point].tolist()
     cycle = given = pairs.cycle(dim, point)
     is_tight = None
@@ -137,8 +138,9 @@ def _traced(graph: FunctionalGraph, pairs: PersistencePairs, dim: int, point: in
     loops = loops_of(cycle.tolist(), first) if dim == 1 else ()
     nodes = dict.fromkeys(node for loop in loops for node in loop) if dim == 1 else np.unique(cycle).tolist()
     last = None if np.isinf(death) else _edge(pairs.deaths[dim][point])
-    return Cavity(
-        number=-1,
+    return unchecked(
+        Cavity,
+        number=number,
         dim=dim,
         birth=birth,
         death=death,

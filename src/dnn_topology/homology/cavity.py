@@ -15,13 +15,14 @@ import numpy as np
 from dnn_topology import store
 from dnn_topology._calls import checked, checked_fields
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_type
+from dnn_topology.graphs.nodes import NodesAre
 from dnn_topology.homology.notebook import table_html
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from dnn_topology.graphs.nodes import Neuron, NodesAre
+    from dnn_topology.graphs.nodes import Neuron
 
 ACROSS = "across"  # the layers that a cavity of neurons of several is in
 UNKNOWN = "?"  # the layer of a node of a graph that does not say
@@ -31,6 +32,7 @@ class CavityError(DnnTopologyError, IndexError):
     """A number of no cavity; also the `IndexError` that ends a loop over a sequence."""
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class Cavity:
     """A cavity and a cycle around it: loops of edges (H1) or a closed surface of triangles (H2).

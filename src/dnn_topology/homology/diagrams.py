@@ -100,13 +100,19 @@ class Diagrams:
         points = tuple(canonical_points(p, dim, self.max_epsilon) for dim, p in enumerate(self.points))
         object.__setattr__(self, "points", points)
         if not points:
-            raise DnnTopologyError("diagrams need at least dimension 0, found none")
+            raise DnnTopologyError("points must be of dimension 0 at least, found none")
+        check_type("provenance", self.provenance, Mapping)
         if self.n_nodes is not None:
             check_count("n_nodes", self.n_nodes, 0)
         if self.density is not None:
             object.__setattr__(self, "density", density_table(self.density, self.max_epsilon))
-        alive = [int(np.isinf(p[:, 1]).sum()) for p in points] if self.n_essential is None else self.n_essential
-        object.__setattr__(self, "n_essential", tuple(alive))
+        alive = tuple(int(np.isinf(p[:, 1]).sum()) for p in points)
+        if self.n_essential is not None:
+            check_type("n_essential", self.n_essential, tuple | list)
+            alive = tuple(check_count("n_essential", count, 0) for count in self.n_essential)
+            if len(alive) != len(points):
+                raise DnnTopologyError(f"n_essential must be {len(points)} numbers, one per dimension, found {alive}")
+        object.__setattr__(self, "n_essential", alive)
 
     @property
     def max_dim(self) -> int:
@@ -321,7 +327,7 @@ class Diagrams:
         epsilon = np.unique(np.concatenate([[0.0, self.max_epsilon], births, deaths]))
         alive = np.searchsorted(np.sort(births), epsilon, side="right")
         alive -= np.searchsorted(deaths, epsilon, side="right")
-        return BettiCurve(epsilon, alive.astype(np.int64))
+        return BettiCurve._make((epsilon, alive.astype(np.int64)))
 
     def density_at(self, epsilon: ArrayLike) -> NDArray[np.float64]:
         """Return the share of pairs of nodes joined at scales (…) in [0, max_epsilon], float64.

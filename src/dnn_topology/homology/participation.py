@@ -11,13 +11,12 @@ import pandas as pd
 
 from dnn_topology._calls import checked, checked_fields
 from dnn_topology._checks import DnnTopologyError, check_whole
-from dnn_topology.graphs.nodes import Neuron, neurons_of, nodes_are
+from dnn_topology.graphs.nodes import Neuron, NodesAre, neurons_of, nodes_are
 from dnn_topology.homology.cavities import Tight, cavities
 from dnn_topology.homology.cavity import ACROSS, UNKNOWN, Cavities
 
 if TYPE_CHECKING:
     from dnn_topology.graphs.graph import FunctionalGraph
-    from dnn_topology.graphs.nodes import NodesAre
 
 
 @checked_fields

@@ -99,6 +99,8 @@ def persistence(
     check_max_dim(max_dim)
     if graph.n_nodes < 1:
         raise DnnTopologyError("the graph has no nodes: there is nothing to compute")
+    if memory_limit is not None and memory_limit <= 0:
+        raise DnnTopologyError(f"memory_limit must be positive, found {memory_limit}")
     limit = memory_limit and float(memory_limit) * GIB
     with showing(f"persistence of {graph.n_nodes} nodes, {graph.n_edges} edges", enabled=progress):
         if pairs:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice, is_finite
 from dnn_topology.graphs.checks import ROUND_OFF, real_array
 from dnn_topology.settings import Essential
 
@@ -23,7 +23,7 @@ def check_filter(min_persistence: float, essential: str) -> None:
         DnnTopologyError: `min_persistence` is negative or not finite, or `essential` is unknown.
     """
     check_at_least("min_persistence", min_persistence, 0)
-    if not np.isfinite(min_persistence):
+    if not is_finite(min_persistence):
         raise DnnTopologyError(f"min_persistence must be a finite length in ε, found {min_persistence}: take 0.02")
     check_choice("essential", essential, ESSENTIAL)
 

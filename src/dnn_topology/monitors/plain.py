@@ -14,7 +14,7 @@ from dnn_topology._checks import DnnTopologyError, check_at_least, check_type
 from dnn_topology.measurement import Breakdown, Measurement
 from dnn_topology.pipeline import measure, measure_options
 from dnn_topology.recording.batches import take_batches
-from dnn_topology.settings import Compute, MeasureSettings
+from dnn_topology.settings import USUAL_SAMPLES, Compute, MeasureSettings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,16 +66,16 @@ class TopologyMonitor:
         batches: Iterable[Any] | Dataset[Any],
         *,
         every: int = 1,
-        max_samples: int | None = 1000,
+        max_samples: int | None = USUAL_SAMPLES,
         seed: int = 0,
         on_measure: Callable[[int, Measurement], None] | None = None,
         log: Callable[..., Any] | None = None,
         **options: Any,
     ) -> None:
         check_at_least("every", every, 1)
-        _check_options({"max_samples": max_samples, **options})
+        n_inputs = _measured_options({"max_samples": max_samples, **options}).n_inputs
         self.measurements: dict[int, Measurement] = {}
-        self._batches = take_batches(batches, max_samples=max_samples, seed=seed)
+        self._batches = take_batches(batches, max_samples=n_inputs, seed=seed)
         self._every = every
         self._options = {"max_samples": max_samples, "seed": seed, **options}
         self._on_measure = on_measure
@@ -166,8 +166,8 @@ class TopologyMonitor:
         return table[["epoch", *table.columns.drop("epoch")]]
 
 
-def _check_options(options: Mapping[str, Any]) -> None:
-    """Check options of `measure`, so that a wrong one fails now and not after an epoch.
+def _measured_options(options: Mapping[str, Any]) -> MeasureSettings:
+    """Return what options of `measure` say is measured, so that a wrong one fails now and not after an epoch.
 
     Raises:
         DnnTopologyError: A value is of a wrong type or out of range.
@@ -175,7 +175,7 @@ def _check_options(options: Mapping[str, Any]) -> None:
     given = inspect.signature(measure).bind(None, None, **options).arguments
     check_type("settings", given.get("settings"), MeasureSettings | None)
     fields = {name: value for name, value in options.items() if name in FIELDS}
-    measure_options(given.get("settings"), {"n_inputs": given["max_samples"], **fields})
+    return measure_options(given.get("settings"), fields, given["max_samples"])[0]
 
 
 def scalars(measurement: Measurement) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from dnn_topology._calls import checked
@@ -11,15 +11,14 @@ from dnn_topology._checks import DnnTopologyError, check_max_dim
 from dnn_topology.analysis.early_stopping import MAX_EPSILON, NEIGHBOURS, Decision, StoppingRule, stopping_quantities
 from dnn_topology.analysis.neighbour_labels import NeighbourLabels
 from dnn_topology.measurement import Measurement
-from dnn_topology.monitors.plain import TopologyMonitor
+from dnn_topology.monitors.plain import FIELDS, TopologyMonitor
 from dnn_topology.recording.classes import inputs_and_labels, predicted_classes
+from dnn_topology.settings import USUAL_SAMPLES
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
     from torch.utils.data import Dataset
-
-USUAL_INPUTS = 1000  # of which loops are measured where nothing else is asked for
 
 
 class TopologicalEarlyStopping(TopologyMonitor):
@@ -47,7 +46,7 @@ class TopologicalEarlyStopping(TopologyMonitor):
         on_measure: Called with each measured epoch and its measurement, such as `to_tensorboard` gives; with neighbours
             it is never called.
         log: Called with the numbers of each epoch and the epoch as the step, such as `wandb.log`.
-        **options: The others of `measure`; `max_dim` is 1 and `max_epsilon` 0.4 unless given.
+        **options: The others of `measure`, where loops are looked at; `max_dim` is 1, `max_epsilon` 0.4 unless given.
 
     Raises:
         DnnTopologyError: There is no input or no label, an argument is out of range, or H1 is not measured.
@@ -93,14 +92,19 @@ class TopologicalEarlyStopping(TopologyMonitor):
         self.rule = _rule(rule, quantity, patience, min_delta)
         self._best_state: dict[str, torch.Tensor] | None = None
         self.neighbours: NeighbourLabels | None = None
-        options = {"max_dim": 1, "max_epsilon": MAX_EPSILON, **options}
-        if check_max_dim(options["max_dim"]) < 1:
+        by_neighbours = self.rule.quantity == NEIGHBOURS
+        of_loops = {name: value for name, value in options.items() if name in {*FIELDS, "settings", "device"}}
+        of_neighbours = {"graph": None if graph == "tree" else graph, "features": features}
+        _check_applied(self.rule.quantity, of_loops if by_neighbours else of_neighbours)
+        settings = options.get("settings")
+        if settings is None:
+            options = {"max_dim": 1, "max_epsilon": MAX_EPSILON, **options}
+        if check_max_dim(getattr(settings, "max_dim", options.get("max_dim", 1))) < 1:
             raise DnnTopologyError("early stopping reads H1: leave max_dim at 1 or raise it")
         self._keep_weights = keep_weights
         self._values: dict[int, float] = {}
-        by_neighbours = self.rule.quantity == NEIGHBOURS
         if max_samples is None and not by_neighbours:
-            max_samples = USUAL_INPUTS
+            max_samples = USUAL_SAMPLES
         super().__init__(
             batches, every=every, max_samples=max_samples, seed=seed, on_measure=on_measure, log=log, **options
         )
@@ -175,6 +179,24 @@ class TopologicalEarlyStopping(TopologyMonitor):
         return self.decision.chosen_epoch if self._values else None
 
 
+def _check_applied(quantity: str, options: Mapping[str, Any]) -> None:
+    """Refuse options that a quantity passes over.
+
+    Raises:
+        DnnTopologyError: There is one.
+    """
+    given = [name for name, value in options.items() if value is not None]
+    if given and quantity == NEIGHBOURS:
+        raise DnnTopologyError(
+            f"{given[0]} does not apply to quantity 'neighbours', which measures no loops: leave it out, or give "
+            "quantity='midlife'"
+        )
+    if given:
+        raise DnnTopologyError(
+            f"{given[0]} does not apply to quantity {quantity!r}, which looks at loops, not at neighbours: leave it out"
+        )
+
+
 def _rule(
     rule: StoppingRule | str | None, quantity: str | None, patience: int | None, min_delta: float | None
 ) -> StoppingRule:
@@ -189,7 +211,8 @@ def _rule(
         return rule
     if rule is not None and quantity is not None:
         raise DnnTopologyError(f"rule={rule!r} and quantity={quantity!r} both name what is looked at: give one")
-    return StoppingRule(rule or quantity or NEIGHBOURS, patience, min_delta)
+    named = quantity if rule is None else rule
+    return StoppingRule(NEIGHBOURS if named is None else named, patience, min_delta)
 
 
 def _neighbours(batches: list[Any], graph: Literal["tree"] | int, features: Any) -> NeighbourLabels:

@@ -8,7 +8,7 @@ import torch
 from torch.autograd import Function
 from torch.nn import functional
 
-from dnn_topology.nets import kernels
+from dnn_topology.nets.kernels import convolution, pooling
 
 MOSTLY_ZERO = 1 / 8  # share of a gradient up to which what is not 0 is gone through one by one
 
@@ -38,7 +38,7 @@ class MaxPool2x2(Function):
         rows, columns = n * height // 2, width // 2
         pooled = images.new_empty(n, height // 2, columns, channels)
         places = torch.empty_like(pooled, dtype=torch.uint8)
-        kernels.take_largest(
+        pooling.take_largest(
             _nhwc(images).reshape(rows, 2, columns, 2, channels),
             pooled.numpy().reshape(rows, columns, channels),
             places.numpy().reshape(rows, columns, channels),
@@ -56,7 +56,7 @@ class MaxPool2x2(Function):
             windows = torch.stack(shares).reshape(2, 2, n, height, width, channels).permute(2, 3, 0, 4, 1, 5)
             return windows.reshape(n, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
         images = gradient.new_empty(n, 2 * height, 2 * width, channels)
-        kernels.give_back(
+        pooling.give_back(
             _nhwc(gradient).reshape(n * height, width, channels),
             places.numpy().reshape(n * height, width, channels),
             images.numpy().reshape(n * height, 4 * width * channels),
@@ -93,11 +93,15 @@ class SparseGradientConv2d(Function):
         of_images = images.new_zeros(n, height, width, channels)
         of_weights = images.new_zeros(outputs, rows, columns, channels)
         of_bias = images.new_zeros(outputs)
-        kernels.convolve_back(
-            _nhwc(gradient),
-            _nhwc(images).reshape(n, height, width * channels),
+        back = _nhwc(gradient)
+        convolution.add_to_images(
+            back,
             _nhwc(weights).reshape(outputs, rows, columns * channels),
             of_images.numpy().reshape(n, height, width * channels),
+        )
+        convolution.add_to_weights(
+            back,
+            _nhwc(images).reshape(n, height, width * channels),
             of_weights.numpy().reshape(outputs, rows, columns * channels),
             of_bias.numpy(),
         )

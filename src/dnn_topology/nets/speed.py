@@ -87,7 +87,8 @@ def _has_kernels() -> bool:
     """Tell whether the kernels work here and are worth their while.
 
     They run on one thread. With two, PyTorch's own are the sooner ones: the other thread would fall asleep meanwhile,
-    or, given half of the work, share its core with PyTorch's, which waits awake.
+    or, given half of the work, share its core with PyTorch's, which waits awake. Half of the work given to that thread
+    of PyTorch's itself, by the function of OpenMP with which PyTorch does, gained nothing either on two quiet cores.
     """
     from dnn_topology.nets import kernels
 

@@ -25,6 +25,7 @@ LARGEST = torch.finfo(torch.float32).max
 STEPS = ("lr", "momentum", "dampening", "weight_decay", "params")  # what every version of SGD writes of its groups
 
 
+@checked_fields
 @dataclass(frozen=True)
 class EpochRecord:
     """One row of a training history. Losses are mean cross-entropies, accuracies shares in [0, 1], in eval mode.

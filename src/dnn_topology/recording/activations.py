@@ -77,9 +77,11 @@ class Activations:
             raise DnnTopologyError(
                 f"neurons must be a table with a row per neuron, found a {type(self.neurons).__name__}"
             )
+        if self.layers is not None and not isinstance(self.layers, pd.DataFrame):
+            raise DnnTopologyError(f"layers must be a table with a row per layer, found a {type(self.layers).__name__}")
         if self.values.ndim != 2 or self.values.shape[1] != len(self.neurons):
             raise DnnTopologyError(
-                f"activations of shape {self.values.shape} do not fit a table of {len(self.neurons)} neurons"
+                f"values of shape {self.values.shape} do not fit neurons, a table of {len(self.neurons)} neurons"
             )
 
     def __repr__(self) -> str:

@@ -28,7 +28,7 @@ from dnn_topology.recording.layers import (
 )
 from dnn_topology.recording.random_states import preserved
 from dnn_topology.recording.reordering import MOST, REORDERING, exchanged, reordered
-from dnn_topology.recording.restoring import unchanged
+from dnn_topology.recording.restoring import nothing_made, unchanged
 from dnn_topology.recording.signals import identity, leaves
 
 AFTER, BEFORE, OTHER = "after activation", "before activation", "other"
@@ -322,6 +322,7 @@ def _calls(
         paused = stack.enter_context(function_calls(model, log.function, log.arranged))
         for name, module in [*list(heard_modules(model))[1:], (output_name(model), model)]:
             stack.callback(hear(module, log.module_hook(name, paused)).remove)
+        stack.enter_context(nothing_made(model))
         model(*args, **kwargs)
     return log
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 import os
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,6 +21,9 @@ from dnn_topology.recording.layers import heard_modules, inner_module, is_leaf
 from dnn_topology.recording.random_states import seeded
 
 __all__ = ["borrowed", "seeded", "unchanged"]
+
+REFILLED = (list, dict, set, deque, OrderedDict, defaultdict, Counter)  # what modules keep things in
+TORCH_KEEPS = {*nn.Module().__dict__} - {"_buffers", "_parameters", "_modules"}  # hooks, and the mode
 
 # Recordings take turns: threads share a model's mode, and all models random states and torch's fused attention.
 _turn = threading.RLock()
@@ -40,7 +45,8 @@ def borrowed(
 ) -> Iterator[tuple[torch.device, torch.dtype | None]]:
     """Put the model into eval mode on a device, with all its modules in reach, and give everything back as it was.
 
-    One thread at a time is inside. Modules that are wrapped (compiled, data parallel) take their wrapper's place.
+    One thread at a time is inside. Modules that are wrapped (compiled, data parallel) take their wrapper's place. What
+    forward passes write into buffers and attributes, such as counters and caches, they find again until the end.
 
     Args:
         model: Any module.
@@ -72,6 +78,7 @@ def borrowed(
         if home != origin:
             restoring.callback(model.to, origin)
             model.to(home)
+        restoring.enter_context(unchanged(model, with_hooks=True))
         yield home, _input_type(model)
 
 
@@ -100,10 +107,29 @@ def _check_values(model: nn.Module, places: list[torch.device]) -> None:
         raise DnnTopologyError("the model is on the device 'meta', where weights have no values: load them first")
     for name, tensor in itertools.chain(model.named_parameters(), model.named_buffers()):
         if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
-            raise DnnTopologyError(
-                f"the model has no weights yet: {name!r} of a lazy module is made in its first pass, so run the model "
-                "once on a batch before recording it"
-            )
+            raise DnnTopologyError(_weightless(name))
+
+
+@contextlib.contextmanager
+def nothing_made(model: nn.Module) -> Iterator[None]:
+    """Refuse a model that makes weights in its forward pass: what would be measured is never trained.
+
+    Raises:
+        DnnTopologyError: It has one more than before.
+    """
+    before = {name for name, _ in model.named_parameters()}
+    yield
+    for name, _ in model.named_parameters():
+        if name not in before:
+            raise DnnTopologyError(_weightless(name))
+
+
+def _weightless(name: str) -> str:
+    """Return what to say of a model whose first pass makes a weight."""
+    return (
+        f"the model has no weights yet: {name!r} of a lazy module is made in its first pass, so run the model once on "
+        "a batch before recording it"
+    )
 
 
 @contextlib.contextmanager
@@ -160,27 +186,53 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unchanged(model: nn.Module, *, with_hooks: bool = False) -> Iterator[None]:
-    """Put every attribute and buffer of a model back as it was, and call no hook of the user's meanwhile.
+    """Put every attribute and buffer of a model, and what these hold, back; call no hook of the user's meanwhile.
 
     Args:
         model: The model.
         with_hooks: Whether they are called after all.
     """
     modules = [module for _, module in heard_modules(model) if not isinstance(module, torch.jit.ScriptModule)]
-    attributes = [(module, dict(module.__dict__), dict(module._buffers)) for module in modules]
-    values = [(buffer, buffer.clone()) for buffer in model.buffers() if not buffer.is_inference()]
-    versions = [buffer._version for buffer, _ in values]
+    attributes = [(module, dict(module.__dict__)) for module in modules]
+    held = [value for _, kept in attributes for name, value in kept.items() if name not in TORCH_KEEPS]
+    containers = {id(each): each for each in held if type(each) in REFILLED}
+    contents = [(each, copy.copy(each)) for each in containers.values()]
+    stated = {
+        id(each): each
+        for each in (*model.buffers(), *held)
+        if isinstance(each, torch.Tensor) and not each.is_inference()
+    }
+    values = [(tensor, tensor.detach().clone(), tensor._version) for tensor in stated.values()]
     for module in modules if not with_hooks else ():
         module.__dict__["_forward_hooks"] = OrderedDict()
     try:
         yield
     finally:
-        for module, kept, buffers in attributes:
+        for module, kept in attributes:
             for added in module.__dict__.keys() - kept.keys():
                 del module.__dict__[added]
             module.__dict__.update(kept)
-            module._buffers.clear()
-            module._buffers.update(buffers)
-        for (buffer, before), version in zip(values, versions, strict=True):
-            if buffer._version != version:
-                buffer.copy_(before)
+        for container, before in contents:
+            _refill(container, before)
+        with torch.no_grad():
+            for tensor, value, version in values:
+                if tensor._version != version:
+                    tensor.copy_(value)
+
+
+def _refill(container: Any, before: Any) -> None:
+    """Put what a container held back into it, where it holds something else now."""
+    if _identities(container) == _identities(before):
+        return
+    container.clear()
+    if hasattr(container, "update"):
+        container.update(before)
+    else:
+        container.extend(before)
+
+
+def _identities(container: Any) -> list[int]:
+    """Return what a container holds, by identity and, unless it is a set, in order."""
+    values = container.values() if isinstance(container, dict) else ()
+    held = [id(each) for each in (*container, *values)]
+    return sorted(held) if isinstance(container, set) else held

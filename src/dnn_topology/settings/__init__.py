@@ -9,7 +9,7 @@ from __future__ import annotations
 from dnn_topology.settings.comparing import CompareSettings
 from dnn_topology.settings.computing import Compute, Resources
 from dnn_topology.settings.detecting import DetectSettings
-from dnn_topology.settings.keywords import documented, settings_of, takes_settings
+from dnn_topology.settings.keywords import USUAL_SAMPLES, Usual, documented, settings_of, takes_settings
 from dnn_topology.settings.measuring import (
     MIN_PERSISTENCE,
     By,
@@ -27,6 +27,7 @@ from dnn_topology.settings.training import TrainSettings, of_trials, usual_epoch
 
 __all__ = [
     "MIN_PERSISTENCE",
+    "USUAL_SAMPLES",
     "By",
     "CompareSettings",
     "Compute",
@@ -44,6 +45,7 @@ __all__ = [
     "StoppingSettings",
     "TraceSettings",
     "TrainSettings",
+    "Usual",
     "documented",
     "of_trials",
     "settings_of",

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from dnn_topology._checks import shown
+from dnn_topology._checks import DnnTopologyError, shown
 from dnn_topology.settings.measuring import RunMeasureSettings
 from dnn_topology.settings.training import TrainSettings
 
@@ -35,6 +35,9 @@ class Cell:
         settings: What is measured: of training inputs alone.
         draws: Number of draws of inputs, draw d with the seed `training.seed + d`; the features are their means.
         keep_weights: Whether the weights of measured epochs are kept; changes no result.
+
+    Raises:
+        DnnTopologyError: No loops would be measured, which every network's features need.
     """
 
     training: TrainSettings
@@ -43,6 +46,12 @@ class Cell:
     settings: RunMeasureSettings
     draws: int = 1
     keep_weights: bool = False
+
+    def __post_init__(self) -> None:
+        if self.settings.max_dim < 1:
+            raise DnnTopologyError(
+                f"max_dim must be at least 1 in a study, found {self.settings.max_dim}: the gap is read off loops"
+            )
 
     @cached_property
     def name(self) -> str:

@@ -11,6 +11,18 @@ from typing import Any, TypeVar
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+class Usual(int):
+    """The default of a number, which is told from the same number that somebody gives.
+
+    Example:
+        >>> Usual(5), isinstance(5, Usual)
+        (5, False)
+    """
+
+
+USUAL_SAMPLES = Usual(1000)  # inputs that are measured where nobody says how many
+
+
 def takes_settings(*settings: type) -> Callable[[Function], Function]:
     """Return a decorator that writes the fields of settings into a function's signature and docstring.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, check_types, shown
+from dnn_topology._checks import DnnTopologyError, check_at_least, check_fraction, check_types, check_whole, shown
 
 LARGEST = 3.4e38  # number that weights take
 MOST_TRIALS = 10_000
@@ -22,7 +22,7 @@ class TrainSettings:
         seed: Seed of everything random (default: the trial's number).
         lr: Initial learning rate.
         batch_size: Images per step of training.
-        data_subset: Share of the training images that is used, at random.
+        data_subset: Share of the training images that is used, at random (0: all, as in the original).
         binarize_labels: Set this class against an equally large sample of the others (-1: no).
         permute_labels: Share of the training labels that is permuted, once and for all.
         weights: Digest of the file of initial weights, if there is one.
@@ -110,6 +110,11 @@ def of_trials(training: TrainSettings, seed: int | None, n_trials: int) -> list[
 
 
 def usual_epochs(last: int) -> list[int]:
-    """Return 1, 2, 5, 10, 20, 50, … up to the last epoch, and that one."""
+    """Return 1, 2, 5, 10, 20, 50, … up to the last epoch, and that one.
+
+    Raises:
+        DnnTopologyError: The last is negative, or none that anybody trains to.
+    """
+    check_whole("n_epochs_train", last, 0)
     steps = (factor * 10**power for power in range(len(str(last))) for factor in (1, 2, 5))
     return sorted({last, *(step for step in steps if step <= last)})

@@ -182,6 +182,8 @@ def test_a_batch_of_another_size_is_refused(clean: NDArray[np.float64]) -> None:
         found.score([clean[:24]])
     with pytest.raises(DnnTopologyError, match="has not been fitted"):
         BatchDetector().curves([clean[:50]])
+    with pytest.raises(DnnTopologyError, match="has not been fitted"):
+        BatchDetector().score_curves(np.ones((2, 101)))
     with pytest.raises(DnnTopologyError, match="smaller batches"):
         draw_batches(9, size=10, count=1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.graph import FunctionalGraph
 from dnn_topology.homology.engines import get_engine
 from dnn_topology.homology.engines.gudhi import Gudhi
-from dnn_topology.homology.engines.morse import compiled, flow, numbering, order, pairing, stretches, sweep, ways
+from dnn_topology.homology.engines.morse import flow, numbering, order, pairing, stretches, sweep, ways
 from dnn_topology.homology.engines.morse.order import Order, sort
 from dnn_topology.homology.engines.morse.persistent import reduce_graph
 from dnn_topology.homology.engines.morse.ranks import rank_table
@@ -341,53 +340,16 @@ def test_plain_python_finds_what_compiled_code_finds(tmp_path: Path) -> None:
             np.testing.assert_array_equal(compiled_arrays[name], plain[name], err_msg=name)
 
 
-def test_a_cache_folder_without_room_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(compiled, "ENTRIES", {})
-
-    @compiled.entry
-    def double(number: int) -> int:
-        return 2 * number
-
-    monkeypatch.setattr(double._cache._cache_file, "save", full)  # type: ignore[attr-defined]
-    assert double(21) == 42
-
-
-def test_a_cache_folder_that_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    from numba.core import caching
-
-    for name in ("CacheImpl", "_CacheImpl"):
-        if hasattr(caching, name):
-            monkeypatch.setattr(getattr(caching, name), "_locator_classes", [])
-    monkeypatch.setattr(compiled, "ENTRIES", {})
-
-    def twice(x: int) -> int:
-        return 2 * x
-
-    assert compiled.entry(twice)(21) == 42
-    assert compiled.is_ready("twice")
-
-
-def test_machine_code_of_other_sources_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    reduce_graph(random_graph("cloud", 0), max_dim=1, threads=1)
-    entry = compiled.ENTRIES["toggle"]
-    assert compiled._stored(entry)
-    monkeypatch.setattr(entry._cache._cache_file, "_source_stamp", "of another version")
-    assert not compiled._stored(entry)
-
-
 def test_another_process_takes_the_machine_code_from_disk() -> None:
     get_engine("morse").compute(random_graph("cloud", 0), max_dim=3, threads=1)
     program = (
         "from dnn_topology.homology.engines.morse import Morse\n"
-        "from dnn_topology.homology.engines.morse.compiled import ENTRIES\n"
+        "from dnn_topology.homology.engines.morse.sweep import sweep_lower_links\n"
         "from tests.homology.engines.families import random_graph\n"
         "assert Morse().is_compiled(3)\n"
         "Morse().compute(random_graph('cloud', 0), max_dim=3, threads=1)\n"
-        "assert not ENTRIES['sweep_lower_links'].stats.cache_misses\n"
-        "assert ENTRIES['sweep_lower_links'].stats.cache_hits\n"
+        "assert not sweep_lower_links.stats.cache_misses\n"
+        "assert sweep_lower_links.stats.cache_hits\n"
     )
     here = Path(__file__).parents[3]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["src", str(here)])}
@@ -397,10 +359,10 @@ def test_another_process_takes_the_machine_code_from_disk() -> None:
 def test_two_processes_that_compile_at_once_both_find_the_bars(tmp_path: Path) -> None:
     program = (
         "from dnn_topology.homology.engines.morse import Morse\n"
-        "from dnn_topology.homology.engines.morse.compiled import ENTRIES\n"
+        "from dnn_topology.homology.engines.morse.components import joining\n"
         "from tests.homology.engines.families import random_graph\n"
         "bars = Morse().compute(random_graph('cloud', 0), max_dim=0, threads=1)\n"
-        "print(len(ENTRIES['joining'].stats.cache_hits), bars[0].tolist())\n"
+        "print(len(joining.stats.cache_hits), bars[0].tolist())\n"
     )
     here = Path(__file__).parents[3]
     python_path = os.pathsep.join(["src", str(here)])

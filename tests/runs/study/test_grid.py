@@ -76,6 +76,11 @@ def test_a_cells_name_depends_on_all_that_changes_its_result_and_on_nothing_else
         ("n_inputs = 30", "max_epsilon = 0.9", r"max_epsilon must lie in \(0, 0.5\]"),
         ("epochs = [0, 2]", "epochs = [3]", "must lie between 0 and the last, 2"),
         ("draws = 2", "draws = 0", "draws must be at least 1"),
+        (
+            "draws = 2",
+            "max_dim = 0",
+            "max_dim must be at least 1 in a study, found 0: the gap is read off loops",
+        ),
         ("draws = 2", 'nodes = "units"', "unknown nodes 'units': did you mean unit"),
     ],
 )

@@ -65,6 +65,7 @@ class BatchDetector:
         check_at_least("batch_size", batch_size, 3)
         check_at_least("n_reference", n_reference, 4)
         check_at_least("max_nodes", max_nodes, 2)
+        check_at_least("min_persistence", min_persistence, 0)
         check_max_dim(dim)
         self.batch_size, self._n_reference, self._dim = batch_size, n_reference, dim
         self._max_nodes, self._min_persistence, self._seed = max_nodes, min_persistence, seed
@@ -105,8 +106,9 @@ class BatchDetector:
         """Return the same of what `curves` returned.
 
         Raises:
-            DnnTopologyError: They are no such curves.
+            DnnTopologyError: They are no such curves, or nothing was fitted.
         """
+        self._check_fitted()
         curves = real_array("curves", curves).astype(np.float64, copy=False)
         if curves.ndim != 2 or curves.shape[1] != len(self.scales):
             raise DnnTopologyError(
@@ -121,10 +123,7 @@ class BatchDetector:
         Raises:
             DnnTopologyError: Nothing was fitted, or a batch has another size.
         """
-        if self._nodes is None:
-            raise DnnTopologyError(
-                "the detector has not been fitted: call `fit` with the signals of clean inputs first"
-            )
+        self._check_fitted()
         curves = []
         for batch in batches:
             signals = _signals("batches", batch)
@@ -137,6 +136,17 @@ class BatchDetector:
             diagrams = persistence(graph, max_dim=self._dim).filtered(min_persistence=self._min_persistence)
             curves.append(diagrams.betti_curve(self._dim).at(self.scales))
         return np.array(curves, dtype=np.float64).reshape(-1, len(self.scales))
+
+    def _check_fitted(self) -> None:
+        """Check that there is something to compare with.
+
+        Raises:
+            DnnTopologyError: There is not.
+        """
+        if self._nodes is None:
+            raise DnnTopologyError(
+                "the detector has not been fitted: call `fit` with the signals of clean inputs first"
+            )
 
     def _area(self, curves: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the area between each curve and the mean clean one, in ε."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnn_topology._calls import checked
+from dnn_topology._calls import checked, checked_fields
 from dnn_topology._checks import DnnTopologyError, check_draws
 from dnn_topology.graphs.checks import real_array
 
@@ -19,6 +19,7 @@ LEVEL = 0.95  # of the intervals
 FEW = 30  # scores of a kind, below which a bootstrap sample repeats them too often to say how sure an AUROC is
 
 
+@checked_fields
 @dataclass(frozen=True)
 class Separation:
     """How well scores tell positives from negatives.

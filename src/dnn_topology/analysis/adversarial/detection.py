@@ -95,6 +95,7 @@ class Scores:
         return cls(by_kind["single"], *sized)
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False, repr=False)
 class FittedDetectors:
     """A network with detectors that know what is usual for it.

@@ -64,7 +64,7 @@ def rightly_judged(
     if len(right) < at_least:
         raise DnnTopologyError(
             f"the network is right about {len(right)} test inputs, and at least {at_least} are needed: train it "
-            "longer, or judge smaller batches"
+            "longer, or take smaller batch_sizes"
         )
     taken = torch.from_numpy(right)
     return order[right], images[taken], labels[taken]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dnn_topology._calls import checked
+from dnn_topology._calls import checked, checked_fields
 from dnn_topology._checks import DnnTopologyError, check_at_least, check_choice
 from dnn_topology.analysis.comparison.effects import effect, mean_interval
 from dnn_topology.analysis.comparison.permutation import (
@@ -30,6 +30,7 @@ SUMMARIES = ("life", "midlife", "betti_max", "peak_epsilon", "count")
 KNOWN = (*SUMMARIES, "essential", "peak_density", "integral", "total_persistence", "entropy")
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """What groups of trials have in common and how they differ.

@@ -25,8 +25,9 @@ def arrays(path: Path) -> Raw:
 
     Args:
         path: The file. Images are (n, height, width), (n, channels, height, width), (n, height, width, channels), or
-            (n, length) for sequences: uint8 in 0 … 255, or floating-point. Labels are whole numbers; where those of
-            y_train are not 0, 1, 2, …, each becomes its place among them, which a warning says.
+            (n, length) for sequences: uint8 in 0 … 255, which is divided by 255, or other numbers, taken as they are.
+            Labels are whole numbers; where those of y_train are not 0, 1, 2, …, each becomes its place among them,
+            which a warning says.
 
     Returns:
         The data set, normalised by the mean and standard deviation of its own training values.

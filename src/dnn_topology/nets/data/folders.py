@@ -46,6 +46,12 @@ def folder(path: Path, normalisation: Normalisation = IMAGENET) -> Raw:
             classes.
     """
     test = next((path / name for name in ("test", "val") if (path / name).is_dir()), path / "test")
+    for name, part in (("train", path / "train"), ("test or val", test)):
+        if path.is_dir() and not part.is_dir():
+            raise DnnTopologyError(
+                f"{path} has no folder {name}: expected train/ and test/ or val/ there, in each a folder of images per "
+                "class"
+            )
     classes = _classes(path / "train")
     strange = sorted(set(_classes(test)) - set(classes))
     if strange:

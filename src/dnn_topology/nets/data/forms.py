@@ -56,7 +56,7 @@ class Form:
 
     def fit(self, images: torch.Tensor) -> torch.Tensor:
         """Return images (n, channels, height, width) in this form, float32."""
-        pixels = images / 255 if images.dtype == torch.uint8 else images.float()
+        pixels = images / 255 if images.dtype == torch.uint8 else images.to(torch.float32, copy=True)
         if self.channels == "source":
             return self._sized(self._coloured(self._scaled(pixels)))
         return self._sized(self._scaled(self._coloured(pixels)))
@@ -77,8 +77,9 @@ class Form:
         return tuple((-ends[0] * std).tolist()), tuple(std.tolist())
 
     def _scaled(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return pixels, which are nobody else's, normalised in place: new memory costs more than the arithmetic."""
         mean, std = (torch.tensor(values, device=pixels.device).view(1, -1, 1, 1) for values in (self.mean, self.std))
-        return (pixels - mean) / std
+        return pixels.sub_(mean).div_(std)
 
     def _coloured(self, images: torch.Tensor) -> torch.Tensor:
         wanted, given = self.shape[0], images.shape[1]

@@ -9,8 +9,8 @@ goes with one edge, so that its bars have length zero.
 of bits (`sets`, `blocks`, `bits`), `sweep` goes over the edges, in large graphs within `windows`. `descent`, `flow` and
 `ways` find what critical simplices flow through, `rows` and `pairing` pair births with deaths (`components` those of
 H0), `levels` dimension by dimension, `persistent` makes bars. `stretches` cuts all this into `tasks` for several
-threads. `lifting` lifts cycles of edges and triangles, which `annotation` and `shortest` shorten. `memory` and
-`compiled` have all that concerns large pages and Numba.
+threads. `lifting` lifts cycles of edges and triangles, which `annotation` and `shortest` shorten. `memory` has all that
+concerns large pages.
 """
 
 from __future__ import annotations

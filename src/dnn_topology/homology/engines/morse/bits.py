@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from dnn_topology.homology.engines.morse.compiled import kernel
+from dnn_topology._compiled import kernel
 
 Whole: TypeAlias = Any  # a number: an int or one of NumPy's; compiled code knows which
 Words: TypeAlias = NDArray[np.uint64]

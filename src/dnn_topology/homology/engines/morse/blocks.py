@@ -17,8 +17,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
+from dnn_topology._compiled import kernel
 from dnn_topology.homology.engines.morse.bits import Whole, Words
-from dnn_topology.homology.engines.morse.compiled import kernel
 
 Block: TypeAlias = Any  # eight words; `&` and `|` go word by word
 EIGHT = np.uint64(8)  # words of a block: rows are a multiple of it long

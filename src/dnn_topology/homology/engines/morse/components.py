@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dnn_topology._compiled import entry
 from dnn_topology.homology.engines.morse.bits import Int32s, Int64s
-from dnn_topology.homology.engines.morse.compiled import entry
 
 
 def joining_edges(n_vertices: int, links: Int32s, critical: Int64s) -> NDArray[np.bool_]:

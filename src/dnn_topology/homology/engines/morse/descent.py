@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from dnn_topology._compiled import kernel
 from dnn_topology.homology.engines.morse.bits import Int32s, Int64s, Whole, Words
-from dnn_topology.homology.engines.morse.compiled import kernel
 from dnn_topology.homology.engines.morse.ranks import rank
 
 CRITICAL = -1

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dnn_topology._compiled import entry, kernel
 from dnn_topology.homology.engines.morse.bits import ZERO, Int32s, Int64s, Whole, Words, prefetch
-from dnn_topology.homology.engines.morse.compiled import entry, kernel
 from dnn_topology.homology.engines.morse.descent import (
     descend_edge,
     descend_tetrahedron,

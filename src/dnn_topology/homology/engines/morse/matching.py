@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from dnn_topology._compiled import kernel
 from dnn_topology.homology.engines.morse.bits import ONE, ZERO, Int32s, Int64s, Whole, Words, lowest, vertex_at
 from dnn_topology.homology.engines.morse.blocks import EIGHT, filled, get_block
-from dnn_topology.homology.engines.morse.compiled import kernel
 from dnn_topology.homology.engines.morse.sets import (
     NOBODY,
     find_apex,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dnn_topology._compiled import entry
 from dnn_topology.homology.engines.morse.bits import Int32s, Int64s, Whole
-from dnn_topology.homology.engines.morse.compiled import entry
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

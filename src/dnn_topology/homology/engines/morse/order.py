@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dnn_topology._compiled import entry
 from dnn_topology.homology.engines.morse.bits import ONE, Int32s, Int64s, Whole, Words
-from dnn_topology.homology.engines.morse.compiled import entry
 from dnn_topology.homology.engines.morse.numbering import Numbering, number_vertices
 from dnn_topology.homology.engines.morse.tasks import Task, carry_out
 

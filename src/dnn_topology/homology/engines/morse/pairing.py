@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dnn_topology._compiled import entry, kernel
 from dnn_topology.homology.engines.morse.bits import SIX, ZERO, Int32s, Int64s, Whole, Words, bit, highest
-from dnn_topology.homology.engines.morse.compiled import entry, kernel
 from dnn_topology.homology.engines.morse.ways import Ways
 
 LISTS = 4  # the longest lists that the pool has room for at first: enough mostly, and one more than it must have

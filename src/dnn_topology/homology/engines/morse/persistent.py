@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dnn_topology.homology.engines.morse.compiled import is_ready
-from dnn_topology.homology.engines.morse.components import joining_edges
+from dnn_topology._compiled import is_ready
+from dnn_topology.homology.engines.morse.components import joining, joining_edges
+from dnn_topology.homology.engines.morse.flow import go_down, set_out
 from dnn_topology.homology.engines.morse.levels import Level, Levels
-from dnn_topology.homology.engines.morse.order import Order, sort
+from dnn_topology.homology.engines.morse.numbering import count_ends
+from dnn_topology.homology.engines.morse.order import Order, arrange, select, settle, sort
+from dnn_topology.homology.engines.morse.pairing import go_up
+from dnn_topology.homology.engines.morse.ranks import fill_matrix
+from dnn_topology.homology.engines.morse.rows import find_numbers
 from dnn_topology.homology.engines.morse.stretches import Stretches
+from dnn_topology.homology.engines.morse.sweep import sweep_lower_links, sweep_pieces, sweep_vertices, toggle
 from dnn_topology.homology.engines.morse.tasks import carry_out
 
 if TYPE_CHECKING:
@@ -21,18 +27,18 @@ if TYPE_CHECKING:
 
 # What a dimension from 1 needs compiled: its sweep; what leads from dimension to dimension, and how many of whose
 # arguments are None there; and the rest.
-SWEEPS = {1: "sweep_pieces", 2: "sweep_vertices", 3: "sweep_lower_links"}
+SWEEPS: dict[int, Any] = {1: sweep_pieces, 2: sweep_vertices, 3: sweep_lower_links}
 NONES = {1: 2, 2: 1, 3: 0}
-OF_ORDER = ("count_ends", "select", "settle", "arrange", "joining")
-OTHERS = (*OF_ORDER, "fill_matrix", "toggle", "go_up", "find_numbers")
+OF_ORDER = (count_ends, select, settle, arrange, joining)
+OTHERS = (*OF_ORDER, fill_matrix, toggle, go_up, find_numbers)
 
 
 def is_compiled(max_dim: int) -> bool:
     """Return whether the machine code for a dimension, 0 to 3, is in this process or on disk."""
     if max_dim == 0:
-        return all(is_ready(name) for name in OF_ORDER)
-    flows = [(name, NONES[dim]) for dim in range(1, max_dim + 1) for name in ("set_out", "go_down")]
-    return all(is_ready(*entry) for entry in [(SWEEPS[max_dim], 0), *flows, *((name, 0) for name in OTHERS)])
+        return all(is_ready(entry) for entry in OF_ORDER)
+    flows = [(entry, NONES[dim]) for dim in range(1, max_dim + 1) for entry in (set_out, go_down)]
+    return all(is_ready(*each) for each in [(SWEEPS[max_dim], 0), *flows, *((entry, 0) for entry in OTHERS)])
 
 
 class Reduced(NamedTuple):

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dnn_topology._compiled import entry, kernel
 from dnn_topology.homology.engines.morse.bits import ONE, SIX, ZERO, Int32s, Whole, Words, bit, popcount
-from dnn_topology.homology.engines.morse.compiled import entry, kernel
 from dnn_topology.homology.engines.morse.memory import block_of
 from dnn_topology.homology.engines.morse.numbering import n_words
 from dnn_topology.homology.engines.morse.order import Order

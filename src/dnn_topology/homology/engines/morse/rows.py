@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from dnn_topology._compiled import entry
 from dnn_topology.homology.engines.morse.bits import Int32s, Int64s
-from dnn_topology.homology.engines.morse.compiled import entry
 from dnn_topology.homology.engines.morse.ways import Ways
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from dnn_topology._compiled import kernel
 from dnn_topology.homology.engines.morse.bits import ONE, SIX, ZERO, Whole, Words, bit, highest, lowest, vertex_at
 from dnn_topology.homology.engines.morse.blocks import EIGHT, alone, but, filled, get_block, put_block, size
-from dnn_topology.homology.engines.morse.compiled import kernel
 
 SEVEN = np.uint64(7)  # a word masked by this is its place in its block
 NOBODY = np.uint64(1 << 40)  # no vertex

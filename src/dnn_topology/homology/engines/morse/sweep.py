@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dnn_topology._compiled import entry, kernel
 from dnn_topology.homology.engines.morse.bits import ONE, SIX, ZERO, Int32s, Int64s, Whole, Words, bit
 from dnn_topology.homology.engines.morse.blocks import EIGHT, filled, get_block, put_block
-from dnn_topology.homology.engines.morse.compiled import entry, kernel
 from dnn_topology.homology.engines.morse.matching import (
     FOUR_SIMPLICES,
     LOWERS,

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dnn_topology._compiled import entry
 from dnn_topology.homology.engines.morse.bits import Int32s, Int64s, Whole
-from dnn_topology.homology.engines.morse.compiled import entry
 from dnn_topology.homology.engines.morse.matching import NONE, TRIANGLES
 from dnn_topology.homology.engines.morse.numbering import widest
 from dnn_topology.homology.engines.morse.order import Order

@@ -1,6 +1,7 @@
 """Numba, in one place: which functions are compiled, where the machine code is kept, and whether it is there.
 
-With the environment variable NUMBA_DISABLE_JIT=1 every function of the engine runs as plain Python.
+A *room* is a folder of compiled functions, which call only each other. With the environment variable
+NUMBA_DISABLE_JIT=1 all of them run as plain Python.
 """
 
 from __future__ import annotations
@@ -16,12 +17,11 @@ import numba
 
 logger = logging.getLogger(__name__)
 Function = TypeVar("Function", bound=Callable[..., Any])
-ENTRIES: dict[str, Any] = {}  # the compiled functions that Python calls, by name
 
 
 # Numba counts references to arrays at every call, with instructions that lock the memory bus: more than half of the
-# time of the flow. Compiled without its runtime, a function counts none; it then can make no array, and is given all.
-# Nobody calls it through a pointer, nor, but for entries, from Python: code for that would be compiled, too.
+# time of the engine's flow. Compiled without its runtime, a function counts none; it then can make no array, and is
+# given all. Nobody calls it through a pointer, nor, but for entries, from Python: code for that would be compiled, too.
 OPTIONS = {"nogil": True, "boundscheck": False, "_nrt": False, "no_cfunc_wrapper": True}
 
 
@@ -34,36 +34,39 @@ def kernel(function: Function) -> Function:
 def entry(function: Function) -> Function:
     """Compile a function that Python calls, and keep its machine code on disk for later processes."""
     compiled: Function = numba.njit(**OPTIONS)(function)
-    if not numba.config.DISABLE_JIT:
-        ENTRIES[function.__name__] = compiled
-        _keep_on_disk(compiled)
+    if not is_plain():
+        _keep_on_disk(compiled, Path(function.__code__.co_filename).parent)
     return compiled
 
 
-def is_ready(name: str, n_none: int = 0) -> bool:
+def is_plain() -> bool:
+    """Return whether all functions run as plain Python."""
+    return bool(numba.config.DISABLE_JIT)
+
+
+def is_ready(compiled: Any, n_none: int = 0) -> bool:
     """Return whether the machine code of an entry is in this process or on disk.
 
     Args:
-        name: Its name.
+        compiled: The entry.
         n_none: How much of its arguments is None, which tells the variants of one entry apart.
     """
-    if numba.config.DISABLE_JIT:
+    if is_plain():
         return True
-    compiled = ENTRIES[name]
     signatures = [*compiled.signatures, *_stored(compiled)]
     return any(str(types).count("none") == n_none for types in signatures)
 
 
-def _keep_on_disk(compiled: Any) -> None:
+def _keep_on_disk(compiled: Any, room: Path) -> None:
     """Turn Numba's cache on: in NUMBA_CACHE_DIR, else beside the source, else in the user's cache folder.
 
     Numba would take the machine code of a function for current while the file of that function is unchanged, though
-    a file of what it calls has changed; so the stamp here is of all files. Where no folder can be written, or its disk
-    is full, each process compiles for itself.
+    a file of what it calls has changed; so the stamp here is of all files of its room. Where no folder can be written,
+    or its disk is full, each process compiles for itself.
     """
     try:
         compiled.enable_caching()
-        compiled._cache._cache_file._source_stamp = _sources()
+        compiled._cache._cache_file._source_stamp = _sources(room)
         compiled._cache.save_overload = _if_there_is_room(compiled._cache.save_overload)
     except (RuntimeError, OSError, AttributeError) as error:  # no folder; or another Numba, of other insides
         logger.debug("machine code is not kept on disk: %s", error)
@@ -90,9 +93,9 @@ def _stored(compiled: Any) -> list[tuple[Any, ...]]:
 
 
 @cache
-def _sources() -> str:
-    """Return a digest of every file of this folder."""
+def _sources(room: Path) -> str:
+    """Return a digest of every file of a room, and of this one, which says how they are compiled."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in (Path(__file__), *sorted(room.glob("*.py"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 REFILLED = (list, dict, set, deque, OrderedDict, defaultdict, Counter)  # what modules keep things in
 MOST_ITEMS = 100_000  # of one container, up to which what the items hold is kept too
@@ -35,7 +36,7 @@ class HeldValues:
         self._arrays: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
         for each in _reached(values):
             if isinstance(each, torch.Tensor):
-                if not each.is_inference():
+                if not (each.is_inference() or is_lazy(each)):
                     self._tensors.append(_HeldTensor(each, whole=not _is_parameter(each) or id(each) in copied))
             elif isinstance(each, np.ndarray):
                 self._arrays.append((each, each.copy()))

@@ -6,6 +6,7 @@ import errno
 import os
 from pathlib import Path
 
+import numba
 import pytest
 
 from dnn_topology import _compiled
@@ -62,3 +63,19 @@ def test_machine_code_is_current_until_a_file_of_its_room_changes(tmp_path: Path
     (tmp_path / "one" / "called.py").write_text("2")
     after = stamps()
     assert [old == new for old, new in zip(before, after, strict=True)] == [False, True]
+
+
+@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
+@pytest.mark.parametrize("content", [b"", b"x", bytes(200)])
+def test_damaged_machine_code_is_compiled_anew(
+    ending: str, content: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    assert _compiled.entry(twice)(21) == 42
+    (stored,) = tmp_path.rglob(f"*{ending}")
+    whole = stored.read_bytes()
+    stored.write_bytes(content)
+    fresh = _compiled.entry(twice)
+    assert fresh(21) == 42
+    assert len(stored.read_bytes()) > len(whole) // 2
+    assert _compiled._stored(_compiled.entry(twice))

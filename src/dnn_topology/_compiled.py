@@ -62,11 +62,14 @@ def _keep_on_disk(compiled: Any, room: Path) -> None:
 
     Numba would take the machine code of a function for current while the file of that function is unchanged, though
     a file of what it calls has changed; so the stamp here is of all files of its room. Where no folder can be written,
-    or its disk is full, each process compiles for itself.
+    or its disk is full, each process compiles for itself; over files that a failing machine damaged, anew.
     """
     try:
         compiled.enable_caching()
-        compiled._cache._cache_file._source_stamp = _sources(room)
+        cache_file = compiled._cache._cache_file
+        cache_file._source_stamp = _sources(room)
+        cache_file._load_index = _if_whole(cache_file._load_index, dict)
+        cache_file._load_data = _if_whole(cache_file._load_data, lambda: None)
         compiled._cache.save_overload = _if_there_is_room(compiled._cache.save_overload)
     except (RuntimeError, OSError, AttributeError) as error:  # no folder; or another Numba, of other insides
         logger.debug("machine code is not kept on disk: %s", error)
@@ -82,6 +85,21 @@ def _if_there_is_room(save: Callable[..., None]) -> Callable[..., None]:
             logger.debug("machine code is not kept on disk: %s", error)
 
     return saved
+
+
+def _if_whole(load: Callable[..., Any], nothing: Callable[[], Any]) -> Callable[..., Any]:
+    """Return a function that reads a file of machine code, or returns nothing if the file is damaged."""
+
+    def loaded(*arguments: Any) -> Any:
+        try:
+            return load(*arguments)
+        except OSError:
+            raise
+        except Exception as error:  # pickle raises what the bytes make it
+            logger.debug("machine code on disk is damaged: %s", error)
+            return nothing()
+
+    return loaded
 
 
 def _stored(compiled: Any) -> list[tuple[Any, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -204,3 +205,134 @@ def test_a_module_that_makes_its_weights_in_its_first_pass_is_refused_until_it_h
     assert not [*model.parameters()]
     outputs = model(inputs)
     torch.testing.assert_close(torch.from_numpy(dt.record(model, inputs, layers=["output"]).values), outputs.detach())
+
+
+class Writing(nn.Module):
+    """Writes, in its forward pass, into something that it holds."""
+
+    def __init__(self, write: Callable[[Any], None]) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 3)
+        self.norm = nn.BatchNorm1d(4)
+        self.base = torch.zeros(1)
+        self.register_buffer("mean", torch.zeros(4))
+        self.register_buffer("nothing", torch.full((2,), torch.nan))
+        self.register_buffer("spread", self.base.expand(3))
+        self.register_buffer("matrix", torch.eye(4).to_sparse())
+        self.windows: dict[str, Any] = {"last": [torch.zeros(4)], "of": {"calls": 0}}
+        self.counted = np.zeros(2)
+        self.recent: OrderedDict[str, int] = Ordered(a=1, b=2)
+        self.write = write
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.write(self)
+        return self.fc(self.norm(x))
+
+    def state(self) -> list[Any]:
+        """Return a copy of all that it holds."""
+        self.nothing.nan_to_num_(7)
+        tensors = [*self.parameters(), *self.buffers(), *self.windows["last"]]
+        dense = [each.detach().to_dense() if each.is_sparse else each.detach() for each in tensors]
+        held = [*self.windows, *self.windows["of"].items(), *self.recent.items(), sorted(self._buffers)]
+        return [
+            *[each.tolist() for each in dense],
+            self.counted.tolist(),
+            *held,
+            sorted(self._non_persistent_buffers_set),
+        ]
+
+
+class Ordered(OrderedDict[str, int]):
+    """A class of one's own that keeps things."""
+
+
+def _add_to_count(model: Any) -> None:
+    model.windows["of"]["calls"] += 1
+
+
+def _set_weights(model: Any) -> None:
+    model.fc.weight.data = torch.renorm(model.fc.weight.data, p=2, dim=0, maxnorm=0.1)
+
+
+def _grow(model: Any) -> None:
+    model.mean.data = torch.cat([model.mean.data, torch.ones(1)])
+
+
+def _set_array(model: Any) -> None:
+    model.mean.numpy()[0] += 1
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda model: model.norm.train(),
+        lambda model: model.mean.data.add_(1),
+        _set_array,
+        _grow,
+        lambda model: model.mean.resize_(6),
+        _set_weights,
+        lambda model: model.base.add_(1),
+        lambda model: model.matrix.mul_(2),
+        lambda model: model.windows["last"][0].add_(1),
+        _add_to_count,
+        lambda model: model.counted.__iadd__(1),
+        lambda model: model.recent.move_to_end("a"),
+        lambda model: model.register_buffer("late", torch.zeros(1), persistent=False),
+    ],
+    ids=[
+        "normalisation that trains",
+        "a buffer's data",
+        "a buffer as an array",
+        "a buffer's memory",
+        "a buffer's size",
+        "a weight's memory",
+        "what a repeated buffer is a view of",
+        "a sparse buffer",
+        "a tensor in a list in a mapping",
+        "a number in a mapping in a mapping",
+        "an array",
+        "the order of a mapping of one's own",
+        "a buffer made late",
+    ],
+)
+def test_whatever_a_forward_pass_writes_into_is_as_it_was_after_recording(write: Callable[[Any], None]) -> None:
+    model = Writing(write).eval()
+    before = model.state()
+    dt.record(model, [randn(6, 4), randn(5, 4)], layers=["fc"])
+    assert model.state() == before
+    model(randn(6, 4))
+    assert model.state() != before, "the pass writes nothing"
+
+
+def test_embeddings_of_a_largest_norm_keep_their_weights_and_give_the_same_signals_twice() -> None:
+    model = nn.Sequential(nn.Embedding(9, 5, max_norm=0.1), nn.Flatten(), nn.Linear(20, 4))
+    weights, words = model[0].weight.detach().clone(), torch.arange(24).reshape(6, 4) % 9
+    first, second = (dt.record(model, [words]).values for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert torch.equal(model[0].weight, weights)
+
+
+def test_a_weight_of_two_names_or_of_two_values_in_its_first_pass_is_no_lazy_one() -> None:
+    class Tied(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.same = self.weight
+            self.bias = nn.Parameter(self.bias.detach().clamp(-1, 1))
+            return super().forward(x)
+
+    model, inputs = nn.Sequential(Tied(4, 3), nn.ReLU()), randn(5, 4)
+    plain = model[0](inputs).relu().detach()
+    torch.testing.assert_close(torch.from_numpy(dt.record(model, inputs, layers=["output"]).values), plain)
+
+
+def test_a_sparse_matrix_within_a_forward_pass_is_no_obstacle() -> None:
+    class Spreading(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(6, 3)
+            self.register_buffer("matrix", torch.eye(6).to_sparse())
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(torch.sparse.mm(self.matrix * 2, x.T).T)
+
+    model, inputs = Spreading(), randn(5, 6)
+    torch.testing.assert_close(torch.from_numpy(dt.record(model, inputs).values), model(inputs).detach())

@@ -396,6 +396,8 @@ class _Log:
         self._times[name] += 1
         label = name if self._times[name] == 1 else f"{name}@{self._times[name]}"
         for path, leaf in leaves(output):
+            if leaf.layout is not torch.strided or leaf.is_nested:
+                continue  # a matrix that the model multiplies by: nobody's signals
             key = identity(leaf)
             if stage is not None:
                 self._stages[key] = stage

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import itertools
 import os
 import threading
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import nn
@@ -17,13 +15,14 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.recording.devices import usable_device
+from dnn_topology.recording.held_values import HeldValues, embedded
 from dnn_topology.recording.layers import heard_modules, inner_module, is_leaf
 from dnn_topology.recording.random_states import seeded
 
 __all__ = ["borrowed", "seeded", "unchanged"]
 
-REFILLED = (list, dict, set, deque, OrderedDict, defaultdict, Counter)  # what modules keep things in
-TORCH_KEEPS = {*nn.Module().__dict__} - {"_buffers", "_parameters", "_modules"}  # hooks, and the mode
+# Hooks, and the mode.
+TORCH_KEEPS = {*nn.Module().__dict__} - {"_buffers", "_parameters", "_modules", "_non_persistent_buffers_set"}
 
 # Recordings take turns: threads share a model's mode, and all models random states and torch's fused attention.
 _turn = threading.RLock()
@@ -117,10 +116,11 @@ def nothing_made(model: nn.Module) -> Iterator[None]:
     Raises:
         DnnTopologyError: It has one more than before.
     """
-    before = {name for name, _ in model.named_parameters()}
+    before = dict(model.named_parameters(remove_duplicate=False))
+    known = {id(each) for each in before.values()}  # a pass may give a weight a second name, and a name another weight
     yield
-    for name, _ in model.named_parameters():
-        if name not in before:
+    for name, weight in model.named_parameters():
+        if name not in before and id(weight) not in known:
             raise DnnTopologyError(_weightless(name))
 
 
@@ -188,21 +188,17 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 def unchanged(model: nn.Module, *, with_hooks: bool = False) -> Iterator[None]:
     """Put every attribute and buffer of a model, and what these hold, back; call no hook of the user's meanwhile.
 
+    What lists, mappings, sets and tuples hold is followed; an object of another class that a module keeps is the
+    user's own, and what it counts stays. Of parameters their memory is put back, and values in `embedded` ones alone.
+
     Args:
         model: The model.
         with_hooks: Whether they are called after all.
     """
     modules = [module for _, module in heard_modules(model) if not isinstance(module, torch.jit.ScriptModule)]
     attributes = [(module, dict(module.__dict__)) for module in modules]
-    held = [value for _, kept in attributes for name, value in kept.items() if name not in TORCH_KEEPS]
-    containers = {id(each): each for each in held if type(each) in REFILLED}
-    contents = [(each, copy.copy(each)) for each in containers.values()]
-    stated = {
-        id(each): each
-        for each in (*model.buffers(), *held)
-        if isinstance(each, torch.Tensor) and not each.is_inference()
-    }
-    values = [(tensor, tensor.detach().clone(), tensor._version) for tensor in stated.values()]
+    of_attributes = (value for _, kept in attributes for name, value in kept.items() if name not in TORCH_KEEPS)
+    held = HeldValues([*model.buffers(), *model.parameters(), *of_attributes], embedded(model))
     for module in modules if not with_hooks else ():
         module.__dict__["_forward_hooks"] = OrderedDict()
     try:
@@ -212,27 +208,4 @@ def unchanged(model: nn.Module, *, with_hooks: bool = False) -> Iterator[None]:
             for added in module.__dict__.keys() - kept.keys():
                 del module.__dict__[added]
             module.__dict__.update(kept)
-        for container, before in contents:
-            _refill(container, before)
-        with torch.no_grad():
-            for tensor, value, version in values:
-                if tensor._version != version:
-                    tensor.copy_(value)
-
-
-def _refill(container: Any, before: Any) -> None:
-    """Put what a container held back into it, where it holds something else now."""
-    if _identities(container) == _identities(before):
-        return
-    container.clear()
-    if hasattr(container, "update"):
-        container.update(before)
-    else:
-        container.extend(before)
-
-
-def _identities(container: Any) -> list[int]:
-    """Return what a container holds, by identity and, unless it is a set, in order."""
-    values = container.values() if isinstance(container, dict) else ()
-    held = [id(each) for each in (*container, *values)]
-    return sorted(held) if isinstance(container, set) else held
+        held.put_back()

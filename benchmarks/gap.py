@@ -1,6 +1,7 @@
 """How well is the generalisation gap foretold, by what, and what does topology add? Every row committed.
 
-    python benchmarks/gap.py --data ../shared/data --cifar CIFAR.npz --mlbench FOLDER  # train what is missing, judge
+    python benchmarks/gap.py --data ../shared/data --cifar CIFAR.npz --mlbench FOLDER --kernlab FOLDER
+                                                     # train what is missing, judge
     python benchmarks/gap.py --only judge            # recompute all tables and the picture from results/gap_epochs.csv
 
 Everything was chosen on the networks of gap.toml. Those of the rounds in gap_rounds.py, with other seeds and with data
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -25,10 +27,9 @@ from gap_judging import (
     predictions,
     together,
     topology_adds,
-    with_logs,
 )
 from gap_report import draw, markdown, records
-from gap_rounds import PARTS, ROUNDS, parted
+from gap_rounds import DIVERGED, PARTS, ROUNDS, parted
 from machine import command_line, machine
 
 from dnn_topology.analysis.feature_sets import SETTINGS
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument(
         "--mlbench", type=Path, help="folder `data` of R's package mlbench; it is read with `pip install pyreadr`"
     )
+    parser.add_argument("--kernlab", type=Path, help="folder `data` of R's package kernlab")
     parser.add_argument("--work", type=Path, default=HERE / ".work", help="where networks are kept")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     options = parser.parse_args()
@@ -80,14 +82,16 @@ def _trained(options: argparse.Namespace, table: Path) -> pd.DataFrame:
     missing = [part for part in PARTS if part not in set(there["part"])]
     if not missing:
         return there
-    prepared(work / "gap_data", options.data.resolve(), options.cifar, options.mlbench)
+    prepared(work / "gap_data", options.data.resolve(), options.cifar, options.mlbench, options.kernlab)
     os.chdir(work)  # which the grids name data sets from
     rows = [there] if len(there) else []
     for part in missing:
         words = ["study", str(HERE / f"{part}.toml"), "--jobs", str(options.jobs), "--save-path", str(work)]
-        if dnn_topology(words):
-            raise SystemExit("the study has networks that failed")
+        dnn_topology(words)
         rows.append(_rounded(pd.read_csv(work / f"study_{part}" / "epochs.csv").assign(part=part)))
+        grid = pd.DataFrame(tomllib.loads((HERE / f"{part}.toml").read_text())["grid"])
+        if set(grid["seed"]) - set(rows[-1]["seed"]) - DIVERGED:
+            raise SystemExit("the study has networks that failed")
     whole = pd.concat(rows, ignore_index=True)
     if len(there):
         return whole[[*there]]
@@ -108,7 +112,7 @@ def _rounded(measured: pd.DataFrame) -> pd.DataFrame:
 
 def _judge(epochs: pd.DataFrame, out: Path) -> None:
     """Recompute every table and the picture from the rows."""
-    last = with_logs(with_early(epochs).drop_duplicates("cell", keep="last").reset_index(drop=True))
+    last = with_early(epochs).drop_duplicates("cell", keep="last").reset_index(drop=True)
     chosen_on, foretold = dict[str, pd.DataFrame](), list[pd.DataFrame]()
     tables: dict[str, list[pd.DataFrame]] = {
         "judged": [],

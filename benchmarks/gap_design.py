@@ -4,7 +4,8 @@
 
 Of the first file everything was chosen; the others were trained afterwards, with other seeds. The second holds a data
 set (CIFAR-10) and an architecture (`residual`) of which the first has none; the third two data sets and five
-architectures of which the first two have none, and nothing else.
+architectures of which the first two have none, and nothing else; the fourth two data sets and six architectures of
+which the first three have none, and nothing else.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ SEQUENCES = ("mlp", "lenet_300_100", "conv_1d", "gap_nets:tanh_mlp")  # nets for
 NETS = (*SEQUENCES, "lenet", "lenetext", "conv_2", "gap_nets:bn_cnn")
 NEWER_DATA = ("npz:gap_data/satellite.npz", "npz:gap_data/letters.npz")  # images, and rows of numbers
 NEWER_NETS = tuple(f"gap_nets:{name}" for name in ("separable", "wide_shallow", "mixer", "vit", "row_gru"))
+LATEST_DATA = ("npz:gap_data/spam.npz", "npz:gap_data/dna.npz")  # rows of numbers, and sequences of three channels
+LATEST_NETS = tuple(
+    f"gap_nets:{name}" for name in ("convmixer", "excited", "dense", "column_lstm", "gated_mlp", "dilated")
+)
+FOR_ROWS = (*SEQUENCES, *NEWER_NETS)  # architectures of earlier networks that were trained on rows of numbers
 WITH_DROPOUT = ("mlp", "lenet_300_100", "conv_1d", "lenet", "lenetext")
 SIZES, PERMUTED, RATES, DECAYS = (300, 600, 1200), (0.0, 0.2, 0.5), (0.02, 0.05), (5e-4, 1e-2)
 MEASURED = """
@@ -44,6 +50,8 @@ def main() -> None:
     for name, networks, seed in (("gap", chosen, 0), ("gap_judged", [*known, *unseen], 1000)):
         _write(name, networks, seed, rng)
     _write("gap_judged_2", _newer(), 2000, np.random.default_rng(2))
+    latest = np.random.default_rng(3)
+    _write("gap_judged_3", _latest(latest), 3000, latest)
 
 
 def _newer() -> list[tuple[str, str]]:
@@ -51,6 +59,15 @@ def _newer() -> list[tuple[str, str]]:
     satellite, letters = NEWER_DATA
     new = [(data, net) for net in NEWER_NETS for data in (*IMAGES, NEW_DATA, "mnist1d", *NEWER_DATA)]
     return [*new, *[(satellite, net) for net in (*NETS, NEW_NET)], *[(letters, net) for net in SEQUENCES] * 2]
+
+
+def _latest(rng: np.random.Generator) -> list[tuple[str, str]]:
+    """Return the networks of the third round: new architectures on some of all data sets, known ones on new ones."""
+    earlier = (*IMAGES, NEW_DATA, "mnist1d", *NEWER_DATA)
+    drawn = [(earlier[place], net) for net in LATEST_NETS for place in rng.permutation(len(earlier))[:4]]
+    both = [(data, net) for net in LATEST_NETS for data in LATEST_DATA]
+    known = [(data, FOR_ROWS[place]) for data in LATEST_DATA for place in rng.permutation(len(FOR_ROWS))[:6]]
+    return [*drawn, *both, *known]
 
 
 def _write(name: str, networks: list[tuple[str, str]], seed: int, rng: np.random.Generator) -> None:

@@ -16,15 +16,17 @@ Array = np.ndarray[Any, Any]
 N_TRAIN, N_TEST = 4_000, 1_500  # images of a data set that networks are drawn from, and that they are tested on
 
 
-def prepared(folder: Path, data: Path, cifar: Path | None, mlbench: Path | None) -> None:
+def prepared(folder: Path, data: Path, cifar: Path | None, mlbench: Path | None, kernlab: Path | None) -> None:
     """Write the images that are not there yet.
 
     Args:
         folder: Where to.
         data: The folder with MNIST, Fashion-MNIST and USPS.
         cifar: An npz with CIFAR-10.
-        mlbench: The folder with Satellite.rda and LetterRecognition.rda, the folder `data` of R's package mlbench
-            (GPL-2; the data are Statlog's Landsat and Slate's letters, of the UCI repository).
+        mlbench: The folder with Satellite.rda, LetterRecognition.rda and DNA.rda, the folder `data` of R's package
+            mlbench (GPL-2; the data are Statlog's Landsat and DNA and Slate's letters, of the UCI repository).
+        kernlab: The folder with spam.rda, the folder `data` of R's package kernlab (GPL-2; Hewlett-Packard's Spambase,
+            of the UCI repository).
 
     Raises:
         SystemExit: Images are missing.
@@ -40,11 +42,17 @@ def prepared(folder: Path, data: Path, cifar: Path | None, mlbench: Path | None)
             if not source:
                 raise SystemExit("name the images of CIFAR-10: --cifar FILE.npz")
             _prepare(source, data, folder / f"{name}.npz")
-    for name, of_mlbench in (("satellite", _satellite), ("letters", _letters)):
+    of_r = {
+        "satellite": (_satellite, "mlbench", mlbench),
+        "letters": (_letters, "mlbench", mlbench),
+        "dna": (_dna, "mlbench", mlbench),
+        "spam": (_spam, "kernlab", kernlab),
+    }
+    for name, (values_of, package, source) in of_r.items():
         if not (folder / f"{name}.npz").exists():
-            if mlbench is None:
-                raise SystemExit("name the data sets of R's package mlbench: --mlbench FOLDER")
-            write_arrays(folder / f"{name}.npz", _drawn(*of_mlbench(mlbench)))
+            if source is None:
+                raise SystemExit(f"name the data sets of R's package {package}: --{package} FOLDER")
+            write_arrays(folder / f"{name}.npz", _drawn(*values_of(source)))
 
 
 def _satellite(folder: Path) -> tuple[Array, Array, int]:
@@ -64,6 +72,28 @@ def _letters(folder: Path) -> tuple[Array, Array, int]:
     return (17 * numbers).astype(np.uint8), table["lettr"].cat.codes.to_numpy(np.int64), 16_000
 
 
+def _dna(folder: Path) -> tuple[Array, Array, int]:
+    """Return 60 places of primate DNA (3,186, 3, 1, 60), which splice junction is there, and how many are to train.
+
+    A place's base is three bits, here its channels.
+    """
+    table = _of_r(folder / "DNA.rda")
+    bits = table.drop(columns="Class").astype(int).to_numpy().reshape(-1, 60, 3).transpose(0, 2, 1)
+    return (255 * bits[:, :, None]).astype(np.uint8), table["Class"].cat.codes.to_numpy(np.int64), 2_000
+
+
+def _spam(folder: Path) -> tuple[Array, Array, int]:
+    """Return 57 numbers of each of 4,601 messages, as shares of their logarithms' largest, and whether it is spam.
+
+    Messages are in order of their class there, and are shuffled.
+    """
+    table = _of_r(folder / "spam.rda")
+    table = table.iloc[np.random.default_rng(0).permutation(len(table))]
+    numbers = np.log1p(table.drop(columns="type").to_numpy(np.float64))
+    shares = (255 * numbers / numbers.max(axis=0)).round()
+    return shares.astype(np.uint8), table["type"].cat.codes.to_numpy(np.int64), 3_000
+
+
 def _of_r(path: Path) -> pd.DataFrame:
     """Return the table of a file of R's."""
     import pyreadr  # which nothing else here needs
@@ -76,7 +106,7 @@ def _drawn(values: Array, labels: Array, n_train: int) -> dict[str, Array]:
     """Return some of the first values to train and some of the others to test, as authors split them."""
     rng, arrays = np.random.default_rng(0), {}
     for part, places, n_kept in (("train", range(n_train), N_TRAIN), ("test", range(n_train, len(values)), N_TEST)):
-        kept = np.sort(rng.choice(places, n_kept, replace=False))
+        kept = np.sort(rng.choice(places, min(n_kept, len(places)), replace=False))
         arrays |= {f"x_{part}": values[kept], f"y_{part}": labels[kept]}
     return arrays
 

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from gap_rounds import LARGE, ROUNDS, Round, parted
+from gap_rounds import LARGE, RAW, ROUNDS, Round, parted
 
-from dnn_topology.analysis.feature_sets import FEATURE_SETS, PURITY, TOPOLOGICAL
+from dnn_topology.analysis.feature_sets import BEST_SET, EARLY, FEATURE_SETS, PURITY, TOPOLOGICAL, TRAINING
 from dnn_topology.analysis.gap import GapModel, OutsideRangeWarning
 from dnn_topology.analysis.gap.folds import FOLDS, fold_labels, left_out
 from dnn_topology.analysis.gap.methods import METHODS, fitted
 from dnn_topology.analysis.gap.model import FAR
 from dnn_topology.analysis.gap.scores import TAIL, bootstrap_means, interval_of_units
 from dnn_topology.analysis.gap.table import design, expanded
+from dnn_topology.analysis.gap.table import hardly_learned as is_hardly_trained
 
 MEAN = "predict the mean"
-LOG = "log_train_loss"
 SETS: dict[str, tuple[str, ...]] = {
     MEAN: (),
     **FEATURE_SETS,
     "asd + train": (*TOPOLOGICAL["asd"], *FEATURE_SETS["training"]),
-    # Of a loss that runs off a line makes nonsense; of its logarithm it does not. A second reading, fixed with round 2.
-    "purity + log training": (*PURITY, *(name.replace("train_loss", LOG) for name in FEATURE_SETS["training"])),
+    # What the first rounds froze. Of a loss that runs off a line makes nonsense; of its logarithm it does not.
+    RAW: (*PURITY, *TRAINING, *(EARLY + name for name in TRAINING)),
 }
-LEAST_LOSS = 1e-3
 CONFIDENCE = 0.9
+FROZEN = "what each had frozen"
+STEADY = ("purity+training", "perturbation+purity+training")  # what all rounds together are also read by
 DRAWS = 2000  # of networks, for an interval
-
-
-def with_logs(last: pd.DataFrame) -> pd.DataFrame:
-    """Return networks with the logarithms of their training losses."""
-    losses = {name: last[name.replace(LOG, "train_loss")] for name in (LOG, f"early_{LOG}")}
-    return last.assign(**{name: np.log(loss.clip(lower=LEAST_LOSS)) for name, loss in losses.items()})
 
 
 def choice(known: pd.DataFrame) -> pd.DataFrame:
@@ -116,56 +112,64 @@ def differences(foretold: pd.DataFrame, judged: pd.DataFrame, each: Round) -> pd
 
 
 def hardly_learned(foretold: pd.DataFrame, known: pd.DataFrame, judged: pd.DataFrame, each: Round) -> pd.DataFrame:
-    """Return the errors on networks that know less than half of mostly right labels, and on the others.
+    """Return the errors on networks that `gap predict` says have hardly learned, and on the others.
 
-    That this sets them apart was seen after the second round.
+    That this sets them apart was seen after the second round, and fixed with the third.
     """
     table = foretold[foretold["method"] == each.method]
     apart = table[[*SETS]].sub(table["gap"], axis=0).abs()
-    hardly = _hardly(judged)
+    hardly = is_hardly_trained(judged)
     rows = []
     for group, members in (("hardly learned", hardly), ("the others", ~hardly)):
         about: dict[str, Any] = {"round": each.grid, "group": group, "n": int(members.sum())}
-        about["before"] = int((_hardly(known) == (group == "hardly learned")).sum())
-        rows.append(about | {name: apart[name][members].mean() for name in (each.features, "training", MEAN)})
+        about["before"] = int((is_hardly_trained(known) == (group == "hardly learned")).sum())
+        rows.append(about | {name: apart[name][members].mean() for name in dict.fromkeys((*STEADY, "training", MEAN))})
     return pd.DataFrame(rows)
 
 
-def _hardly(networks: pd.DataFrame) -> np.ndarray:
-    """Return which networks know less than half of labels of which at most a fifth is permuted."""
-    return ((networks["train_accuracy"] < 0.5) & (networks["permute_labels"] <= 0.2)).to_numpy()
-
-
 def coverage(known: pd.DataFrame, judged: pd.DataFrame, each: Round) -> pd.DataFrame:
-    """Return for how many of a round's networks the intervals of `gap predict` hold."""
-    model = GapModel.fit(known, features=each.features, method=each.method)
+    """Return for how many of a round's networks the intervals of `gap predict` hold, of those with every feature."""
+    features = each.features if each.features in FEATURE_SETS else BEST_SET
+    model = GapModel.fit(known, features=features, method=each.method)
+    judged = judged[np.isfinite(design(judged, model.learned.columns)).all(axis=1)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OutsideRangeWarning)
         said = model.predict(judged, confidence=CONFIDENCE)
     inside = judged["gap"].between(said["lower"], said["upper"])
-    about = {"round": each.grid, "features": each.features, "method": each.method, "confidence": CONFIDENCE}
+    about = {"round": each.grid, "features": features, "method": each.method, "n": len(judged)}
+    about["confidence"] = CONFIDENCE
     margin = (said["upper"] - said["lower"]).mean() / 2
     return pd.DataFrame(
-        [{**about, "margin": margin, "inside": inside.mean(), "warned of": (said["outside"] > FAR).sum()}]
+        [{**about, "margin": margin, "inside": inside.mean(), "outside": (said["outside"] > FAR).sum()}]
     )
 
 
 def together(foretold: pd.DataFrame, last: pd.DataFrame) -> pd.DataFrame:
-    """Return the errors of what each round had frozen, and the mean's, over the networks of all rounds."""
+    """Return the errors of what each round had frozen, of two sets and of the mean over the networks of all rounds."""
     parts = []
     for each in ROUNDS:
         judged = parted(last, each)[1]
         own = foretold[(foretold["fold"] == each.grid) & (foretold["method"] == each.method)]
-        apart = own[[each.features, MEAN]].sub(own["gap"], axis=0).abs().set_axis(["frozen", MEAN], axis=1)
+        columns = [each.features, *STEADY, MEAN]
+        apart = own[columns].sub(own["gap"], axis=0).abs().set_axis([FROZEN, *STEADY, MEAN], axis=1)
         groups = {name: members for name, members in each.groups(judged).items() if name in LARGE}
         parts += [apart[members].assign(group=name) for name, members in groups.items()]
     rows = []
-    for group, part in pd.concat(parts, ignore_index=True).groupby("group", sort=False):
-        drawn = bootstrap_means(part[["frozen", MEAN]].to_numpy(), np.arange(len(part)), n=DRAWS, seed=0)
+    whole = pd.concat(parts, ignore_index=True)
+    for name, (group, part) in itertools.product((FROZEN, *STEADY), whole.groupby("group", sort=False)):
+        drawn = bootstrap_means(part[[name, MEAN]].to_numpy(), np.arange(len(part)), n=DRAWS, seed=0)
         low, high = np.quantile(drawn[:, 0], [TAIL, 1 - TAIL])
         below = np.quantile(drawn[:, 0] - drawn[:, 1] / 2, [TAIL, 1 - TAIL])
-        mine, mean = part["frozen"].mean(), part[MEAN].mean()
-        about = {"group": group, "n": len(part), "mae": mine, "lower": low, "upper": high, "the mean's": mean}
+        mine, mean = part[name].mean(), part[MEAN].mean()
+        about = {
+            "features": name,
+            "group": group,
+            "n": len(part),
+            "mae": mine,
+            "lower": low,
+            "upper": high,
+            "the mean's": mean,
+        }
         share = {"of the mean's": mine / mean, "above half, lower": below[0], "above half, upper": below[1]}
         rows.append({**about, **share})
     return pd.DataFrame(rows)

@@ -154,6 +154,101 @@ def row_gru(n_classes: int, shape: Shape) -> nn.Module:
     return RowGRU(n_classes, shape)
 
 
+class Residual(nn.Sequential):
+    """What came in is added to what the layers make of it."""
+
+    def forward(self, images):
+        """Return the sum."""
+        return images + super().forward(images)
+
+
+def convmixer(n_classes: int, shape: Shape) -> nn.Module:
+    """A ConvMixer: patches of 2×2, two depthwise convolutions beside which the patches stay, each with a pointwise."""
+    sides = tuple(min(2, side) for side in shape[1:])
+    layers: list[nn.Module] = [nn.Conv2d(shape[0], 40, sides, stride=sides), nn.GELU(), nn.BatchNorm2d(40)]
+    for _ in range(2):
+        depthwise = nn.Conv2d(40, 40, 5, padding=2, groups=40)
+        layers += [Residual(depthwise, nn.GELU(), nn.BatchNorm2d(40)), nn.Conv2d(40, 40, 1), nn.GELU()]
+        layers.append(nn.BatchNorm2d(40))
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(40, n_classes))
+
+
+class Excitation(nn.Module):
+    """Each channel is weighed by what a small perceptron makes of the means of all of them."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.squeeze, self.raise_ = nn.Linear(width, width // 4), nn.Linear(width // 4, width)
+
+    def forward(self, images):
+        """Return the channels, weighed."""
+        weights = self.raise_(self.squeeze(images.mean(dim=(2, 3))).relu()).sigmoid()
+        return images * weights[:, :, None, None]
+
+
+def excited(n_classes: int, shape: Shape) -> nn.Module:
+    """Three convolutions with squeeze-and-excitation (sides shrink twice), means of places, a linear layer."""
+    widths, layers = (shape[0], 16, 32, 48), list[nn.Module]()
+    for (before, after), stride in zip(itertools.pairwise(widths), (2, 2, 1), strict=True):
+        layers += [nn.Conv2d(before, after, 3, stride=stride, padding=1), nn.ReLU(), Excitation(after)]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * widths[-1], n_classes))
+
+
+class Growing(nn.Sequential):
+    """What came in stays, as channels beside what the layers make of it."""
+
+    def forward(self, images):
+        """Return the channels."""
+        return torch.cat([images, super().forward(images)], dim=1)
+
+
+def dense(n_classes: int, shape: Shape) -> nn.Module:
+    """A DenseNet: a convolution of stride 2, four layers that each see all before, means of places, a linear layer."""
+    width, layers = 16, list[nn.Module]([nn.Conv2d(shape[0], 16, 3, stride=2, padding=1)])
+    for _ in range(4):
+        layers.append(Growing(nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, 12, 3, padding=1, bias=False)))
+        width += 12
+    return nn.Sequential(
+        *layers, *_normalised(width), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, n_classes)
+    )
+
+
+class ColumnLSTM(nn.Module):
+    """A recurrent network that reads an image column by column, both ways, and gives the mean of its states."""
+
+    node_layers = ("states", "output")
+
+    def __init__(self, n_classes: int, shape: Shape) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(shape[0] * shape[1], 40, batch_first=True, bidirectional=True)
+        self.states = nn.Identity()  # by which the mean state can be heard as a layer
+        self.output = nn.Linear(80, n_classes)
+
+    def forward(self, images):
+        """Return the logits."""
+        states = self.lstm(images.permute(0, 3, 1, 2).flatten(2))[0]
+        return self.output(self.states(states.mean(dim=1)))
+
+
+def column_lstm(n_classes: int, shape: Shape) -> nn.Module:
+    """A long short-term memory over columns."""
+    return ColumnLSTM(n_classes, shape)
+
+
+def gated_mlp(n_classes: int, shape: Shape) -> nn.Module:
+    """A perceptron 96-48 with gated linear units: half of each layer's sums gate the other half."""
+    hidden = [nn.Linear(math.prod(shape), 192), nn.GLU(dim=1), nn.Linear(96, 96), nn.GLU(dim=1)]
+    return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(48, n_classes))
+
+
+def dilated(n_classes: int, shape: Shape) -> nn.Module:
+    """Four convolutions, the later ones with holes of 1, 3 and 7 places, the largest of all places, a linear layer."""
+    layers: list[nn.Module] = [nn.Conv2d(shape[0], 24, 3, stride=2, padding=1), nn.LeakyReLU(0.1)]
+    for dilation in (2, 4, 8):
+        layers += [nn.Conv2d(24, 24, 3, padding=dilation, dilation=dilation), nn.LeakyReLU(0.1)]
+    return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(24, n_classes))
+
+
 def _normalised(width: int) -> list[nn.Module]:
     """Return batch normalisation and ReLU."""
     return [nn.BatchNorm2d(width), nn.ReLU()]

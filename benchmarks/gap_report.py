@@ -50,7 +50,8 @@ def markdown(
         rows = judged[judged["round"] == each.grid]
         known = parted(last, each)[0]
         lines += ["", f"**Judged on {each.grid}.toml**, fitted on the {len(known)} networks before it. 95 % bootstrap "]
-        lines[-1] += f"intervals over networks. Frozen before: {each.features} by {each.method}."
+        lines[-1] += f"intervals over networks. Frozen before: {each.features} by {each.method}"
+        lines[-1] += f"; second reading: {each.second}." if each.second else "."
         lines += [
             "",
             *_errors(rows),
@@ -60,10 +61,10 @@ def markdown(
         ]
         lines += ["", *_added(of_rounds["added to those judged"], each)]
         lines += ["", *_others(of_rounds["judged, differences"], each)]
-    lines += ["", "**All rounds together**, what each had frozen:", "", *_together(of_rounds["judged, together"])]
+    lines += ["", "**All rounds together**:", "", *_together(of_rounds["judged, together"])]
     lines += [
         "",
-        "Networks that know less than half of labels of which at most a fifth is wrong (seen afterwards), and others;",
+        "Networks that `gap predict` says have hardly learned (a rule made after the second round), and others;",
     ]
     lines[-1] += " before: how many of those fitted on are so:"
     lines += ["", of_rounds["judged, hardly learned"].round(2).to_markdown(index=False)]
@@ -148,11 +149,19 @@ def _others(apart: pd.DataFrame, each: Round) -> list[str]:
 
 def _together(rows: pd.DataFrame) -> list[str]:
     """Return the table of all rounds together."""
-    lines = ["| group | networks | error | the mean's | of the mean's | above half of the mean's by |"]
-    lines.append("|---" * 6 + "|")
+    lines = ["| features | group | networks | error | the mean's | of the mean's | above half of the mean's by |"]
+    lines.append("|---" * 7 + "|")
     for row in rows.to_dict("records"):
         apart = f"{row['mae'] - row[MEANS] / 2:+.1f} [{row['above half, lower']:+.1f}, {row['above half, upper']:+.1f}]"
-        cells = (row["group"], row["n"], _interval(row), f"{row[MEANS]:.1f}", f"{row[SHARE]:.2f}", apart)
+        cells = (
+            row["features"],
+            row["group"],
+            row["n"],
+            _interval(row),
+            f"{row[MEANS]:.1f}",
+            f"{row[SHARE]:.2f}",
+            apart,
+        )
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return lines
 
@@ -194,7 +203,7 @@ def draw(foretold: pd.DataFrame, last: pd.DataFrame, one: Evaluation, path: Path
         right.plot(shown["gap"][members], shown[each.features][members], marker, color=shade, markersize=5, label=group)
     right.plot(both, both, color="0.6", linewidth=0.8)
     right.set(xlabel="gap in points", ylabel="gap foretold", title="")
-    right.set_title(f"{len(judged)} networks of the last round, {each.features}", fontsize=9)
+    right.set_title(f"{len(judged)} networks of the last round,\n{each.features}", fontsize=9)
     right.legend(frameon=False, fontsize=8)
     for ax in (left, right):
         ax.spines[["top", "right"]].set_visible(False)

@@ -1,6 +1,14 @@
 """The rounds of benchmarks/gap.py: networks trained after all choices were made, and what of them no earlier one has.
 
 A round is committed, with its grid, before any of its networks is trained. Models are fitted on all earlier networks.
+Since then losses enter as logarithms; what the first two rounds froze had them as they are ("purity + raw training").
+
+Before the third round `purity+training`, the default until then, and both joined with `perturbation` were compared on
+the 185 networks before it: errors of 7.9 and 6.9 with an architecture left out (the mean 16.4), of 8.7 and 8.4 with a
+data set left out (the mean 17.1). So the joined set is the third round's, though foretold by the networks before each
+it had 11.6 against 7.7 on the first round and 8.7 against 8.9 on the second; the other is its second reading. It
+becomes the default of `gap fit` if it errs less than the other on all of the third round's networks, with a 95 %
+interval of the difference below zero, and not otherwise.
 """
 
 from __future__ import annotations
@@ -12,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 FIRST = "gap"  # the grid of the networks that everything was chosen on at first
+RAW = "purity + raw training"  # with losses as they are
 ALL = "all"
 LARGE = (ALL, "other seeds", "a new data set", "a new architecture")
 
@@ -26,6 +35,8 @@ class Round:
         method: Its method.
         new_data: Data sets that no earlier network was trained on.
         new_nets: Architectures that no earlier network has.
+        second: The set that it is compared with first.
+        diverged: Seeds of networks that have no gap, since their loss became NaN in training; written down afterwards.
     """
 
     grid: str
@@ -33,6 +44,8 @@ class Round:
     method: str
     new_data: tuple[str, ...]
     new_nets: tuple[str, ...]
+    second: str | None = None
+    diverged: tuple[int, ...] = ()
 
     def groups(self, judged: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Return which networks are new in what; one may be in several groups, and none is empty."""
@@ -46,15 +59,25 @@ class Round:
 
 
 ROUNDS = (
-    Round("gap_judged", "purity+training", "gaussian-process", ("cifar10",), ("residual",)),
+    Round("gap_judged", RAW, "gaussian-process", ("cifar10",), ("residual",)),
     Round(
         "gap_judged_2",
-        "purity+training",
+        RAW,
         "gaussian-process",
         ("satellite", "letters"),
         ("separable", "wide_shallow", "mixer", "vit", "row_gru"),
     ),
+    Round(
+        "gap_judged_3",
+        "perturbation+purity+training",
+        "gaussian-process",
+        ("spam", "dna"),
+        ("convmixer", "excited", "dense", "column_lstm", "gated_mlp", "dilated"),
+        second="purity+training",
+        diverged=(3018,),
+    ),
 )
+DIVERGED = frozenset(seed for each in ROUNDS for seed in each.diverged)
 PARTS = (FIRST, *(each.grid for each in ROUNDS))
 
 

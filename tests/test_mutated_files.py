@@ -325,11 +325,18 @@ def numbers_of_a_measurement(found: Measurement) -> None:
     assert len(found.table) > 0
 
 
-def image(kind: type[Any], **options: Any) -> Callable[[Path], None]:
+def image(kind: type[Any]) -> Callable[[Path], None]:
     """Return what writes a picture of a ramp, in colour or in grey of another depth."""
+
+    def write(path: Path) -> None:
+        if path.suffix == ".pgm" and picture.dtype == np.uint16:  # Pillow 10.0 reads such, but does not write them
+            path.write_bytes(b"P5\n24 24\n65535\n" + picture.astype(">u2").tobytes())
+        else:
+            Image.fromarray(picture).save(path)
+
     ramp = np.linspace(0, 1 if kind is np.float32 else np.iinfo(kind).max, 24 * 24).reshape(24, 24).astype(kind)
     picture = np.repeat(ramp[:, :, None], 3, axis=2) if kind is np.uint8 else ramp
-    return lambda path: Image.fromarray(picture).save(path, **options)
+    return write
 
 
 def pixels_of_an_image(found: torch.Tensor) -> None:

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dnn_topology import store
@@ -213,3 +214,9 @@ def test_an_array_has_whatever_name_and_the_bytes_that_numpy_gives_it(tmp_path: 
     names = ("file", "allow_pickle")  # which are arguments of some or all versions of `numpy.savez`
     store.write_arrays(tmp_path / "c.npz", {name: np.ones(1) for name in names})
     assert tuple(store.read_arrays(tmp_path / "c.npz")) == names
+
+
+def test_numbers_of_a_table_are_read_to_their_last_digit(tmp_path: Path) -> None:
+    written = pd.DataFrame({"life": np.random.default_rng(0).random(1000)})
+    store.write_table(tmp_path / "a.csv", written)
+    pd.testing.assert_frame_equal(store.read_table(tmp_path / "a.csv"), written, check_exact=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from dnn_topology.cli import main
 from dnn_topology.homology.diagrams import Diagrams
+from dnn_topology.store import read_table
 
 TRAIN = ["--net", "lenet_300_100", "--dataset", "digits", "--lr", "0.05", "--data-subset", "0.2"]
 MEASURE = ["--n-epochs-train", "1", "--n-inputs", "40", "--max-dim", "1", "--nproc", "1"]
@@ -26,7 +26,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_table_has_the_cavities_of_the_stored_diagram(trained: Path, tmp_path: Path) -> None:
     out = tmp_path / "loops.csv"
     assert main(["cavities", str(trained), "--epoch", "0", "--top", "9999", "--out", str(out)]) == 0
-    table = pd.read_csv(out)
+    table = read_table(out)
     stored = Diagrams.load(trained / "eps0.3" / "epoch0.npz").filtered(min_persistence=0.02)[1]
     assert sorted(zip(table["birth"], table["death"], strict=True)) == [tuple(row) for row in stored.tolist()]
     assert table["cycle"].str.contains(r"fc1\[\d+\] – ").any()

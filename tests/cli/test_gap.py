@@ -202,4 +202,12 @@ def test_the_default_is_fitted_on_what_a_study_leaves_and_foretells_a_run(
     assert main(["train", *words]) == 0
     with warnings.catch_warnings(record=True):
         assert main(["gap", "predict", str(tmp_path / "mlp_digits" / "trial0"), "--model", model]) == 0
-    assert "90% interval" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "90% interval" in said.out
+    assert "have hardly learned" not in said.err
+    hardly = tmp_path / "hardly"
+    assert main(["train", *words[:-1], str(hardly), "--lr", "0.000001"]) == 0
+    capsys.readouterr()
+    assert main(["gap", "predict", str(hardly / "mlp_digits" / "trial0"), "--model", model]) == 0
+    (warned,) = [line for line in capsys.readouterr().err.splitlines() if "have hardly learned" in line]
+    assert warned.startswith("dnn-topology: warning: 1 of 1 networks have hardly learned (row 0: training accuracy 0.")

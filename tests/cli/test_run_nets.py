@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -11,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from dnn_topology.cli import main
 from dnn_topology.nets.zoo import build_net
 
+needs_mnist1d = pytest.mark.skipif(importlib.util.find_spec("mnist1d") is None, reason="mnist1d is not installed")
 FACTORY = """
 from torch import nn
 
@@ -54,12 +55,13 @@ def test_a_network_of_any_shape_runs_on_arrays_from_end_to_end(net: str, data: s
 def test_a_network_of_the_users_own_starts_from_a_file_and_is_measured_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    safetensors = pytest.importorskip("safetensors.torch")
     (tmp_path / "mine.py").write_text(FACTORY)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.delitem(sys.modules, "mine", raising=False)
     weights = build_net("mine:make", shape=(1, 8, 8), seed=5).state_dict()
-    save_file(weights, tmp_path / "weights.safetensors")
+    safetensors.save_file(weights, tmp_path / "weights.safetensors")
     assert (
         run(tmp_path, "--net", "mine:make", "--dataset", "digits", "--checkpoint", "weights.safetensors", "--no-train")
         == 0
@@ -103,7 +105,7 @@ def test_layers_are_selected_by_glob(data: str, tmp_path: Path) -> None:
     [
         (["--net", "lenetbin", "--dataset", "digits"], "tells 2 classes apart and the data set has 10"),
         (["--net", "vgg", "--dataset", "digits_gray28"], "the network takes images of 3×32×32"),
-        (["--net", "lenet", "--dataset", "mnist1d"], "sequences of 40 numbers"),
+        pytest.param(["--net", "lenet", "--dataset", "mnist1d"], "sequences of 40 numbers", marks=needs_mnist1d),
         (["--net", "lenets", "--dataset", "digits"], "unknown --net 'lenets': did you mean"),
         (["--dataset", "digits", "--checkpoint", "nowhere.pt"], "cannot read nowhere.pt: No such file"),
     ],

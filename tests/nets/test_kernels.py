@@ -142,7 +142,7 @@ def test_plain_python_writes_what_compiled_code_writes(tmp_path: Path) -> None:
         "torch.save(gradients_of_layers(), sys.argv[1])\n"
     )
     here = Path(__file__).parents[2]
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": os.pathsep.join(["src", str(here)])}
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "plain.pt")], check=True, cwd=here, env=environment)
     plain = torch.load(tmp_path / "plain.pt", weights_only=True)
     for one, other in zip(gradients_of_layers(), plain, strict=True):

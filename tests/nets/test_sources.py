@@ -377,6 +377,7 @@ def test_arrays_that_need_pickle_are_refused(tmp_path: Path) -> None:
 
 
 def test_mnist1d_is_generated_alike_every_time_and_leaves_the_random_states_alone() -> None:
+    pytest.importorskip("mnist1d")
     from dnn_topology.nets.data import embedded
 
     states = torch.random.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[index]  # noqa: NPY002

@@ -162,6 +162,7 @@ def test_every_network_learns_and_records_every_embedded_data_set(
 
 @pytest.mark.parametrize("net", [name for name in NETWORKS if NETWORKS[name].any_shape])
 def test_a_network_of_any_shape_learns_and_records_sequences(net: str) -> None:
+    pytest.importorskip("mnist1d")
     learns_and_records(build_net(net, shape=(1, 1, 40)), NETWORKS[net], "mnist1d")
 
 
@@ -231,6 +232,7 @@ def test_a_variation_that_a_network_does_not_have_is_refused(name: str, options:
 
 @pytest.mark.parametrize("net", [name for name in NETWORKS if not NETWORKS[name].any_shape])
 def test_networks_for_images_refuse_sequences(net: str) -> None:
+    pytest.importorskip("mnist1d")
     with pytest.raises(DnnTopologyError, match="holds sequences of 40 numbers, which cannot become images"):
         load_data("mnist1d", shape=NETWORKS[net].shape_for)
 

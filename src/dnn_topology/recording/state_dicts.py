@@ -74,7 +74,7 @@ def write_state(path: Path, content: dict[str, Any]) -> None:
     """Write what torch can read again with `weights_only=True`, in one step."""
     buffer = io.BytesIO()  # torch's own file writer reports a full disk as an internal error
     torch.save({"format": store.FORMAT, **content}, buffer)
-    store.write_bytes(path, buffer.getbuffer())
+    store.write_bytes(path, buffer.getvalue())  # a view of it, left in a traceback, ends Python 3.12.1
 
 
 def read_state(path: str | Path, *, remedy: str = "delete it and run again") -> dict[str, Any]:

@@ -34,7 +34,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
-    write_bytes(path, buffer.getbuffer())
+    write_bytes(path, buffer.getvalue())  # a view of it, left in a traceback, ends Python 3.12.1
 
 
 def read_arrays(path: Path, *, remedy: str = AGAIN) -> dict[str, NDArray[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dnn_topology._checks import DnnTopologyError, shown
 from dnn_topology.store.problems import AGAIN, UnreadableError, readable_errors
@@ -50,8 +50,10 @@ def read_table(path: Path, remedy: str = AGAIN, *, columns: Mapping[str, type] |
     n_announced = lines[0].count(b",") * len(lines) if lines else 0
     if most > MOST_COLUMNS or n_announced > max(MOST_FIELDS, 2 * len(content)):  # every field has a comma
         raise DnnTopologyError(f"{path} is no table in CSV (its lines have not the columns of the first): {remedy}")
+    # Until pandas 3.1 a number is read to its last digit only where that is asked for; since then to ask is deprecated.
+    exact: Literal["round_trip"] | None = None if _release(pd.__version__) >= (3, 1) else "round_trip"
     try:
-        table = pd.read_csv(io.BytesIO(content), low_memory=False)
+        table = pd.read_csv(io.BytesIO(content), low_memory=False, float_precision=exact)
     except (ValueError, OverflowError, MemoryError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise DnnTopologyError(f"{path} is no table in CSV ({reason}): {remedy}") from error
@@ -61,6 +63,12 @@ def read_table(path: Path, remedy: str = AGAIN, *, columns: Mapping[str, type] |
         return pd.DataFrame({name: _column(table, name, kind) for name, kind in columns.items()})
     except UnreadableError as error:
         raise DnnTopologyError(f"{path} is damaged ({error}): {remedy}") from error
+
+
+def _release(version: str) -> tuple[int, int]:
+    """Return the first two numbers of a version."""
+    major, minor, *_ = version.split(".")
+    return int(major), int(minor)
 
 
 def _column(table: pd.DataFrame, name: str, kind: type) -> pd.Series[Any]:

@@ -46,7 +46,7 @@ def atomic(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes | memoryview) -> None:
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a file in one step; one that says just this already may lie in a folder that is for reading only.
 
     Raises:
@@ -60,7 +60,7 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
             raise
 
 
-def _says(path: Path, content: bytes | memoryview) -> bool:
+def _says(path: Path, content: bytes) -> bool:
     """Return whether a file can be read and says just this."""
     try:
         return path.read_bytes() == content

@@ -10,10 +10,19 @@ import pandas as pd
 import pytest
 
 import dnn_topology as dt
-from dnn_topology.analysis.feature_sets import FEATURE_SETS, OTHERS, SETTINGS, TOPOLOGICAL
+from dnn_topology.analysis.feature_sets import (
+    FEATURE_SETS,
+    OTHERS,
+    PERTURBATION,
+    PURITY,
+    SETTINGS,
+    TOPOLOGICAL,
+    TRAINING,
+)
 from dnn_topology.analysis.gap import GapModel, OutsideRangeWarning, evaluate_gap, evaluating
 from dnn_topology.analysis.gap.folds import left_out
-from dnn_topology.analysis.gap.table import expanded
+from dnn_topology.analysis.gap.methods import Linear
+from dnn_topology.analysis.gap.table import design, expanded, is_copied, measured_columns
 
 
 @pytest.fixture
@@ -28,6 +37,16 @@ def table() -> pd.DataFrame:
     return pd.DataFrame({**columns, **rest, "gap": offset - 5 * size + rng.normal(0, 0.1, 48)})
 
 
+@pytest.fixture
+def trained() -> pd.DataFrame:
+    """Networks whose gap is what their training now and early makes it, in logarithms of losses."""
+    rng = np.random.default_rng(0)
+    columns = {"train_loss": rng.uniform(0.01, 1, 48), "train_accuracy": rng.uniform(0.5, 0.95, 48)}
+    columns |= {"early_train_loss": rng.uniform(0.5, 2, 48), "early_train_accuracy": rng.uniform(0.3, 0.6, 48)}
+    gap = 40 * columns["train_accuracy"] - 5 * np.log(columns["early_train_loss"]) + rng.normal(0, 0.1, 48)
+    return pd.DataFrame({**columns, "early_epoch": 5, "gap": gap})
+
+
 def test_no_set_that_topology_has_to_beat_looks_at_the_graph_of_neurons() -> None:
     seen = {name for columns in TOPOLOGICAL.values() for name in columns}
     assert not seen & {name for columns in OTHERS.values() for name in columns}
@@ -37,6 +56,56 @@ def test_no_set_that_topology_has_to_beat_looks_at_the_graph_of_neurons() -> Non
 def test_no_set_knows_test_data_or_how_many_labels_are_wrong() -> None:
     names = {name for columns in FEATURE_SETS.values() for name in columns}
     assert not [name for name in names if "test" in name or "permute" in name or "gap" in name]
+
+
+def test_every_set_of_training_looks_at_logarithms_of_losses_with_a_floor(trained: pd.DataFrame) -> None:
+    columns = FEATURE_SETS["training"]
+    table = trained.assign(train_loss=np.geomspace(1e-9, 1e9, 48))
+    values = dict(zip(columns, design(table, columns).T, strict=True))
+    assert values["log(train_loss)"] == pytest.approx(np.log(np.maximum(table["train_loss"], 1e-3)))
+    assert values["log(early_train_loss)"] == pytest.approx(np.log(table["early_train_loss"]))
+    for name, of_set in FEATURE_SETS.items():
+        assert not {"train_loss", "early_train_loss"} & set(of_set)
+        assert ("training" in name) == set(columns).issubset(of_set)
+    assert set(FEATURE_SETS["perturbation+purity+training"]) == {*PERTURBATION, *PURITY, *columns}
+
+
+def test_logarithms_of_an_early_epoch_are_known_as_such(trained: pd.DataFrame) -> None:
+    columns = FEATURE_SETS["training"]
+    assert "early_epoch" in measured_columns(("log(early_train_loss)",))
+    assert not is_copied(trained, columns)
+    assert is_copied(trained.assign(**{f"early_{name}": trained[name] for name in TRAINING}), columns)
+
+
+def test_a_loss_that_ran_off_does_not_spoil_a_line(trained: pd.DataFrame) -> None:
+    model = GapModel.fit(trained, features="training")
+    off = trained.head(1).assign(early_train_loss=1e9)
+    with pytest.warns(OutsideRangeWarning):
+        assert abs(model.predict(off)["gap"].iloc[0]) < 500
+
+
+def test_a_model_from_before_logarithms_opens_and_foretells_what_it_did(trained: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    GapModel.fit(trained, features="training").save(path)
+    path.write_text(path.read_text().replace("log(train_loss)", "train_loss"))
+    learned = GapModel.load(path).learned
+    assert isinstance(learned, Linear)
+    assert learned.columns == ("train_loss", *FEATURE_SETS["training"][1:])
+    expected = learned.intercept + design(trained, learned.columns) @ [*learned.coefficients.values()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OutsideRangeWarning)
+        assert GapModel.load(path).predict(trained)["gap"].to_numpy() == pytest.approx(expected)
+
+
+def test_a_network_that_knows_fewer_labels_than_its_neighbours_is_warned_of(trained: pd.DataFrame) -> None:
+    model = GapModel.fit(trained, features="training")
+    table = trained.assign(purity_input=0.3)
+    table.loc[7, "purity_input"] = 0.99
+    message = r"1 of 48 networks have hardly learned \(row 7: training accuracy 0\.\d\d, below the share 0\.99"
+    with pytest.warns(OutsideRangeWarning, match=message):
+        model.predict(table)
+    model.predict(table.drop(index=7))  # a warning would be an error here
+    model.predict(trained)
 
 
 def test_settings_that_do_not_vary_are_left_out_and_names_become_columns(table: pd.DataFrame) -> None:

@@ -331,7 +331,7 @@ def test_plain_python_finds_what_compiled_code_finds(tmp_path: Path) -> None:
     )
     here = Path(__file__).parents[3]
     for mode in ("0", "1"):
-        environment = {**os.environ, "NUMBA_DISABLE_JIT": mode, "PYTHONPATH": os.pathsep.join(["src", str(here)])}
+        environment = {**os.environ, "NUMBA_DISABLE_JIT": mode, "PYTHONPATH": os.pathsep.join(sys.path)}
         command = [sys.executable, "-c", program, str(tmp_path / f"{mode}.npz")]
         subprocess.run(command, check=True, cwd=here, env=environment)
     with np.load(tmp_path / "0.npz") as compiled_arrays, np.load(tmp_path / "1.npz") as plain:
@@ -352,7 +352,7 @@ def test_another_process_takes_the_machine_code_from_disk() -> None:
         "assert sweep_lower_links.stats.cache_hits\n"
     )
     here = Path(__file__).parents[3]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["src", str(here)])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", program], check=True, cwd=here, env=environment)
 
 
@@ -365,7 +365,7 @@ def test_two_processes_that_compile_at_once_both_find_the_bars(tmp_path: Path) -
         "print(len(joining.stats.cache_hits), bars[0].tolist())\n"
     )
     here = Path(__file__).parents[3]
-    python_path = os.pathsep.join(["src", str(here)])
+    python_path = os.pathsep.join(sys.path)
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": python_path}
     command = [sys.executable, "-c", program]
 

@@ -14,6 +14,7 @@ from dnn_topology.runs.study.folder import StudyFolder
 from dnn_topology.runs.study.grid import Study
 from dnn_topology.settings import Resources
 from dnn_topology.settings.cells import Cell
+from dnn_topology.store import read_table
 from dnn_topology.work.expectation import counts_by, expected_seconds
 from dnn_topology.work.isolate import Failure
 from dnn_topology.work.ledger import Outcomes
@@ -93,8 +94,15 @@ def test_the_last_measured_epoch_goes_to_study_csv_and_all_to_epochs_csv(study: 
     every = pd.read_csv(folder.path / "epochs.csv")
     assert every["epoch"].tolist() == [0, 2] * 4
     assert np.isnan(every["h1_life"]).tolist() == [True, False] * 4
-    pd.testing.assert_frame_equal(pd.read_parquet(folder.path / "epochs.parquet"), every)
     assert Diagrams.load(folder.diagrams_file(study.cells[0], 2)) == DIAGRAMS
+
+
+def test_parquet_holds_what_csv_holds(study: Study, folder: StudyFolder) -> None:
+    pytest.importorskip("pyarrow")
+    run_study(study, folder, Runner())
+    for name in ("study", "epochs"):
+        written = read_table(folder.path / f"{name}.csv")
+        pd.testing.assert_frame_equal(pd.read_parquet(folder.path / f"{name}.parquet"), written)
 
 
 def test_a_cell_that_fails_is_kept_with_its_reason_and_tried_again_only_when_asked(

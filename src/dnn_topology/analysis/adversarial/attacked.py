@@ -57,8 +57,8 @@ class Attacked:
         >>> from dnn_topology.analysis.adversarial.attacks import attack
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
         >>> made = attack(model, torch.full((3, 1, 2, 2), 0.5), torch.tensor([0, 1, 0]), method="fgsm", strength=0.0)
-        >>> int(made.right.sum()) in range(4), made.fooled.any(), bool((made.noise == made.inputs).all())
-        (True, np.False_, True)
+        >>> int(made.right.sum()) in range(4), bool(made.fooled.any()), bool((made.noise == made.inputs).all())
+        (True, False, True)
     """
 
     method: str

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MEAN = "predict the mean"
 BASELINES: dict[str, tuple[str, ...]] = {
     MEAN: (),
-    "train loss": ("train_loss",),
+    "train loss": (FEATURE_SETS["training"][0],),
     "train accuracy": ("train_accuracy",),
     "Frobenius norm": ("log_frobenius",),
     "spectral norm": ("log_spectral",),
@@ -215,7 +215,7 @@ def _default_predictors(table: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     Raises:
         DnnTopologyError: There is none.
     """
-    known = {**TOPOLOGICAL, "asd + train": (*FEATURE_SETS["asd"], "train_loss", "train_accuracy")}
+    known = {**TOPOLOGICAL, "asd + train": (*FEATURE_SETS["asd"], *FEATURE_SETS["training"][:2])}
     there = {name: columns for name, columns in known.items() if _there(table, columns)}
     if "asd-early" in there and is_copied(table, there["asd-early"]):
         del there["asd-early"]

@@ -23,9 +23,11 @@ from dnn_topology.analysis.gap.table import (
     check_varying,
     design,
     expanded,
+    hardly_learned,
     measured_columns,
     source_column,
     usable,
+    without_logarithm,
 )
 
 KIND = "dnn-topology gap model"
@@ -34,7 +36,7 @@ FAR = 0.1  # of the fitted range's width: beyond it a prediction is warned of
 
 
 class OutsideRangeWarning(UserWarning):
-    """A prediction for a network that is unlike those of the fit."""
+    """A prediction for a network that is unlike those of the fit, or that has hardly learned."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class GapModel:
 
         The default is the paper's. What foretold best in our study, and the default of the command `gap fit`, is
         "purity+training" by "gaussian-process": the share of neighbouring inputs that have one label in the spaces of
-        layers, and loss and accuracy of training now and early.
+        layers, and log(max(loss, 0.001)) and accuracy of training, now and early.
 
         Args:
             table: One row per network, or per network (`cell`) and epoch: the columns of the features, and `gap`.
@@ -156,7 +158,9 @@ class GapModel:
                 has too few of them for this confidence.
 
         Warns:
-            OutsideRangeWarning: A feature lies more than a tenth of the fitted range's width outside of it.
+            OutsideRangeWarning: A feature lies more than a tenth of the fitted range's width outside of it; or a
+                network has hardly learned: its `train_accuracy` is below `purity_input`, the share of neighbouring
+                inputs that have one label, where the table has both.
         """
         if not 0 < confidence < 1:
             raise DnnTopologyError(f"confidence must lie between 0 and 1, found {confidence}")
@@ -167,8 +171,9 @@ class GapModel:
         if not np.isfinite(values).all():
             row, place = np.argwhere(~np.isfinite(values))[0]
             raise DnnTopologyError(
-                f"feature {columns[place]!r} of row {row} is not known: the network has no such cavities, or its "
-                "graph has no edge; take other layers=, or a larger max_epsilon for fit and prediction"
+                f"feature {columns[place]!r} of row {row} is not known: the network has no such cavities, its graph no "
+                "edge, or a layer gives all inputs one value; take other layers=, or a larger max_epsilon for fit and "
+                "prediction, or train further"
             )
         gaps = self.learned.gaps_of(values)
         margin = self._margin(confidence)
@@ -183,6 +188,16 @@ class GapModel:
                 f"{(foretold['outside'] > FAR).sum()} of {len(foretold)} networks are unlike those of the fit (row "
                 f"{farthest}: {foretold['outside'].iloc[farthest]:.1f} widths of the fitted range outside of it): "
                 "their gaps are extrapolated, and the interval does not hold",
+                OutsideRangeWarning,
+                stacklevel=2,
+            )
+        if (hardly := hardly_learned(table)).any():
+            first = int(hardly.argmax())
+            accuracy, share = table["train_accuracy"].iloc[first], table["purity_input"].iloc[first]
+            warnings.warn(
+                f"{hardly.sum()} of {len(foretold)} networks have hardly learned (row {first}: training accuracy "
+                f"{accuracy:.2f}, below the share {share:.2f} of neighbouring training inputs that have one label): "
+                "their gaps may be foretold badly, beyond the interval; train further",
                 OutsideRangeWarning,
                 stacklevel=2,
             )
@@ -258,7 +273,9 @@ class GapModel:
             dict.fromkeys(source_column(name) + EVERY if CATEGORY in name else name for name in self.learned.columns)
         )
         varying = [name for name in columns if name in own or name not in SETTINGS]
-        if self.learned.columns != tuple(self.ranges) or list(own) != varying:
+        # A model from before losses entered as logarithms looks at them as they are, and foretells what it did.
+        same = [*map(without_logarithm, own)] == [*map(without_logarithm, varying)]
+        if self.learned.columns != tuple(self.ranges) or not same:
             raise DnnTopologyError(f"its parts are not of the features {', '.join(columns)}")
         if not all(low < high for low, high in self.ranges.values()):
             raise DnnTopologyError("ranges must be (lowest, highest) of each feature")

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from dnn_topology.analysis.feature_sets import LEAST_LOSS
 from dnn_topology.recording.layers import unwrapped
 from dnn_topology.recording.restoring import borrowed
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 NOISE = 0.5  # standard deviation, in standard deviations of the inputs' numbers
 SHIFT = 1 / 14  # of the side of an image
-LEAST_LOSS = 1e-3  # below it, a smaller loss says nothing of the gap
 LOW = 0.1  # the quantile of margins beside the median
 BATCH = 250
 

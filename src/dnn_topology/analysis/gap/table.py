@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnn_topology._checks import DnnTopologyError, nearest
-from dnn_topology.analysis.feature_sets import CATEGORY, EARLY, EVERY, SETTINGS
+from dnn_topology.analysis.feature_sets import CATEGORY, EARLY, EVERY, LEAST_LOSS, LOGARITHM, PURITY, SETTINGS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # What must be alike in all rows, because it changes the features of one and the same network.
 MEASURED = ("n_inputs", "max_epsilon", "nodes", "draws", "graph_split")
 EARLY_EPOCH = "early_epoch"  # must be alike too where features are of that epoch
+PURITY_INPUT = PURITY[0]  # the share of neighbouring inputs that have one label
 SPARE = 5  # rows more than features that a fit needs
 
 
@@ -25,8 +26,8 @@ def check_table(table: pd.DataFrame, columns: Sequence[str]) -> None:
 
     Args:
         table: One row per network, or per network and epoch.
-        columns: Names of features; one that ends in "^2" is made from its column, and "net=lenet" from the column
-            "net".
+        columns: Names of features; "life^2" is made from the column "life", "log(train_loss)" from "train_loss" and
+            "net=lenet" from "net".
 
     Raises:
         DnnTopologyError: It has not; the message says what to do.
@@ -64,12 +65,18 @@ def check_table(table: pd.DataFrame, columns: Sequence[str]) -> None:
 
 def measured_columns(columns: Sequence[str]) -> tuple[str, ...]:
     """Return the columns that say how features were measured."""
-    return (*MEASURED, EARLY_EPOCH) if any(name.startswith(EARLY) for name in columns) else MEASURED
+    return (*MEASURED, EARLY_EPOCH) if any(source_column(name).startswith(EARLY) for name in columns) else MEASURED
 
 
 def source_column(name: str) -> str:
     """Return the column of a table that a feature is made from."""
-    return name.removesuffix("^2").split(CATEGORY)[0]
+    return without_logarithm(name).removesuffix("^2").split(CATEGORY)[0]
+
+
+def without_logarithm(name: str) -> str:
+    """Return the feature that another is the logarithm of, and one that is none as it is."""
+    before, after = LOGARITHM.split("{}")
+    return name.removeprefix(before).removesuffix(after) if name.startswith(before) else name
 
 
 def expanded(table: pd.DataFrame, columns: Sequence[str]) -> tuple[str, ...]:
@@ -91,17 +98,30 @@ def expanded(table: pd.DataFrame, columns: Sequence[str]) -> tuple[str, ...]:
 
 
 def design(table: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.float64]:
-    """Return the features (n_rows, n_columns), float64, squares and categories included."""
+    """Return the features (n_rows, n_columns), float64, squares, logarithms and categories included."""
     return np.column_stack([_values(table, name) for name in columns]) if columns else np.zeros((len(table), 0))
 
 
 def _values(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    """Return one feature (n_rows,): a column, its square, or whether it is of a category."""
+    """Return one feature (n_rows,): a column, its square or its logarithm, or whether it is of a category."""
     column, category, value = name.partition(CATEGORY)
     if category:
         return np.asarray(table[column].astype(str) == value, dtype=np.float64)
-    values: NDArray[np.float64] = table[name.removesuffix("^2")].to_numpy(dtype=np.float64)
+    values: NDArray[np.float64] = table[source_column(name)].to_numpy(dtype=np.float64)
+    if name != without_logarithm(name):
+        return np.asarray(np.log(np.maximum(values, LEAST_LOSS)))
     return values**2 if name.endswith("^2") else values
+
+
+def hardly_learned(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return (n_rows,) which networks know fewer of their training labels than neighbouring inputs share.
+
+    The nearest neighbours, of which no network knows anything, would tell more labels. Of rows without `train_accuracy`
+    or `purity_input` nothing is known.
+    """
+    if not {"train_accuracy", PURITY_INPUT} <= set(table):
+        return np.zeros(len(table), dtype=np.bool_)
+    return np.asarray(table["train_accuracy"] < table[PURITY_INPUT], dtype=np.bool_)
 
 
 def usable(table: pd.DataFrame, columns: Sequence[str], *, n_fitted: int | None = None) -> pd.DataFrame:
@@ -143,8 +163,8 @@ def check_early(table: pd.DataFrame, columns: Sequence[str]) -> None:
 
 def is_copied(table: pd.DataFrame, columns: Sequence[str]) -> bool:
     """Return whether features early in training are those at the end once more, in every row."""
-    early = [name for name in columns if name.startswith(EARLY)]
-    now = [name.removeprefix(EARLY) for name in early]
+    early = [source for source in map(source_column, columns) if source.startswith(EARLY)]
+    now = [source.removeprefix(EARLY) for source in early]
     if not early or not set(now) <= set(table):
         return False
     return np.array_equal(design(table, early), design(table, now), equal_nan=True)

@@ -317,14 +317,19 @@ def test_embeddings_of_a_largest_norm_keep_their_weights_and_give_the_same_signa
 
 
 def test_a_weight_of_two_names_or_of_two_values_in_its_first_pass_is_no_lazy_one() -> None:
-    class Tied(nn.Linear):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            self.same = self.weight
-            self.bias = nn.Parameter(self.bias.detach().clamp(-1, 1))
-            return super().forward(x)
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 3)
 
-    model, inputs = nn.Sequential(Tied(4, 3), nn.ReLU()), randn(5, 4)
-    plain = model[0](inputs).relu().detach()
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.same = self.fc.weight  # which comes before those of parts, in the order of names
+            self.fc.bias = nn.Parameter(self.fc.bias.detach().clamp(-1, 1))
+            y: torch.Tensor = self.fc(x)
+            return y
+
+    model, inputs = Tied(), randn(5, 4)
+    plain = model.fc(inputs).detach()
     torch.testing.assert_close(torch.from_numpy(dt.record(model, inputs, layers=["output"]).values), plain)
 
 

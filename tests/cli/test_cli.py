@@ -203,6 +203,7 @@ def test_every_command_explains_itself_without_notes_for_programmers(
         (["run", "--essential", "keep"], 'Invalid value "keep" for --essential'),
         (["run", "--filtration", "dense"], 'Choose from: "nominal", "density"'),
         (["run", "--lrr", "3"], "Unknown option: --lrr. Did you mean --lr? See `dnn-topology run --help`"),
+        (["layers", "trial0"], "there is no place for ['trial0']. See `dnn-topology layers --help`"),
         (["run", "--lr", "much"], 'Invalid value for --lr: unable to convert "much" into float'),
         (["runn"], 'Unknown command "runn". Did you mean "run"?'),
         (["run", "--config", "none.toml"], "cannot read none.toml"),

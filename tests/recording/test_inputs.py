@@ -132,7 +132,7 @@ def test_complex_outputs_are_refused_by_name() -> None:
         ({"seed": None}, "seed must be a whole number, found None"),
         ({"seed": -1}, "seed must be at least 0, found -1"),
         ({"seed": 1.5}, "seed must be a whole number, found 1.5"),
-        ({"seed": 2**64}, "seed must be a whole number below 2^63"),
+        ({"seed": 2**64}, r"seed must be a whole number below 2\^63"),
         ({"device": "gpu"}, "device must name one"),
         ({"out": 3}, "out must be a path"),
     ],

@@ -210,6 +210,8 @@ def test_a_module_that_makes_its_weights_in_its_first_pass_is_refused_until_it_h
 class Writing(nn.Module):
     """Writes, in its forward pass, into something that it holds."""
 
+    nothing: torch.Tensor
+
     def __init__(self, write: Callable[[Any], None]) -> None:
         super().__init__()
         self.fc = nn.Linear(4, 3)
@@ -226,7 +228,8 @@ class Writing(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         self.write(self)
-        return self.fc(self.norm(x))
+        y: torch.Tensor = self.fc(self.norm(x))
+        return y
 
     def state(self) -> list[Any]:
         """Return a copy of all that it holds."""
@@ -305,34 +308,43 @@ def test_whatever_a_forward_pass_writes_into_is_as_it_was_after_recording(write:
 
 
 def test_embeddings_of_a_largest_norm_keep_their_weights_and_give_the_same_signals_twice() -> None:
-    model = nn.Sequential(nn.Embedding(9, 5, max_norm=0.1), nn.Flatten(), nn.Linear(20, 4))
-    weights, words = model[0].weight.detach().clone(), torch.arange(24).reshape(6, 4) % 9
+    embedding = nn.Embedding(9, 5, max_norm=0.1)
+    model = nn.Sequential(embedding, nn.Flatten(), nn.Linear(20, 4))
+    weights, words = embedding.weight.detach().clone(), torch.arange(24).reshape(6, 4) % 9
     first, second = (dt.record(model, [words]).values for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    assert torch.equal(model[0].weight, weights)
+    assert torch.equal(embedding.weight, weights)
 
 
 def test_a_weight_of_two_names_or_of_two_values_in_its_first_pass_is_no_lazy_one() -> None:
-    class Tied(nn.Linear):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            self.same = self.weight
-            self.bias = nn.Parameter(self.bias.detach().clamp(-1, 1))
-            return super().forward(x)
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 3)
 
-    model, inputs = nn.Sequential(Tied(4, 3), nn.ReLU()), randn(5, 4)
-    plain = model[0](inputs).relu().detach()
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.same = self.fc.weight  # which comes before those of parts, in the order of names
+            self.fc.bias = nn.Parameter(self.fc.bias.detach().clamp(-1, 1))
+            y: torch.Tensor = self.fc(x)
+            return y
+
+    model, inputs = Tied(), randn(5, 4)
+    plain = model.fc(inputs).detach()
     torch.testing.assert_close(torch.from_numpy(dt.record(model, inputs, layers=["output"]).values), plain)
 
 
 def test_a_sparse_matrix_within_a_forward_pass_is_no_obstacle() -> None:
     class Spreading(nn.Module):
+        matrix: torch.Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.fc = nn.Linear(6, 3)
             self.register_buffer("matrix", torch.eye(6).to_sparse())
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.fc(torch.sparse.mm(self.matrix * 2, x.T).T)
+            y: torch.Tensor = self.fc(torch.sparse.mm(self.matrix * 2, x.T).T)
+            return y
 
     model, inputs = Spreading(), randn(5, 6)
     torch.testing.assert_close(torch.from_numpy(dt.record(model, inputs).values), model(inputs).detach())

@@ -95,7 +95,8 @@ def main(args: Sequence[str] | None = None) -> int:
         _complain(in_flags(str(error), flags_of_arguments(_app(command))) + of_file(words))
         return 2 if getattr(error, "mendable", True) else 1
     except CycloptsError as error:
-        return _complain(f"{one_line(str(error))} See `{' '.join(['dnn-topology', *command, '--help'])}`.")
+        said = one_line(str(error)).replace("Unused Tokens: ", "there is no place for ")
+        return _complain(f"{said} See `{' '.join(['dnn-topology', *command, '--help'])}`.")
     except KeyboardInterrupt:
         print("interrupted; what is finished is kept, and the same command goes on from there", file=sys.stderr)  # noqa: T201
         return INTERRUPTED

@@ -6,6 +6,7 @@ statistics, nor where a pass writes through `.data` or NumPy.
 
 from __future__ import annotations
 
+import operator
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable
 from typing import Any
@@ -29,7 +30,7 @@ class HeldValues:
         written: Parameters whose values are copied.
     """
 
-    def __init__(self, values: Iterable[Any], written: Iterable[nn.Parameter]) -> None:
+    def __init__(self, values: Iterable[Any], written: Iterable[torch.Tensor]) -> None:
         copied = {id(each) for each in written}
         self._containers: list[tuple[Any, list[Any]]] = []
         self._tensors: list[_HeldTensor] = []
@@ -55,7 +56,7 @@ class HeldValues:
                 array[...] = values
 
 
-def embedded(model: nn.Module) -> list[nn.Parameter]:
+def embedded(model: nn.Module) -> list[torch.Tensor]:
     """Return the parameters into which forward passes of torch's own modules write: embeddings of a largest norm."""
     embeddings = (each for each in model.modules() if isinstance(each, (nn.Embedding, nn.EmbeddingBag)))
     return [each.weight for each in embeddings if each.max_norm is not None]
@@ -74,12 +75,12 @@ class _HeldTensor:
         """Give the tensor its memory back if it has another, and the memory its values."""
         if _place(self.tensor) != self.place:
             self.tensor.data = self.memory
-        if self.values is not None and not self._is_same():
+        if self.values is not None and not self._holds(self.values):
             _once(self.memory).copy_(self.values)
 
-    def _is_same(self) -> bool:
-        """Return whether the memory holds what it held, by torch's count of writes where values have no comparison."""
-        now, before = _once(self.memory), self.values
+    def _holds(self, before: torch.Tensor) -> bool:
+        """Return whether the memory holds such values, by torch's count of writes where there is no comparing them."""
+        now = _once(self.memory)
         try:
             return torch.equal(now, before) or bool(((now == before) | ((now != now) & (before != before))).all())
         except (RuntimeError, NotImplementedError, TypeError):
@@ -145,7 +146,7 @@ def _items(container: Any) -> list[Any]:
 def _refill(container: Any, before: list[Any]) -> None:
     """Put what a container held back into it, where it holds something else now."""
     kind = _kind(container)
-    if _identities(_items(container), kind) == _identities(before, kind):
+    if _are_same(_items(container), before, of_pairs=issubclass(kind, dict)):
         return
     kind.clear(container)
     if issubclass(kind, dict):
@@ -156,6 +157,8 @@ def _refill(container: Any, before: list[Any]) -> None:
         kind.extend(container, before)
 
 
-def _identities(items: list[Any], kind: Any) -> list[int]:
-    """Return which objects items are, of pairs both."""
-    return [id(one) for pair in items for one in pair] if issubclass(kind, dict) else [id(each) for each in items]
+def _are_same(items: list[Any], before: list[Any], *, of_pairs: bool) -> bool:
+    """Return whether items are the same objects in the same order, of pairs both."""
+    if of_pairs:
+        items, before = ([one for pair in each for one in pair] for each in (items, before))
+    return len(items) == len(before) and all(map(operator.is_, items, before))

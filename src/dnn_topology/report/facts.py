@@ -105,7 +105,7 @@ def _changed(rows: pd.DataFrame, settings: RunMeasureSettings, name: str) -> str
         return f"{text}."
     before = int(first["count"] + first["essential"])
     then = f"{_highest(first, name)} ({_means(first)})" if before else "none"
-    return f"{text}; at epoch {int(first['epoch'])} it was {then}."
+    return f"{text}; at epoch {int(first['epoch'])} there were {then}."
 
 
 def _highest(row: pd.Series[Any], name: str) -> str:

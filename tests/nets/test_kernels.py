@@ -213,8 +213,7 @@ def test_a_step_by_kernels_has_the_gradients_of_a_plain_one_to_rounding(monkeypa
     modules = {
         "take_largest": pooling,
         "give_back": pooling,
-        "add_to_images": convolution,
-        "add_to_weights": convolution,
+        "convolve_back": convolution,
     }
     for name, module in modules.items():
         monkeypatch.setattr(module, name, noted(name, getattr(module, name)))

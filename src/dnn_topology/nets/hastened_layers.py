@@ -93,15 +93,11 @@ class SparseGradientConv2d(Function):
         of_images = images.new_zeros(n, height, width, channels)
         of_weights = images.new_zeros(outputs, rows, columns, channels)
         of_bias = images.new_zeros(outputs)
-        back = _nhwc(gradient)
-        convolution.add_to_images(
-            back,
+        convolution.convolve_back(
+            _nhwc(gradient),
+            _nhwc(images).reshape(n, height, width * channels),
             _nhwc(weights).reshape(outputs, rows, columns * channels),
             of_images.numpy().reshape(n, height, width * channels),
-        )
-        convolution.add_to_weights(
-            back,
-            _nhwc(images).reshape(n, height, width * channels),
             of_weights.numpy().reshape(outputs, rows, columns * channels),
             of_bias.numpy(),
         )

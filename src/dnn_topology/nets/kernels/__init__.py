@@ -29,7 +29,8 @@ def is_ready() -> bool:
     try:
         pooling.take_largest(zeros(1, 2, 1, 2, 1), zeros(1, 1, 1), places)
         pooling.give_back(zeros(1, 1, 1), places, zeros(1, 4))
-        convolution.convolve_back(zeros(1, 1, 1, 1), *(zeros(1, 1, 1) for _ in range(4)), zeros(1))
+        small = (zeros(1, 1, 1), zeros(1, 1, 1), zeros(1, 1, 1), zeros(1, 1, 1))
+        convolution.convolve_back(zeros(1, 1, 1, 1), *small, zeros(1))
     except Exception as error:  # a compiler's failures are many
         logger.debug("the kernels of training are not compiled: %s", error)
         return False

@@ -6,12 +6,12 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
@@ -28,12 +28,18 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 GOLDEN = Path(__file__).parent / "data" / "golden"
 
 
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Draw the weights of what a module of tests makes of itself from one seed; some draws are dead networks."""
+    if isinstance(collector, pytest.Module):
+        torch.manual_seed(0)
+
+
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """What a command of a test sets for its process (--nproc) is not the next test's: sums would round otherwise."""
+def _alike() -> Iterator[None]:
+    """Draw every test's weights from one seed, and give it one thread, whatever another left: sums round as ever."""
+    torch.manual_seed(0)
     yield
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from torch import nn
 
 import dnn_topology as dt
 
-MODEL = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
+MODEL = nn.Sequential(nn.Linear(4, 3), nn.Tanh())  # whose neurons are never constant
 X = torch.arange(40.0).reshape(10, 4) / 40
 DIAGRAMS = dt.Diagrams([np.array([(0, 0.1), (0, np.inf)]), np.array([(0.1, 0.2)])], max_epsilon=0.3)
 GRAPH = dt.functional_graph(dt.record(MODEL, X))

@@ -1,7 +1,7 @@
 """How well is the generalisation gap foretold, by what, and what does topology add? Every row committed.
 
-    python benchmarks/gap.py --data ../shared/data --cifar CIFAR.npz --mlbench FOLDER --kernlab FOLDER
-                                                     # train what is missing, judge
+    python benchmarks/gap.py --data ../shared/data --cifar CIFAR.npz --mlbench FOLDER --kernlab FOLDER --caret FOLDER \
+        --weka FOLDER                                # train what is missing, judge
     python benchmarks/gap.py --only judge            # recompute all tables and the picture from results/gap_epochs.csv
 
 Everything was chosen on the networks of gap.toml. Those of the rounds in gap_rounds.py, with other seeds and with data
@@ -27,6 +27,8 @@ from gap_judging import (
     predictions,
     together,
     topology_adds,
+    unfitted,
+    within,
 )
 from gap_report import draw, markdown, records
 from gap_rounds import DIVERGED, PARTS, ROUNDS, parted
@@ -59,6 +61,8 @@ def main() -> None:
         "--mlbench", type=Path, help="folder `data` of R's package mlbench; it is read with `pip install pyreadr`"
     )
     parser.add_argument("--kernlab", type=Path, help="folder `data` of R's package kernlab")
+    parser.add_argument("--caret", type=Path, help="folder `data` of R's package caret")
+    parser.add_argument("--weka", type=Path, help="folder `examples` of Weka's data sets")
     parser.add_argument("--work", type=Path, default=HERE / ".work", help="where networks are kept")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     options = parser.parse_args()
@@ -82,7 +86,8 @@ def _trained(options: argparse.Namespace, table: Path) -> pd.DataFrame:
     missing = [part for part in PARTS if part not in set(there["part"])]
     if not missing:
         return there
-    prepared(work / "gap_data", options.data.resolve(), options.cifar, options.mlbench, options.kernlab)
+    sources = {name: getattr(options, name) for name in ("cifar", "mlbench", "kernlab", "caret", "weka")}
+    prepared(work / "gap_data", options.data.resolve(), **sources)
     os.chdir(work)  # which the grids name data sets from
     rows = [there] if len(there) else []
     for part in missing:
@@ -120,6 +125,7 @@ def _judge(epochs: pd.DataFrame, out: Path) -> None:
         "judged, over new architectures": [],
         "judged, hardly learned": [],
         "judged, intervals": [],
+        "judged, nothing fitted": [],
         "added to those judged": [],
     }
     for each in ROUNDS:
@@ -131,9 +137,11 @@ def _judge(epochs: pd.DataFrame, out: Path) -> None:
         tables["judged, over new architectures"].append(over_architectures(foretold[-1], asked, each))
         tables["judged, hardly learned"].append(hardly_learned(foretold[-1], known, asked, each))
         tables["judged, intervals"].append(coverage(known, asked, each))
+        tables["judged, nothing fitted"].append(unfitted(asked, each))
         tables["added to those judged"].append(topology_adds(known, asked, each))
     of_rounds = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
     of_rounds["judged, together"] = together(pd.concat(foretold, ignore_index=True), last)
+    of_rounds["judged, parts of the last round left out"] = within(parted(last, ROUNDS[-1])[1], ROUNDS[-1])
     evaluations = {method: evaluate_gap(last, method=method) for method in METHODS}
     results = {
         "command": command_line(),

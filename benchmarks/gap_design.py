@@ -5,7 +5,8 @@
 Of the first file everything was chosen; the others were trained afterwards, with other seeds. The second holds a data
 set (CIFAR-10) and an architecture (`residual`) of which the first has none; the third two data sets and five
 architectures of which the first two have none, and nothing else; the fourth two data sets and six architectures of
-which the first three have none, and nothing else.
+which the first three have none, and nothing else. The fifth has twelve networks of every data set, two of these new,
+of architectures at random among all that take its inputs, four of these new.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ LATEST_DATA = ("npz:gap_data/spam.npz", "npz:gap_data/dna.npz")  # rows of numbe
 LATEST_NETS = tuple(
     f"gap_nets:{name}" for name in ("convmixer", "excited", "dense", "column_lstm", "gated_mlp", "dilated")
 )
+LAST_DATA = ("npz:gap_data/segment.npz", "npz:gap_data/cells.npz")  # rows of numbers
+LAST_NETS = tuple(f"gap_nets:{name}" for name in ("inception", "maxout", "highway", "pyramid"))
+PER_DATA = 12  # networks of a data set in the fifth
 FOR_ROWS = (*SEQUENCES, *NEWER_NETS)  # architectures of earlier networks that were trained on rows of numbers
 WITH_DROPOUT = ("mlp", "lenet_300_100", "conv_1d", "lenet", "lenetext")
 SIZES, PERMUTED, RATES, DECAYS = (300, 600, 1200), (0.0, 0.2, 0.5), (0.02, 0.05), (5e-4, 1e-2)
@@ -52,6 +56,8 @@ def main() -> None:
     _write("gap_judged_2", _newer(), 2000, np.random.default_rng(2))
     latest = np.random.default_rng(3)
     _write("gap_judged_3", _latest(latest), 3000, latest)
+    last = np.random.default_rng(4)
+    _write("gap_judged_4", _last(last), 4000, last)
 
 
 def _newer() -> list[tuple[str, str]]:
@@ -68,6 +74,14 @@ def _latest(rng: np.random.Generator) -> list[tuple[str, str]]:
     both = [(data, net) for net in LATEST_NETS for data in LATEST_DATA]
     known = [(data, FOR_ROWS[place]) for data in LATEST_DATA for place in rng.permutation(len(FOR_ROWS))[:6]]
     return [*drawn, *both, *known]
+
+
+def _last(rng: np.random.Generator) -> list[tuple[str, str]]:
+    """Return the networks of the fourth round: as many of every data set, of architectures known and new."""
+    images, rows = (*IMAGES, NEW_DATA, NEWER_DATA[0]), ("mnist1d", NEWER_DATA[1], *LATEST_DATA, *LAST_DATA)
+    for_all = (*FOR_ROWS, *LATEST_NETS, *LAST_NETS)
+    fitting = {data: (*NETS[len(SEQUENCES) :], NEW_NET, *for_all) for data in images} | dict.fromkeys(rows, for_all)
+    return [(data, nets[place]) for data, nets in fitting.items() for place in rng.permutation(len(nets))[:PER_DATA]]
 
 
 def _write(name: str, networks: list[tuple[str, str]], seed: int, rng: np.random.Generator) -> None:

@@ -16,7 +16,16 @@ Array = np.ndarray[Any, Any]
 N_TRAIN, N_TEST = 4_000, 1_500  # images of a data set that networks are drawn from, and that they are tested on
 
 
-def prepared(folder: Path, data: Path, cifar: Path | None, mlbench: Path | None, kernlab: Path | None) -> None:
+def prepared(
+    folder: Path,
+    data: Path,
+    *,
+    cifar: Path | None,
+    mlbench: Path | None,
+    kernlab: Path | None,
+    caret: Path | None,
+    weka: Path | None,
+) -> None:
     """Write the images that are not there yet.
 
     Args:
@@ -27,6 +36,10 @@ def prepared(folder: Path, data: Path, cifar: Path | None, mlbench: Path | None,
             mlbench (GPL-2; the data are Statlog's Landsat and DNA and Slate's letters, of the UCI repository).
         kernlab: The folder with spam.rda, the folder `data` of R's package kernlab (GPL-2; Hewlett-Packard's Spambase,
             of the UCI repository).
+        caret: The folder with segmentationData.RData, the folder `data` of R's package caret (GPL-2 or later; cells of
+            Hill et al., BMC Bioinformatics 2007).
+        weka: The folder with segment-challenge.arff and segment-test.arff, `examples` of Weka's (GPL-2; the data are
+            Statlog's image segmentation, of the UCI repository).
 
     Raises:
         SystemExit: Images are missing.
@@ -42,16 +55,18 @@ def prepared(folder: Path, data: Path, cifar: Path | None, mlbench: Path | None,
             if not source:
                 raise SystemExit("name the images of CIFAR-10: --cifar FILE.npz")
             _prepare(source, data, folder / f"{name}.npz")
-    of_r = {
+    tables = {
         "satellite": (_satellite, "mlbench", mlbench),
         "letters": (_letters, "mlbench", mlbench),
         "dna": (_dna, "mlbench", mlbench),
         "spam": (_spam, "kernlab", kernlab),
+        "cells": (_cells, "caret", caret),
+        "segment": (_segment, "weka", weka),
     }
-    for name, (values_of, package, source) in of_r.items():
+    for name, (values_of, package, source) in tables.items():
         if not (folder / f"{name}.npz").exists():
             if source is None:
-                raise SystemExit(f"name the data sets of R's package {package}: --{package} FOLDER")
+                raise SystemExit(f"name the data sets that {package} comes with: --{package} FOLDER")
             write_arrays(folder / f"{name}.npz", _drawn(*values_of(source)))
 
 
@@ -92,6 +107,35 @@ def _spam(folder: Path) -> tuple[Array, Array, int]:
     numbers = np.log1p(table.drop(columns="type").to_numpy(np.float64))
     shares = (255 * numbers / numbers.max(axis=0)).round()
     return shares.astype(np.uint8), table["type"].cat.codes.to_numpy(np.int64), 3_000
+
+
+def _cells(folder: Path) -> tuple[Array, Array, int]:
+    """Return 58 numbers of each of 2,019 cells, whether it is segmented well, and how many are to train."""
+    table = _of_r(folder / "segmentationData.RData")
+    table = table.iloc[np.random.default_rng(0).permutation(len(table))]
+    numbers = table.drop(columns=["Cell", "Case", "Class"]).to_numpy(np.float64)
+    return _shares(numbers, 1_400), table["Class"].astype("category").cat.codes.to_numpy(np.int64), 1_400
+
+
+def _segment(folder: Path) -> tuple[Array, Array, int]:
+    """Return 19 numbers of each of 2,310 patches of outdoor images, what they show, and how many are to train."""
+    from scipy.io import arff
+
+    parts = [pd.DataFrame(arff.loadarff(folder / f"segment-{name}.arff")[0]) for name in ("challenge", "test")]
+    table = pd.concat(parts, ignore_index=True)
+    numbers = table.drop(columns="class").to_numpy(np.float64)
+    return (
+        _shares(numbers, len(parts[0])),
+        table["class"].astype("category").cat.codes.to_numpy(np.int64),
+        len(parts[0]),
+    )
+
+
+def _shares(numbers: Array, n_train: int) -> Array:
+    """Return columns as 0 to 255: three standard deviations of the first rows below their mean, to three above it."""
+    middle, spread = numbers[:n_train].mean(axis=0), numbers[:n_train].std(axis=0)
+    apart = (numbers - middle) / np.where(spread > 0, spread, 1.0)
+    return (255 * (np.clip(apart, -3, 3) + 3) / 6).round().astype(np.uint8)
 
 
 def _of_r(path: Path) -> pd.DataFrame:

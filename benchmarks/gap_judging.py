@@ -29,7 +29,11 @@ SETS: dict[str, tuple[str, ...]] = {
 }
 CONFIDENCE = 0.9
 FROZEN = "what each had frozen"
-STEADY = ("purity+training", "perturbation+purity+training")  # what all rounds together are also read by
+STEADY = (
+    "leave-one-out",
+    "purity+training",
+    "perturbation+purity+training",
+)  # what all rounds together are also read by
 DRAWS = 2000  # of networks, for an interval
 
 
@@ -41,14 +45,7 @@ def choice(known: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for method in METHODS:
         for name, columns in SETS.items():
-            chosen = expanded(known, columns)
-            there = np.isfinite(design(known, chosen)).all(axis=1)
-            errors = {}
-            for fold in FOLDS:
-                foretold = left_out(known, (), fold_labels(known, fold))  # a network without a feature gets the mean
-                part = known[there].reset_index(drop=True)
-                foretold[there] = left_out(part, chosen, fold_labels(part, fold), method=method)
-                errors[fold] = np.abs(foretold - known["gap"]).mean()
+            errors = {fold: _left_out_errors(known, columns, fold, method).mean() for fold in FOLDS}
             rows.append({"features": name, "method": method, **errors})
     table = pd.DataFrame(rows)
     mean = table[table["features"] == MEAN].iloc[0]
@@ -175,6 +172,38 @@ def together(foretold: pd.DataFrame, last: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def within(judged: pd.DataFrame, each: Round) -> pd.DataFrame:
+    """Return the errors with a data set, and with an architecture, of a round left out, fitted on its other networks.
+
+    The intervals are Student's, over data sets or architectures: they hold for others like them.
+    """
+    rows = []
+    for fold in ("data set", "architecture"):
+        units = fold_labels(judged, fold)
+        mean = _left_out_errors(judged, (), fold, each.method)
+        for name, columns in SETS.items():
+            apart = _left_out_errors(judged, columns, fold, each.method)
+            low, high = interval_of_units(apart, units)
+            below = interval_of_units(apart - mean / 2, units)
+            about: dict[str, Any] = {"round": each.grid, "fold": fold, "parts": len(np.unique(units))}
+            about |= {"features": name, "method": each.method, "n": len(judged), "mae": apart.mean()}
+            about |= {"lower": low, "upper": high, "of the mean's": apart.mean() / mean.mean()}
+            rows.append({**about, "above half, lower": below[0], "above half, upper": below[1]})
+    return pd.DataFrame(rows)
+
+
+def unfitted(judged: pd.DataFrame, each: Round) -> pd.DataFrame:
+    """Return the errors of the training accuracy less the agreement, in points, to which nothing is fitted."""
+    foretold = 100 * (judged["train_accuracy"] - judged["loo_agreement"])
+    apart = (foretold - judged["gap"]).to_numpy()
+    rows = []
+    for group, members in each.groups(judged).items():
+        there = members & np.isfinite(apart)
+        about: dict[str, Any] = {"round": each.grid, "group": group, "n": int(there.sum())}
+        rows.append({**about, "mae": np.abs(apart[there]).mean(), "bias": apart[there].mean()})
+    return pd.DataFrame(rows)
+
+
 def over_architectures(foretold: pd.DataFrame, judged: pd.DataFrame, each: Round) -> pd.DataFrame:
     """Return the mean errors on a round's new architectures, with Student's intervals over architectures.
 
@@ -213,6 +242,16 @@ def topology_adds(known: pd.DataFrame, judged: pd.DataFrame, each: Round) -> pd.
             about: dict[str, Any] = {"round": each.grid, "adds": name, "to": each.features, "group": group}
             rows.append({**about, "difference": change[members].mean(), "lower": low, "upper": high})
     return pd.DataFrame(rows)
+
+
+def _left_out_errors(table: pd.DataFrame, columns: tuple[str, ...], fold: str, method: str) -> np.ndarray:
+    """Return the errors with parts left out; a network of which a feature is not known is foretold the mean."""
+    chosen = expanded(table, columns)
+    there = np.isfinite(design(table, chosen)).all(axis=1)
+    foretold = left_out(table, (), fold_labels(table, fold))
+    part = table[there].reset_index(drop=True)
+    foretold[there] = left_out(part, chosen, fold_labels(part, fold), method=method)
+    return np.abs(foretold - table["gap"].to_numpy())
 
 
 def _foretold(

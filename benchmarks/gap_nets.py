@@ -249,6 +249,86 @@ def dilated(n_classes: int, shape: Shape) -> nn.Module:
     return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(24, n_classes))
 
 
+class Inception(nn.Module):
+    """Convolutions of 1×1, 3×3 and 5×5 and the largest of 3×3 places, side by side."""
+
+    def __init__(self, before: int, width: int) -> None:
+        super().__init__()
+        pooled = nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), nn.Conv2d(before, width, 1))
+        sides = [nn.Conv2d(before, width, side, padding=side // 2) for side in (1, 3, 5)]
+        self.branches, self.relu = nn.ModuleList([*sides, pooled]), nn.ReLU()
+
+    def forward(self, images):
+        """Return the channels of all branches, rectified."""
+        return self.relu(torch.cat([branch(images) for branch in self.branches], dim=1))
+
+
+def inception(n_classes: int, shape: Shape) -> nn.Module:
+    """A convolution of stride 2, two blocks of four branches, the means of places, and one linear layer."""
+    stem = [nn.Conv2d(shape[0], 16, 3, stride=2, padding=1), nn.ReLU()]
+    body = [Inception(16, 8), Inception(32, 12), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(*stem, *body, nn.Linear(48, n_classes))
+
+
+class Maxout(nn.Module):
+    """The largest of three linear maps, unit by unit."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.maps = nn.Linear(before, 3 * after)
+
+    def forward(self, inputs):
+        """Return (n_samples, after)."""
+        return self.maps(inputs).unflatten(1, (3, -1)).amax(dim=1)
+
+
+def maxout(n_classes: int, shape: Shape) -> nn.Module:
+    """A perceptron 80-40 of maxout units."""
+    return nn.Sequential(nn.Flatten(), Maxout(math.prod(shape), 80), Maxout(80, 40), nn.Linear(40, n_classes))
+
+
+class Highway(nn.Module):
+    """A layer that a gate mixes with what came in, closed at first."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.change, self.relu, self.gate = nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width)
+        nn.init.constant_(self.gate.bias, -1.0)
+
+    def forward(self, inputs):
+        """Return the mixture."""
+        open_ = self.gate(inputs).sigmoid()
+        return open_ * self.relu(self.change(inputs)) + (1 - open_) * inputs
+
+
+def highway(n_classes: int, shape: Shape) -> nn.Module:
+    """A highway network: one layer of 64 units and four more with gates."""
+    stem = [nn.Flatten(), nn.Linear(math.prod(shape), 64), nn.ReLU()]
+    return nn.Sequential(*stem, *[Highway(64) for _ in range(4)], nn.Linear(64, n_classes))
+
+
+class Pyramid(nn.Module):
+    """A convolution at three sizes: its means over one, four and sixteen parts of the image, fewer of small ones."""
+
+    def __init__(self, n_classes: int, shape: Shape) -> None:
+        super().__init__()
+        self.see, self.relu = nn.Conv2d(shape[0], 24, 5, padding=2), nn.ReLU()
+        self.places = [tuple(min(n, side) for side in shape[1:]) for n in (1, 2, 4)]
+        n_places = sum(math.prod(each) for each in self.places)
+        self.hidden, self.rectified, self.output = nn.Linear(24 * n_places, 48), nn.ReLU(), nn.Linear(48, n_classes)
+
+    def forward(self, images):
+        """Return the logits."""
+        seen = self.relu(self.see(images))
+        means = [functional.adaptive_avg_pool2d(seen, each).flatten(1) for each in self.places]
+        return self.output(self.rectified(self.hidden(torch.cat(means, dim=1))))
+
+
+def pyramid(n_classes: int, shape: Shape) -> nn.Module:
+    """Spatial pyramid pooling over one convolution, and a perceptron."""
+    return Pyramid(n_classes, shape)
+
+
 def _normalised(width: int) -> list[nn.Module]:
     """Return batch normalisation and ReLU."""
     return [nn.BatchNorm2d(width), nn.ReLU()]

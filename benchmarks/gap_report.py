@@ -61,6 +61,9 @@ def markdown(
         ]
         lines += ["", *_added(of_rounds["added to those judged"], each)]
         lines += ["", *_others(of_rounds["judged, differences"], each)]
+    lines += ["", *_within(of_rounds["judged, parts of the last round left out"])]
+    lines += ["", "Training accuracy less the agreement with the leave-one-out regression, nothing fitted, in points:"]
+    lines += ["", of_rounds["judged, nothing fitted"].round(2).to_markdown(index=False)]
     lines += ["", "**All rounds together**:", "", *_together(of_rounds["judged, together"])]
     lines += [
         "",
@@ -144,6 +147,21 @@ def _others(apart: pd.DataFrame, each: Round) -> list[str]:
     for name, part in rows.groupby("features", sort=False):
         cells = [f"{row.difference:+.1f} [{row.lower:+.1f}, {row.upper:+.1f}]" for row in part.itertuples()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def _within(rows: pd.DataFrame) -> list[str]:
+    """Return the table of the last round's networks, each foretold by those of other data sets or architectures."""
+    each = ROUNDS[-1]
+    lines = [f"**{each.grid}.toml alone**: a part left out, fitted on the round's other networks by {each.method}."]
+    lines[0] += " Student's 95 % intervals over the parts."
+    lines += ["", "| left out | features | error | of the mean's | above half of the mean's by |", "|---" * 5 + "|"]
+    for (fold, parts), part in rows.groupby(["fold", "parts"], sort=False):
+        half = part.loc[part["features"] == MEAN, "mae"].iloc[0] / 2
+        for row in part.to_dict("records"):
+            apart = f"{row['mae'] - half:+.1f} [{row['above half, lower']:+.1f}, {row['above half, upper']:+.1f}]"
+            cells = (f"{fold} (of {parts})", row["features"], _interval(row), f"{row[SHARE]:.2f}", apart)
+            lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 

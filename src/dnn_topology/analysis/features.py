@@ -35,6 +35,7 @@ def gap_features(
     essential: Essential = "drop",
     model: nn.Module | None = None,
     inputs: Sequence[torch.Tensor] | None = None,
+    train_set: Sequence[torch.Tensor] | None = None,
     training: Mapping[str, float] | None = None,
     seed: int = 0,
 ) -> dict[str, float]:
@@ -47,6 +48,7 @@ def gap_features(
         model: The network, which gives logits or log-probabilities (n_samples, n_classes); left as it was found.
         inputs: Training inputs (n_samples, …) and their given classes (n_samples,), as many for every network. Never
             test data.
+        train_set: All training inputs and their given classes, in the same form; of more than 20,000, as many of them.
         training: How the model was trained: n_train, lr, batch_size, and weight_decay and dropout if there are.
         seed: Of the noise on the inputs, and of which of them are mixed.
 
@@ -60,13 +62,16 @@ def gap_features(
 
         With a model and inputs also the sets "perturbation" (accuracy and loss with inputs of a class mixed, with
         noise, shifted; margins; the Davies–Bouldin index) and "sample-tree" (the minimum spanning tree of the inputs in
-        the spaces of layers, and the share of neighbours there that have one label); with a model and `training` the
-        numbers of "settings".
+        the spaces of layers, and the share of neighbours there that have one label); with a model and `train_set`
+        ``loo_agreement`` of "leave-one-out", and ``loo_accuracy`` (what kernel ridge regression on all other inputs
+        says of each: how often the network says so too, and how often the given label does); with a model and
+        `training` the numbers of "settings".
 
         A mean of nothing is NaN.
 
     Raises:
-        DnnTopologyError: The diagrams have no H1; of model and inputs, or of model and training, one is missing.
+        DnnTopologyError: The diagrams have no H1; a model comes without inputs, train_set and training, or one of
+            these without a model.
 
     Source:
         Corneanu et al., Computing the testing error without a testing set, CVPR 2020 (life, midlife); Ballester et
@@ -79,8 +84,11 @@ def gap_features(
         >>> [round(features[name], 3) for name in ("life", "midlife", "h0_death_mean", "h1_points_per_node")]
         [0.1, 0.15, 0.2, 0.5]
     """
-    if (model is None) != (inputs is None and training is None):
-        raise DnnTopologyError("features of a network need model=, and with it inputs=(images, labels) or training=")
+    if (model is None) != (inputs is None and train_set is None and training is None):
+        raise DnnTopologyError(
+            "features of a network need model=, and with it inputs=(images, labels), train_set=(images, labels) or "
+            "training="
+        )
     if diagrams.max_dim < 1:
         raise DnnTopologyError("features of the gap need H1, and there is H0 alone: compute with max_dim=1")
     counted = diagrams.filtered(min_persistence=min_persistence, essential=essential)
@@ -94,7 +102,7 @@ def gap_features(
         for name in names:
             values = finite[:, 0 if name == "birth" else 1]
             features |= {f"h{dim}_{name}_mean": _mean(values), f"h{dim}_{name}_std": _std(values)}
-    others = {} if model is None else _of_model(model, inputs, training, seed)
+    others = {} if model is None else _of_model(model, inputs, train_set, training, seed)
     return {
         **{name: float(value) for name, value in features.items()},
         "h1_points_per_node": loops["count"] / nodes,
@@ -130,7 +138,11 @@ def with_early(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_model(
-    model: nn.Module, inputs: Sequence[torch.Tensor] | None, training: Mapping[str, Any] | None, seed: int
+    model: nn.Module,
+    inputs: Sequence[torch.Tensor] | None,
+    train_set: Sequence[torch.Tensor] | None,
+    training: Mapping[str, Any] | None,
+    seed: int,
 ) -> dict[str, float]:
     """Return the features of a model on labelled inputs, and those of its settings.
 
@@ -138,16 +150,20 @@ def _of_model(
         DnnTopologyError: Inputs are no pair of as many images and labels, or a setting is missing or unknown.
     """
     from dnn_topology.analysis.gap.known_settings import settings_features
+    from dnn_topology.analysis.gap.leave_one_out import leave_one_out_features
     from dnn_topology.analysis.network_features import input_features
 
     features = dict[str, float]()
-    if inputs is not None:
-        if len(inputs) != 2 or len(inputs[0]) != len(inputs[1]):
+    for name, pair in (("inputs", inputs), ("train_set", train_set)):
+        if pair is not None and (len(pair) != 2 or len(pair[0]) != len(pair[1])):
             raise DnnTopologyError(
-                f"inputs must be a pair, images (n_samples, …) and labels (n_samples,), found lengths "
-                f"{[len(part) for part in inputs]}"
+                f"{name} must be a pair, images (n_samples, …) and labels (n_samples,), found lengths "
+                f"{[len(part) for part in pair]}"
             )
+    if inputs is not None:
         features |= input_features(model, inputs[0], inputs[1], seed=seed)
+    if train_set is not None:
+        features |= leave_one_out_features(model, train_set[0], train_set[1])
     if training is not None:
         try:
             features |= settings_features(model, **training)

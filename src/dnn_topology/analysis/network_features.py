@@ -9,6 +9,7 @@ import numpy as np
 
 from dnn_topology.analysis.features import gap_features
 from dnn_topology.analysis.gap.known_settings import settings_features
+from dnn_topology.analysis.gap.leave_one_out import leave_one_out_features
 from dnn_topology.analysis.gap.perturbation import perturbation_features
 from dnn_topology.analysis.gap.representations import representations
 from dnn_topology.analysis.gap.sample_tree import sample_tree_features
@@ -29,6 +30,7 @@ def network_features(
     drawn: Sequence[Diagrams],
     *,
     inputs: Iterable[Labelled] = (),
+    train_set: Labelled | None = None,
     training: TrainSettings | None = None,
     n_train: int = 0,
     seed: int = 0,
@@ -39,18 +41,21 @@ def network_features(
         net: The network.
         drawn: The diagrams of each draw.
         inputs: The training inputs and labels of each draw; none for no features of them.
+        train_set: All training inputs and labels, or many; None for no features of them.
         training: How it was trained; None for no features of its settings.
         n_train: Number of its training inputs.
         seed: Of the noise, and of who is mixed with whom.
 
     Returns:
-        The columns of `gap_features`, `input_features`, `weight_norms` and `settings_features`, and
-        `neural_persistence`. A feature that is not defined in one draw is not defined.
+        The columns of `gap_features`, `input_features`, `leave_one_out_features`, `weight_norms` and
+        `settings_features`, and `neural_persistence`. A feature that is not defined in one draw is not defined.
     """
     from dnn_topology.recording.weight_norms import weight_matrices, weight_norms
 
     features = _means([gap_features(diagrams) for diagrams in drawn])
     features |= _means([input_features(net, *labelled, seed=seed) for labelled in inputs])
+    if train_set is not None:
+        features |= leave_one_out_features(net, *train_set)
     if training is not None:
         known = {name: getattr(training, name) for name in ("lr", "batch_size", "weight_decay", "dropout")}
         features |= settings_features(net, n_train=n_train, **known)

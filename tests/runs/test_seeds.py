@@ -11,7 +11,7 @@ import torch
 
 from dnn_topology.analysis.network_features import network_features
 from dnn_topology.nets.data import batches, load_data, sample
-from dnn_topology.nets.draws import labelled_draws
+from dnn_topology.nets.draws import labelled_draws, labelled_training
 from dnn_topology.nets.zoo import build_net
 from dnn_topology.recording.classes import predicted_classes
 from dnn_topology.runs.detecting import Detection
@@ -68,7 +68,8 @@ def test_features_look_at_the_inputs_that_are_measured() -> None:
         network_features(
             net,
             drawn,
-            inputs=labelled_draws(data, settings, draws=2, seed=seed),
+            labelled_draws(data, settings, draws=2, seed=seed),
+            labelled_training(data),
             training=TRAINING,
             n_train=len(data.train),
         )

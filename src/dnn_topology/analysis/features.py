@@ -48,7 +48,7 @@ def gap_features(
         model: The network, which gives logits or log-probabilities (n_samples, n_classes); left as it was found.
         inputs: Training inputs (n_samples, …) and their given classes (n_samples,), as many for every network. Never
             test data.
-        train_set: All training inputs and their given classes, in the same form; of more than 20,000, as many of them.
+        train_set: All training inputs and classes, or 20,000 of more; in the same form.
         training: How the model was trained: n_train, lr, batch_size, and weight_decay and dropout if there are.
         seed: Of the noise on the inputs, and of which of them are mixed.
 
@@ -62,16 +62,14 @@ def gap_features(
 
         With a model and inputs also the sets "perturbation" (accuracy and loss with inputs of a class mixed, with
         noise, shifted; margins; the Davies–Bouldin index) and "sample-tree" (the minimum spanning tree of the inputs in
-        the spaces of layers, and the share of neighbours there that have one label); with a model and `train_set`
-        ``loo_agreement`` of "leave-one-out", and ``loo_accuracy`` (what kernel ridge regression on all other inputs
-        says of each: how often the network says so too, and how often the given label does); with a model and
-        `training` the numbers of "settings".
+        the spaces of layers, and the share of neighbours there that have one label); with a model and train_set
+        ``loo_agreement`` of "leave-one-out" (how often the network says what kernel ridge regression on all other
+        inputs does); with a model and training the numbers of "settings".
 
         A mean of nothing is NaN.
 
     Raises:
-        DnnTopologyError: The diagrams have no H1; a model comes without inputs, train_set and training, or one of
-            these without a model.
+        DnnTopologyError: The diagrams have no H1; there is a model without any of its three, or one without it.
 
     Source:
         Corneanu et al., Computing the testing error without a testing set, CVPR 2020 (life, midlife); Ballester et
@@ -85,10 +83,7 @@ def gap_features(
         [0.1, 0.15, 0.2, 0.5]
     """
     if (model is None) != (inputs is None and train_set is None and training is None):
-        raise DnnTopologyError(
-            "features of a network need model=, and with it inputs=(images, labels), train_set=(images, labels) or "
-            "training="
-        )
+        raise DnnTopologyError("features of a network need model=, and with it inputs=, train_set= or training=")
     if diagrams.max_dim < 1:
         raise DnnTopologyError("features of the gap need H1, and there is H0 alone: compute with max_dim=1")
     counted = diagrams.filtered(min_persistence=min_persistence, essential=essential)
@@ -147,23 +142,21 @@ def _of_model(
     """Return the features of a model on labelled inputs, and those of its settings.
 
     Raises:
-        DnnTopologyError: Inputs are no pair of as many images and labels, or a setting is missing or unknown.
+        DnnTopologyError: Inputs are no pair of as many images and labels, the model does not give classes of them, or a
+            setting is missing or unknown.
     """
     from dnn_topology.analysis.gap.known_settings import settings_features
+    from dnn_topology.analysis.gap.labelled import check_logits, labelled
     from dnn_topology.analysis.gap.leave_one_out import leave_one_out_features
     from dnn_topology.analysis.network_features import input_features
 
     features = dict[str, float]()
-    for name, pair in (("inputs", inputs), ("train_set", train_set)):
-        if pair is not None and (len(pair) != 2 or len(pair[0]) != len(pair[1])):
-            raise DnnTopologyError(
-                f"{name} must be a pair, images (n_samples, …) and labels (n_samples,), found lengths "
-                f"{[len(part) for part in pair]}"
-            )
     if inputs is not None:
-        features |= input_features(model, inputs[0], inputs[1], seed=seed)
+        images, labels = labelled("inputs", inputs)
+        check_logits(model, images, labels)
+        features |= input_features(model, images, labels, seed=seed)
     if train_set is not None:
-        features |= leave_one_out_features(model, train_set[0], train_set[1])
+        features |= leave_one_out_features(model, *labelled("train_set", train_set))
     if training is not None:
         try:
             features |= settings_features(model, **training)

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 def network_features(
     net: nn.Module,
     drawn: Sequence[Diagrams],
-    *,
     inputs: Iterable[Labelled] = (),
     train_set: Labelled | None = None,
+    *,
     training: TrainSettings | None = None,
     n_train: int = 0,
     seed: int = 0,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dnn_topology.nets.data import DataSet, Samples
 
 BATCH = 100  # inputs that are recorded at a time
+MOST_INPUTS = 20_000  # of a training set, of which a kernel regression takes seconds
 
 
 def measured_draws(
@@ -68,6 +69,12 @@ def labelled_draws(
     for draw in range(draws if settings.n_inputs < len(data.train) else 1):
         images, labels = sample(data.train, settings.n_inputs, seed=seed + draw).tensors
         yield images, labels
+
+
+def labelled_training(data: DataSet) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return all training inputs, or 20,000 of more, the same for every network, with their given labels."""
+    images, labels = sample(data.train, MOST_INPUTS).tensors
+    return images, labels
 
 
 def check_enough(data: DataSet, settings: RunMeasureSettings) -> None:

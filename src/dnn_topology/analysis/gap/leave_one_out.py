@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from dnn_topology.recording.layers import unwrapped
-from dnn_topology.recording.restoring import borrowed
+from dnn_topology.recording.classes import predicted_classes
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
     from torch import nn
 
@@ -27,7 +26,7 @@ def leave_one_out_features(model: nn.Module, images: torch.Tensor, labels: torch
     saw an input stands in for the truth there: kernel ridge regression on all of the other inputs, in closed form.
 
     Args:
-        model: Gives one number per class (n_samples, n_classes); taken in eval mode and left as it was found.
+        model: Gives classes, as `predicted_classes` reads them; taken in eval mode and left as it was found.
         images: (n_samples, …), all of the training inputs, or many of them: with fewer the regression knows less.
         labels: (n_samples,), the given classes.
 
@@ -57,11 +56,7 @@ def leave_one_out_features(model: nn.Module, images: torch.Tensor, labels: torch
     classes = left_out_classes(points, given)
     if classes is None:
         return {"loo_agreement": float("nan"), "loo_accuracy": float("nan")}
-    inside = unwrapped(model)
-    with borrowed(inside, None) as (home, dtype), torch.no_grad():
-        starts = range(0, len(images), BATCH)
-        parts = [inside(images[start : start + BATCH].to(home, dtype)).argmax(dim=1).cpu() for start in starts]
-    answers = torch.cat(parts).numpy()
+    answers = predicted_classes(model, (images[start : start + BATCH] for start in range(0, len(images), BATCH)))
     return {"loo_agreement": float(np.mean(answers == classes)), "loo_accuracy": float(np.mean(given == classes))}
 
 

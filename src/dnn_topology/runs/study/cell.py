@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from dnn_topology.nets.data import DataSet
     from dnn_topology.nets.train import TrainingState
 
-MOST_INPUTS = 20_000  # of the training set, whose kernel regression takes seconds then; the same ones for every network
 LOSSES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
@@ -92,15 +91,11 @@ def measured_features(
 ) -> tuple[list[Diagrams], dict[str, float]]:
     """Return the diagrams of each draw of training inputs, and all features of a network; test data are not read."""
     from dnn_topology.analysis.network_features import network_features
-    from dnn_topology.nets.data import sample
-    from dnn_topology.nets.draws import labelled_draws, measured_draws
+    from dnn_topology.nets.draws import labelled_draws, labelled_training, measured_draws
 
     drawn = measured_draws(net, data, settings, draws=draws, seed=seed)
-    inputs = labelled_draws(data, settings, draws=draws, seed=seed)
-    images, labels = sample(data.train, MOST_INPUTS).tensors
-    return drawn, network_features(
-        net, drawn, inputs=inputs, train_set=(images, labels), training=training, n_train=len(data.train)
-    )
+    inputs, whole = labelled_draws(data, settings, draws=draws, seed=seed), labelled_training(data)
+    return drawn, network_features(net, drawn, inputs, whole, training=training, n_train=len(data.train))
 
 
 def _row(cell: Cell, state: TrainingState, test: tuple[float, float], features: Mapping[str, float]) -> Row:

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from stopping_runs import Run, Training, carry_out, split
 
 from dnn_topology.analysis.early_stopping import StoppingRule
+from dnn_topology.analysis.gap.leave_one_out import left_out_classes
 from dnn_topology.analysis.gap.scores import bootstrap_means, interval_of_units
 from dnn_topology.analysis.neighbour_labels import NeighbourLabels
 from dnn_topology.store import write_bytes, write_json, write_table
@@ -78,12 +79,15 @@ class Setting:
         parted: On four fifths.
         whole: On all images.
         disagreements: Graph → the disagreement of every epoch, of the training on four fifths and of that on all.
+        apart: Of every epoch of both, the share of inputs at which kernel ridge regression on all others says another
+            class than the network.
         agreement: Of neighbours' given labels in the tree of all images, from chance (0) to 1.
     """
 
     parted: Training
     whole: Training
     disagreements: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+    apart: tuple[NDArray[np.float64], NDArray[np.float64]]
     agreement: float
 
     @property
@@ -150,8 +154,12 @@ def settings_there(sources: Mapping[str, str], data_dir: Path | None, work: Path
                 )
                 for name in graphs[0]
             }
+            classes = [others_say(each, sources[run.dataset], data_dir, work) for each in both]
+            apart = tuple(
+                (one.predictions != said).mean(axis=1) for one, said in zip((parted, whole), classes, strict=True)
+            )
             agreement = NeighbourLabels(graphs[1]["tree"], whole.labels).agreement
-            settings.append(Setting(parted, whole, values, agreement))  # type: ignore[arg-type]
+            settings.append(Setting(parted, whole, values, apart, agreement))  # type: ignore[arg-type]
     return settings
 
 
@@ -168,12 +176,31 @@ def graphs_of(run: Run, source: str, data_dir: Path | None, work: Path) -> dict[
         return {name: held[name] for name in held.files}
 
 
+def others_say(run: Run, source: str, data_dir: Path | None, work: Path) -> NDArray[np.int64]:
+    """Return the class of every training input by regression on all others, kept beside the trainings.
+
+    Raises:
+        SystemExit: All inputs are one point.
+    """
+    path = work / f"others-{run.name}.npz"
+    if not path.exists():
+        data, _ = split(run, source, data_dir)
+        images, labels = data.train.tensors
+        classes = left_out_classes(images.flatten(1).numpy().astype(np.float64), labels.numpy())
+        if classes is None:
+            raise SystemExit(f"all training inputs of {run.name} are one point")
+        np.savez(path, classes=classes)
+    with np.load(path) as held:
+        return np.asarray(held["classes"])
+
+
 def rules() -> Iterator[tuple[str, str, Choice]]:
     """Yield every rule: its name, what it needs, and the epoch that it keeps."""
     for graph in ("tree", "1-NN", "3-NN"):
         for patience in (15, 5) if graph == "tree" else (15,):
             rule = StoppingRule("neighbours", patience, 0.0)
             yield f"neighbours: {graph}, patience {patience}", "training inputs", of_neighbours(graph, rule)
+    yield "leave-one-out regression, patience 15", "training inputs", of_others
     yield "midlife may rise by 15 %, patience 3", "training inputs", of_loops(StoppingRule("midlife"))
     yield "density must fall (the paper's), patience 15", "training inputs", of_loops(StoppingRule("density"))
     yield "training loss, patience 15", "training inputs", lowest("train_loss", 15)
@@ -195,6 +222,11 @@ def trainings(setting: Setting) -> tuple[Training, Training]:
 def of_neighbours(graph: str, rule: StoppingRule) -> Choice:
     """Return the rule by neighbours."""
     return lambda setting, place: chosen(rule, setting.disagreements[graph][place])
+
+
+def of_others(setting: Setting, place: int) -> int:
+    """Keep the epoch that differs least from what kernel ridge regression on all other inputs says; patience 15."""
+    return first_minimum(setting.apart[place], 15)
 
 
 def of_loops(rule: StoppingRule) -> Choice:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from gap_rounds import LARGE, RAW, ROUNDS, Round, parted
 
-from dnn_topology.analysis.feature_sets import BEST_SET, EARLY, FEATURE_SETS, PURITY, TOPOLOGICAL, TRAINING
+from dnn_topology.analysis.feature_sets import EARLY, FEATURE_SETS, PURITY, TOPOLOGICAL, TRAINING
 from dnn_topology.analysis.gap import GapModel, OutsideRangeWarning
 from dnn_topology.analysis.gap.folds import FOLDS, fold_labels, left_out
 from dnn_topology.analysis.gap.methods import METHODS, fitted
@@ -126,7 +126,7 @@ def hardly_learned(foretold: pd.DataFrame, known: pd.DataFrame, judged: pd.DataF
 
 def coverage(known: pd.DataFrame, judged: pd.DataFrame, each: Round) -> pd.DataFrame:
     """Return for how many of a round's networks the intervals of `gap predict` hold, of those with every feature."""
-    features = each.features if each.features in FEATURE_SETS else BEST_SET
+    features = each.features if each.features in FEATURE_SETS else STEADY[1]
     model = GapModel.fit(known, features=features, method=each.method)
     judged = judged[np.isfinite(design(judged, model.learned.columns)).all(axis=1)]
     with warnings.catch_warnings():

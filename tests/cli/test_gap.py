@@ -197,7 +197,7 @@ def test_the_default_is_fitted_on_what_a_study_leaves_and_foretells_a_run(
     assert main(["study", str(tmp_path / "some.toml"), "--save-path", str(tmp_path)]) == 0
     model = str(tmp_path / "model.json")
     assert main(["gap", "fit", str(tmp_path / "study_some" / "study.csv"), "-o", model]) == 0
-    assert "Gaussian process over purity_input" in capsys.readouterr().out
+    assert "Gaussian process over train_accuracy, loo_agreement" in capsys.readouterr().out
     words = ["--net", "mlp", "--dataset", "digits", "--n-epochs-train", "2", "--save-path", str(tmp_path)]
     assert main(["train", *words]) == 0
     with warnings.catch_warnings(record=True):
@@ -211,3 +211,23 @@ def test_the_default_is_fitted_on_what_a_study_leaves_and_foretells_a_run(
     assert main(["gap", "predict", str(hardly / "mlp_digits" / "trial0"), "--model", model]) == 0
     (warned,) = [line for line in capsys.readouterr().err.splitlines() if "have hardly learned" in line]
     assert warned.startswith("dnn-topology: warning: 1 of 1 networks have hardly learned (row 0: training accuracy 0.")
+
+
+def test_what_a_model_does_not_look_at_is_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pd.DataFrame({"train_accuracy": np.linspace(0.5, 1, 20), "loo_agreement": np.linspace(0.9, 0.4, 20)})
+    made_of = {**dict.fromkeys(("life", "midlife"), np.linspace(0.1, 0.2, 20) ** 2), "gap": np.linspace(0, 50, 20)}
+    table.assign(**made_of).to_csv(tmp_path / "table.csv", index=False)
+    words = ["--net", "mlp", "--dataset", "digits", "--n-epochs-train", "1", "--save-path", str(tmp_path)]
+    assert main(["train", *words]) == 0
+    drawn = list[str]()
+
+    def no_draws(*_: object, **__: object) -> list[object]:
+        drawn.append("graph")
+        return []
+
+    monkeypatch.setattr("dnn_topology.nets.draws.measured_draws", no_draws)
+    for features, graphs in (("leave-one-out", []), ("lambda-mu", ["graph"])):
+        model = str(tmp_path / "model.json")
+        assert main(["gap", "fit", str(tmp_path / "table.csv"), "--features", features, "-o", model]) == 0
+        main(["gap", "predict", str(tmp_path / "mlp_digits" / "trial0"), "--model", model])
+        assert drawn == graphs

@@ -70,6 +70,13 @@ def test_every_set_of_training_looks_at_logarithms_of_losses_with_a_floor(traine
     assert set(FEATURE_SETS["perturbation+purity+training"]) == {*PERTURBATION, *PURITY, *columns}
 
 
+def test_a_table_without_a_column_says_what_its_columns_are_enough_for(trained: pd.DataFrame) -> None:
+    with pytest.raises(
+        dt.DnnTopologyError, match=r"no column 'loo_agreement' \(1 of 3 are missing\).* those of training "
+    ):
+        dt.GapModel.fit(trained, features="leave-one-out")
+
+
 def test_logarithms_of_an_early_epoch_are_known_as_such(trained: pd.DataFrame) -> None:
     columns = FEATURE_SETS["training"]
     assert "early_epoch" in measured_columns(("log(early_train_loss)",))

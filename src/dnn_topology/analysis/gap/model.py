@@ -92,8 +92,8 @@ class GapModel:
         """Fit on standardised features.
 
         The default is the paper's. What foretold best in our study, and the default of the command `gap fit`, is
-        "purity+training" by "gaussian-process": the share of neighbouring inputs that have one label in the spaces of
-        layers, and log(max(loss, 0.001)) and accuracy of training, now and early.
+        "leave-one-out" by "gaussian-process": the training accuracy, and how often the network says at a training input
+        what kernel ridge regression on all the others says.
 
         Args:
             table: One row per network, or per network (`cell`) and epoch: the columns of the features, and `gap`.

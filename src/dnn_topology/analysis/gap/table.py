@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnn_topology._checks import DnnTopologyError, nearest
-from dnn_topology.analysis.feature_sets import CATEGORY, EARLY, EVERY, LEAST_LOSS, LOGARITHM, PURITY, SETTINGS
+from dnn_topology.analysis.feature_sets import (
+    CATEGORY,
+    EARLY,
+    EVERY,
+    FEATURE_SETS,
+    LEAST_LOSS,
+    LOGARITHM,
+    PURITY,
+    SETTINGS,
+    TOPOLOGICAL,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,9 +52,11 @@ def check_table(table: pd.DataFrame, columns: Sequence[str]) -> None:
     plain = dict.fromkeys(source_column(name) for name in columns)
     missing = [name for name in plain if name not in table.columns]
     if missing:
+        able = [one for one, of_set in FEATURE_SETS.items() if {*map(source_column, of_set)} <= set(table.columns)]
+        remedy = f"it has those of {', '.join(able)}" if able else nearest(missing[0], map(str, table.columns))
         raise DnnTopologyError(
-            f"the table has no column {missing[0]!r} ({len(missing)} of {len(plain)} are missing): "
-            f"{nearest(missing[0], map(str, table.columns))} (`dnn-topology study` makes such tables)"
+            f"the table has no column {missing[0]!r} ({len(missing)} of {len(plain)} are missing): {remedy} "
+            "(`dnn-topology study` makes such tables, those of earlier versions have fewer columns)"
         )
     numbers = {source_column(name) for name in columns if CATEGORY not in name}
     words = [name for name in plain if name in numbers and not pd.api.types.is_numeric_dtype(table[name])]
@@ -71,6 +83,12 @@ def measured_columns(columns: Sequence[str]) -> tuple[str, ...]:
 def source_column(name: str) -> str:
     """Return the column of a table that a feature is made from."""
     return without_logarithm(name).removesuffix("^2").split(CATEGORY)[0]
+
+
+def looks_at_graph(columns: Sequence[str]) -> bool:
+    """Return whether any of some features is of the graph of neurons, now or early in training."""
+    of_graph = {source_column(name) for of_set in TOPOLOGICAL.values() for name in of_set}
+    return not of_graph.isdisjoint(map(source_column, columns))
 
 
 def without_logarithm(name: str) -> str:

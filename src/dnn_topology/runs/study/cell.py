@@ -80,21 +80,21 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
     rows, diagrams = list[Row](), dict[tuple[int, int], "Diagrams"]()
     for epoch, state in states.items():
         net.load_state_dict(state.model)
-        drawn, features = measured_features(net, data, cell.training, cell.settings, **draws)
+        drawn, features = measured_features(net, data, cell.training, cell.settings, graph=True, **draws)
         diagrams |= {(epoch, number): of_draw for number, of_draw in enumerate(drawn)}
         rows.append(_row(cell, state, evaluate(net, data.test), features))
     return CellResult(rows, diagrams, time.monotonic() - start, states if cell.keep_weights else {})
 
 
 def measured_features(
-    net: nn.Module, data: DataSet, training: TrainSettings, settings: RunMeasureSettings, *, draws: int, seed: int
+    net: nn.Module, data: DataSet, training: TrainSettings, settings: RunMeasureSettings, *, graph: bool, **draws: int
 ) -> tuple[list[Diagrams], dict[str, float]]:
-    """Return the diagrams of each draw of training inputs, and all features of a network; test data are not read."""
+    """Return diagrams of draws (number, seed) of training inputs, if asked for, and features; reads no test data."""
     from dnn_topology.analysis.network_features import network_features
     from dnn_topology.nets.draws import labelled_draws, labelled_training, measured_draws
 
-    drawn = measured_draws(net, data, settings, draws=draws, seed=seed)
-    inputs, whole = labelled_draws(data, settings, draws=draws, seed=seed), labelled_training(data)
+    drawn = measured_draws(net, data, settings, **draws) if graph else []
+    inputs, whole = labelled_draws(data, settings, **draws), labelled_training(data)
     return drawn, network_features(net, drawn, inputs, whole, training=training, n_train=len(data.train))
 
 

@@ -34,10 +34,11 @@ from gap_report import draw, markdown, records
 from gap_rounds import DIVERGED, PARTS, ROUNDS, parted
 from machine import command_line, machine
 
-from dnn_topology.analysis.feature_sets import SETTINGS
+from dnn_topology.analysis.feature_sets import BEST_METHOD, BEST_SET, SETTINGS
 from dnn_topology.analysis.features import with_early
-from dnn_topology.analysis.gap import evaluate_gap
+from dnn_topology.analysis.gap import GapModel, evaluate_gap
 from dnn_topology.analysis.gap.methods import METHODS
+from dnn_topology.analysis.gap.model import STUDY
 from dnn_topology.cli import main as dnn_topology
 from dnn_topology.store import read_table, write_bytes, write_json, write_table
 
@@ -155,6 +156,7 @@ def _judge(epochs: pd.DataFrame, out: Path) -> None:
         },
     }
     write_json(out / "gap.json", results)
+    GapModel.fit(last, features=BEST_SET, method=BEST_METHOD).save(STUDY)  # which `gap predict` takes by default
     left_out = [one.predictions.assign(method=method) for method, one in evaluations.items()]
     write_table(out / "gap_predictions.csv", pd.concat([*foretold, *left_out]).round(2))
     text = markdown(last, chosen_on, of_rounds, evaluations)

@@ -24,6 +24,8 @@ SETS: dict[str, tuple[str, ...]] = {
     MEAN: (),
     **FEATURE_SETS,
     "asd + train": (*TOPOLOGICAL["asd"], *FEATURE_SETS["training"]),
+    # What "leave-one-out" knows of the data without asking the network; made after the fourth round was judged.
+    "leave-one-out, without the network": ("train_accuracy", "loo_accuracy"),
     # What the first rounds froze. Of a loss that runs off a line makes nonsense; of its logarithm it does not.
     RAW: (*PURITY, *TRAINING, *(EARLY + name for name in TRAINING)),
 }

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dnn_topology.analysis.gap import GapModel
 from dnn_topology.analysis.gap.table import hardly_learned
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -69,3 +70,24 @@ def test_the_errors_are_those_of_the_predictions(rounds: ModuleType) -> None:
         rows = judged[(judged["round"] == each.grid) & (judged["method"] == each.method) & (judged["group"] == "all")]
         mae = rows.set_index("features")["mae"][each.features]
         assert np.abs(own[each.features] - own["gap"]).mean() == pytest.approx(mae, abs=0.02)
+
+
+def test_the_model_of_the_package_is_of_every_network_of_the_results() -> None:
+    last = pd.read_csv(RESULTS / "gap_epochs.csv").drop_duplicates("cell", keep="last")
+    again, packaged = GapModel.fit(last, features="leave-one-out", method="gaussian-process"), GapModel.of_study()
+    assert packaged.n_networks == again.n_networks == len(last)
+    np.testing.assert_allclose(packaged.predict(last)["gap"], again.predict(last)["gap"], atol=0.05)
+    np.testing.assert_allclose(packaged.errors, again.errors, atol=0.05)
+
+
+def test_how_far_the_model_goes_elsewhere_is_what_its_table_says() -> None:
+    rows = pd.read_csv(RESULTS / "gap_transfer.csv")
+    foretold = GapModel.of_study().predict(rows[["train_accuracy", "loo_agreement"]])
+    gaps = 100 * (rows["train_accuracy"] - rows["test_accuracy"])
+    parts = {part["part"]: part for part in json.loads((RESULTS / "gap_transfer.json").read_text())["parts"]}
+    for epoch in (5, 20, 60):
+        own = rows["epoch"] == epoch
+        assert np.abs(foretold["gap"] - gaps)[own].mean() == pytest.approx(
+            parts[f"epoch {epoch}"]["the package's model"][0]
+        )
+        assert parts[f"epoch {epoch}"]["n"] == own.sum()

@@ -205,6 +205,8 @@ def test_the_default_is_fitted_on_what_a_study_leaves_and_foretells_a_run(
     said = capsys.readouterr()
     assert "90% interval" in said.out
     assert "have hardly learned" not in said.err
+    assert main(["gap", "predict", str(tmp_path / "mlp_digits" / "trial0")]) == 0  # by the model of the package
+    assert "90% interval" in capsys.readouterr().out
     hardly = tmp_path / "hardly"
     assert main(["train", *words[:-1], str(hardly), "--lr", "0.000001"]) == 0
     capsys.readouterr()

@@ -56,7 +56,7 @@ def fit(
 def predict(
     run: Annotated[Path | None, Parameter(name=("RUN", "--run"))] = None,
     *,
-    model: Path,
+    model: Path | None = None,
     named: opt.NamedFlags = opt.Named(),  # noqa: B008  # frozen
     epoch: Annotated[int | None, Parameter(group=opt.FIRST)] = None,
     checkpoint: opt.Checkpoint = None,
@@ -69,7 +69,7 @@ def predict(
 
     Args:
         run: The folder of a run, trial0.
-        model: What `gap fit` left.
+        model: What `gap fit` left (default: the model of this project's study of small networks).
         epoch: Which checkpoint of the run (default: the last).
         checkpoint: Weights from elsewhere: one of a run's, whose images and labels are taken, or of a network --net
             trained on all of --dataset.
@@ -84,7 +84,7 @@ def predict(
 
     if (run is None) == (checkpoint is None):
         raise DnnTopologyError("name either the RUN or the --checkpoint whose gap to foretell")
-    known = GapModel.load(model)
+    known = GapModel.of_study() if model is None else GapModel.load(model)
     there, weights, trained, early = _weights(run, named, checkpoint, epoch, known, machine)
     row = _measured(there, weights, early, known, seed)
     with warnings.catch_warnings(record=True) as caught:

@@ -29,7 +29,7 @@ MAX_EPSILON = 0.4  # the scale up to which the CVPR 2020 paper looks
 
 @checked
 def gap_features(
-    diagrams: Diagrams,
+    diagrams: Diagrams | None = None,
     *,
     min_persistence: float = MIN_PERSISTENCE,
     essential: Essential = "drop",
@@ -42,7 +42,7 @@ def gap_features(
     """Return what a model of the gap may look at, by name; with a model and labelled training inputs, of those too.
 
     Args:
-        diagrams: Of H0 and H1 at least, up to ε 0.4 in the paper.
+        diagrams: Of H0 and H1 at least, up to ε 0.4 in the paper; None for the numbers of the model alone.
         min_persistence: Only points that live longer than this count, in ε.
         essential: What becomes of classes alive at max_epsilon; the paper's means are over those that die.
         model: The network, which gives logits or log-probabilities (n_samples, n_classes); left as it was found.
@@ -53,6 +53,8 @@ def gap_features(
         seed: Of the noise on the inputs, and of which of them are mixed.
 
     Returns:
+        Of the diagrams
+
         * ``life``, ``midlife``: λ and μ of H1, in ε;
         * ``h0_death_mean``, ``h0_death_std``, ``h1_birth_mean``, …: means and standard deviations (n in the
           denominator) of births and deaths, in ε;
@@ -63,13 +65,14 @@ def gap_features(
         With a model and inputs also the sets "perturbation" (accuracy and loss with inputs of a class mixed, with
         noise, shifted; margins; the Davies–Bouldin index) and "sample-tree" (the minimum spanning tree of the inputs in
         the spaces of layers, and the share of neighbours there that have one label); with a model and train_set
-        ``loo_agreement`` of "leave-one-out" (how often the network says what kernel ridge regression on all other
-        inputs does); with a model and training the numbers of "settings".
+        those of "leave-one-out" (how often the network says what kernel ridge regression on all other inputs does, and
+        ``train_accuracy``); with a model and training those of "settings".
 
         A mean of nothing is NaN.
 
     Raises:
-        DnnTopologyError: The diagrams have no H1; there is a model without any of its three, or one without it.
+        DnnTopologyError: The diagrams have no H1; there is a model without any of its three, or one without it; or
+            nothing.
 
     Source:
         Corneanu et al., Computing the testing error without a testing set, CVPR 2020 (life, midlife); Ballester et
@@ -84,29 +87,10 @@ def gap_features(
     """
     if (model is None) != (inputs is None and train_set is None and training is None):
         raise DnnTopologyError("features of a network need model=, and with it inputs=, train_set= or training=")
-    if diagrams.max_dim < 1:
-        raise DnnTopologyError("features of the gap need H1, and there is H0 alone: compute with max_dim=1")
-    counted = diagrams.filtered(min_persistence=min_persistence, essential=essential)
-    table = summarize(counted)
-    loops = table.to_dict("records")[1]
-    nodes = float(diagrams.n_nodes) if diagrams.n_nodes else float("nan")
-    features = {"life": loops["life"], "midlife": loops["midlife"]}
-    for dim, names in ((0, ("death",)), (1, ("birth", "death"))):
-        points = counted.select(dim)
-        finite = points[points[:, 1] < float("inf")]
-        for name in names:
-            values = finite[:, 0 if name == "birth" else 1]
-            features |= {f"h{dim}_{name}_mean": _mean(values), f"h{dim}_{name}_std": _std(values)}
-    others = {} if model is None else _of_model(model, inputs, train_set, training, seed)
-    return {
-        **{name: float(value) for name, value in features.items()},
-        "h1_points_per_node": loops["count"] / nodes,
-        "h1_essential_per_node": loops["essential"] / nodes,
-        "h1_betti_max_per_node": loops["betti_max"] / nodes,
-        "h1_peak_epsilon": float(loops["peak_epsilon"]),
-        "h1_peak_density": float(loops["peak_density"]),
-        **others,
-    }
+    if diagrams is None and model is None:
+        raise DnnTopologyError("features are of diagrams, of a model, or of both: give one of them")
+    of_diagrams = {} if diagrams is None else _of_diagrams(diagrams, min_persistence, essential)
+    return of_diagrams | ({} if model is None else _of_model(model, inputs, train_set, training, seed))
 
 
 def with_early(table: pd.DataFrame) -> pd.DataFrame:
@@ -132,6 +116,34 @@ def with_early(table: pd.DataFrame) -> pd.DataFrame:
     return table.join(early, on="cell")
 
 
+def _of_diagrams(diagrams: Diagrams, min_persistence: float, essential: Essential) -> dict[str, float]:
+    """Return the features of diagrams.
+
+    Raises:
+        DnnTopologyError: They have no H1.
+    """
+    if diagrams.max_dim < 1:
+        raise DnnTopologyError("features of the gap need H1, and there is H0 alone: compute with max_dim=1")
+    counted = diagrams.filtered(min_persistence=min_persistence, essential=essential)
+    loops = summarize(counted).to_dict("records")[1]
+    nodes = float(diagrams.n_nodes) if diagrams.n_nodes else float("nan")
+    features = {"life": loops["life"], "midlife": loops["midlife"]}
+    for dim, names in ((0, ("death",)), (1, ("birth", "death"))):
+        points = counted.select(dim)
+        finite = points[points[:, 1] < float("inf")]
+        for name in names:
+            values = finite[:, 0 if name == "birth" else 1]
+            features |= {f"h{dim}_{name}_mean": _mean(values), f"h{dim}_{name}_std": _std(values)}
+    return {
+        **{name: float(value) for name, value in features.items()},
+        "h1_points_per_node": loops["count"] / nodes,
+        "h1_essential_per_node": loops["essential"] / nodes,
+        "h1_betti_max_per_node": loops["betti_max"] / nodes,
+        "h1_peak_epsilon": float(loops["peak_epsilon"]),
+        "h1_peak_density": float(loops["peak_density"]),
+    }
+
+
 def _of_model(
     model: nn.Module,
     inputs: Sequence[torch.Tensor] | None,
@@ -146,7 +158,7 @@ def _of_model(
             setting is missing or unknown.
     """
     from dnn_topology.analysis.gap.known_settings import settings_features
-    from dnn_topology.analysis.gap.labelled import check_logits, labelled
+    from dnn_topology.analysis.gap.labelled import check_logits, labelled, predictions
     from dnn_topology.analysis.gap.leave_one_out import leave_one_out_features
     from dnn_topology.analysis.network_features import input_features
 
@@ -156,7 +168,10 @@ def _of_model(
         check_logits(model, images, labels)
         features |= input_features(model, images, labels, seed=seed)
     if train_set is not None:
-        features |= leave_one_out_features(model, *labelled("train_set", train_set))
+        images, labels = labelled("train_set", train_set)
+        answers = predictions(model, images)
+        features["train_accuracy"] = float((answers == labels.numpy()).mean())
+        features |= leave_one_out_features(answers, images, labels)
     if training is not None:
         try:
             features |= settings_features(model, **training)

@@ -9,6 +9,7 @@ import numpy as np
 
 from dnn_topology.analysis.features import gap_features
 from dnn_topology.analysis.gap.known_settings import settings_features
+from dnn_topology.analysis.gap.labelled import predictions
 from dnn_topology.analysis.gap.leave_one_out import leave_one_out_features
 from dnn_topology.analysis.gap.perturbation import perturbation_features
 from dnn_topology.analysis.gap.representations import representations
@@ -55,7 +56,7 @@ def network_features(
     features = _means([gap_features(diagrams) for diagrams in drawn])
     features |= _means([input_features(net, *labelled, seed=seed) for labelled in inputs])
     if train_set is not None:
-        features |= leave_one_out_features(net, *train_set)
+        features |= leave_one_out_features(predictions(net, train_set[0]), *train_set)
     if training is not None:
         known = {name: getattr(training, name) for name in ("lr", "batch_size", "weight_decay", "dropout")}
         features |= settings_features(net, n_train=n_train, **known)

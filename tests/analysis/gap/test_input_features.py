@@ -199,6 +199,8 @@ def test_half_of_what_features_of_a_network_need_is_refused() -> None:
         dt.gap_features(DIAGRAMS, inputs=(images, labels))
     with pytest.raises(dt.DnnTopologyError, match="need model="):
         dt.gap_features(DIAGRAMS, model=net)
+    with pytest.raises(dt.DnnTopologyError, match="of diagrams, of a model, or of both"):
+        dt.gap_features()
     with pytest.raises(dt.DnnTopologyError, match=r"pair.*found lengths \[40, 7\]"):
         dt.gap_features(DIAGRAMS, model=net, inputs=(images, labels[:7]))
     with pytest.raises(dt.DnnTopologyError, match=r"n_train, lr and batch_size.*found \['lr'\]"):

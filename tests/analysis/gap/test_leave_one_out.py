@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -19,18 +20,6 @@ from dnn_topology.analysis.gap import leave_one_out
 from dnn_topology.analysis.gap.leave_one_out import RIDGES, WIDTH, leave_one_out_features, left_out_classes
 
 DIAGRAMS = dt.Diagrams([np.array([(0, 0.1)]), np.array([(0.1, 0.2)])], max_epsilon=0.4, n_nodes=2)
-
-
-class Answers(nn.Module):
-    """A network that gives what it was told to, input by input; inputs are their own numbers."""
-
-    def __init__(self, answers: torch.Tensor) -> None:
-        super().__init__()
-        self.table = nn.Parameter(nn.functional.one_hot(answers).float())
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return logits."""
-        return self.table[images[:, 0].long()]
 
 
 def clouds(seed: int, n: int = 36, n_classes: int = 3, wrong: float = 0.2) -> tuple[NDArray[Any], NDArray[np.intp]]:
@@ -98,10 +87,9 @@ def test_what_is_remembered_is_told_from_what_is_known() -> None:
     points, given_ = clouds(4, n=200, n_classes=2, wrong=0.0)
     rng = np.random.default_rng(0)
     labels = np.where(rng.random(200) < 0.3, 1 - given_, given_)
-    images = torch.cat([torch.arange(200.0)[:, None], 1e6 * torch.from_numpy(points).float()], dim=1)
+    images = torch.from_numpy(points).float()
     remembers, knows = (
-        leave_one_out_features(Answers(torch.from_numpy(answers)), images, torch.from_numpy(labels))
-        for answers in (labels, given_)
+        leave_one_out_features(answers, images, torch.from_numpy(labels)) for answers in (labels, given_)
     )
     assert remembers["loo_agreement"] == pytest.approx(remembers["loo_accuracy"])
     assert knows["loo_agreement"] > remembers["loo_agreement"] + 0.15
@@ -110,15 +98,14 @@ def test_what_is_remembered_is_told_from_what_is_known() -> None:
 
 @pytest.mark.parametrize("images", [torch.ones(20, 3), torch.ones(1, 3), torch.full((20, 3), torch.nan)])
 def test_of_one_point_nothing_is_known(images: torch.Tensor) -> None:
-    found = leave_one_out_features(nn.Linear(3, 2), images, torch.arange(len(images)) % 2)
+    found = leave_one_out_features(np.zeros(len(images), dtype=np.int64), images, torch.arange(len(images)) % 2)
     assert all(math.isnan(value) for value in found.values())
 
 
 def test_copies_of_most_inputs_and_one_class_are_no_fault() -> None:
     images = torch.cat([torch.zeros(30, 2), torch.eye(2)])
-    found = leave_one_out_features(nn.Linear(2, 2), images, torch.zeros(32, dtype=torch.long))
-    assert found["loo_accuracy"] == 1.0
-    assert 0 <= found["loo_agreement"] <= 1
+    found = leave_one_out_features(np.arange(32) // 8, images, torch.zeros(32, dtype=torch.long))
+    assert found == {"loo_agreement": 0.25, "loo_accuracy": 1.0}
 
 
 def test_the_network_is_left_as_it_was_found_and_heard_in_eval_mode() -> None:
@@ -126,8 +113,8 @@ def test_the_network_is_left_as_it_was_found_and_heard_in_eval_mode() -> None:
     net = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.9), nn.Linear(8, 2)).train()
     before = {name: value.clone() for name, value in net.state_dict().items()}
     points, labels = clouds(5, n=40, n_classes=2)
-    images = torch.from_numpy(points).float()
-    once, twice = (leave_one_out_features(net, images, torch.from_numpy(labels)) for _ in range(2))
+    pair = torch.from_numpy(points).float(), torch.from_numpy(labels)
+    once, twice = (dt.gap_features(model=net, train_set=pair) for _ in range(2))
     assert once == twice
     assert net.training
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
@@ -136,11 +123,22 @@ def test_the_network_is_left_as_it_was_found_and_heard_in_eval_mode() -> None:
 def test_features_of_the_gap_take_the_whole_training_set() -> None:
     points, labels = clouds(6, n=40)
     net, images, classes = nn.Linear(4, 3), torch.from_numpy(points).float(), torch.from_numpy(labels)
-    found = dt.gap_features(DIAGRAMS, model=net, train_set=(images, classes))
-    assert found.items() >= leave_one_out_features(net, images, classes).items()
-    assert "purity_input" not in found
+    answers = net(images).argmax(dim=1).numpy()
+    found = dt.gap_features(model=net, train_set=(images, classes))
+    assert found == {"train_accuracy": np.mean(answers == labels), **leave_one_out_features(answers, images, classes)}
     arrays: Any = (points.astype(np.float32), labels.tolist())
-    np.testing.assert_equal(dt.gap_features(DIAGRAMS, model=net, train_set=arrays), found)
+    np.testing.assert_equal(dt.gap_features(model=net, train_set=arrays), found)
+    both = dt.gap_features(DIAGRAMS, model=net, train_set=(images, classes))
+    np.testing.assert_equal(both, dt.gap_features(DIAGRAMS) | found)
+
+
+def test_the_model_of_the_study_foretells_the_gap_of_a_network_from_its_training_set() -> None:
+    points, labels = clouds(9, n=300, n_classes=2, wrong=0.3)
+    pair = torch.from_numpy(points).float(), torch.from_numpy(labels)
+    features = dt.gap_features(model=nn.Linear(4, 2), train_set=pair)
+    (foretold,) = dt.GapModel.of_study().predict(pd.DataFrame([features])).to_dict("records")
+    assert foretold["lower"] < foretold["gap"] < foretold["upper"]
+    assert foretold["test_accuracy"] == pytest.approx(np.clip(features["train_accuracy"] - foretold["gap"] / 100, 0, 1))
 
 
 @pytest.mark.parametrize(

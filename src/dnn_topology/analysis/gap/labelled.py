@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -11,9 +11,16 @@ from torch import nn
 from dnn_topology._checks import DnnTopologyError
 from dnn_topology.graphs.checks import real_array
 from dnn_topology.graphs.graph_types import class_numbers
+from dnn_topology.recording.classes import predicted_classes
 from dnn_topology.recording.failures import failures_explained
 from dnn_topology.recording.layers import unwrapped
 from dnn_topology.recording.restoring import borrowed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+BATCH = 250
 
 
 def labelled(name: str, pair: Sequence[Any]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -42,6 +49,15 @@ def labelled(name: str, pair: Sequence[Any]) -> tuple[torch.Tensor, torch.Tensor
     if classes.min() < 0:
         raise DnnTopologyError(f"labels of {name} must be classes from 0 on, found {classes.min()}: number them so")
     return images, torch.as_tensor(classes)
+
+
+def predictions(model: nn.Module, images: torch.Tensor) -> NDArray[np.int64]:
+    """Return the class (n_samples,) that a model predicts at each image, in eval mode; it is left as it was found.
+
+    Raises:
+        DnnTopologyError: It gives no classes, as `predicted_classes` reads them.
+    """
+    return predicted_classes(model, (images[start : start + BATCH] for start in range(0, len(images), BATCH)))
 
 
 def check_logits(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> None:

@@ -210,17 +210,19 @@ def draw(foretold: pd.DataFrame, last: pd.DataFrame, one: Evaluation, path: Path
     left.set_yticks(np.arange(len(names)), names)
     left.set(xlabel="mean error in points (dotted: half of the mean's)", xlim=(0, None))
     left.set_title(f"all networks, {each.method}", fontsize=9)
-    left.legend(frameon=False, fontsize=8, loc="lower left")
+    left.legend(frameon=False, fontsize=8, loc="upper left")
     shown = foretold[foretold["method"] == each.method].reset_index(drop=True)
     both = [shown["gap"].min() - 5, shown["gap"].max() + 5]
     data, net = (
         judged[name].isin(new).to_numpy() for name, new in (("dataset", each.new_data), ("net", each.new_nets))
     )
+    known = shown[~data & ~net]
+    right.plot(known["gap"], known[each.features], "o", color="0.82", markersize=3.5, label="neither new")
     groups = {"a new architecture": ~data & net, "a new data set": data & ~net, "both new": data & net}
     for (group, members), (shade, marker) in zip(groups.items(), looks.values(), strict=True):
         right.plot(shown["gap"][members], shown[each.features][members], marker, color=shade, markersize=5, label=group)
     right.plot(both, both, color="0.6", linewidth=0.8)
-    right.set(xlabel="gap in points", ylabel="gap foretold", title="")
+    right.set(xlabel="gap in points", ylabel="gap foretold")
     right.set_title(f"{len(judged)} networks of the last round,\n{each.features}", fontsize=9)
     right.legend(frameon=False, fontsize=8)
     for ax in (left, right):

@@ -211,6 +211,10 @@ def test_the_default_is_fitted_on_what_a_study_leaves_and_foretells_a_run(
     assert main(["train", *words[:-1], str(hardly), "--lr", "0.000001"]) == 0
     capsys.readouterr()
     assert main(["gap", "predict", str(hardly / "mlp_digits" / "trial0"), "--model", model]) == 0
+    assert "have hardly learned" not in capsys.readouterr().err  # leave-one-out errs no more there
+    purity = ["--features", "purity", "-o", model]
+    assert main(["gap", "fit", str(tmp_path / "study_some" / "study.csv"), *purity]) == 0
+    assert main(["gap", "predict", str(hardly / "mlp_digits" / "trial0"), "--model", model]) == 0
     (warned,) = [line for line in capsys.readouterr().err.splitlines() if "have hardly learned" in line]
     assert warned.startswith("dnn-topology: warning: 1 of 1 networks have hardly learned (row 0: training accuracy 0.")
 

@@ -19,6 +19,7 @@ from dnn_topology.analysis.feature_sets import CATEGORY, EVERY, FEATURE_SETS, SE
 from dnn_topology.analysis.gap.folds import fold_labels, left_out
 from dnn_topology.analysis.gap.methods import METHODS, Learned
 from dnn_topology.analysis.gap.table import (
+    PURITY_INPUT,
     check_table,
     check_varying,
     design,
@@ -37,7 +38,7 @@ FAR = 0.1  # of the fitted range's width: beyond it a prediction is warned of
 
 
 class OutsideRangeWarning(UserWarning):
-    """A prediction for a network that is unlike those of the fit, or that has hardly learned."""
+    """A prediction for a network that is unlike those of the fit, or that has hardly learned where that matters."""
 
 
 @dataclass(frozen=True)
@@ -159,9 +160,9 @@ class GapModel:
                 has too few of them for this confidence.
 
         Warns:
-            OutsideRangeWarning: A feature lies more than a tenth of the fitted range's width outside of it; or a
-                network has hardly learned: its `train_accuracy` is below `purity_input`, the share of neighbouring
-                inputs that have one label, where the table has both.
+            OutsideRangeWarning: A feature lies more than a tenth of the fitted range's width outside of it; or the
+                model looks at purity, and a network has hardly learned: its `train_accuracy` is below `purity_input`,
+                the share of neighbouring inputs that have one label.
         """
         if not 0 < confidence < 1:
             raise DnnTopologyError(f"confidence must lie between 0 and 1, found {confidence}")
@@ -192,7 +193,7 @@ class GapModel:
                 OutsideRangeWarning,
                 stacklevel=2,
             )
-        if (hardly := hardly_learned(table)).any():
+        if PURITY_INPUT in columns and (hardly := hardly_learned(table)).any():
             first = int(hardly.argmax())
             accuracy, share = table["train_accuracy"].iloc[first], table["purity_input"].iloc[first]
             warnings.warn(

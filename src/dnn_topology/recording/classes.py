@@ -104,8 +104,15 @@ def _classes(output: Any) -> NDArray[np.int64]:
         output, "logits", output["logits"] if isinstance(output, Mapping) and "logits" in output else output
     )
     logits = logits[0] if isinstance(logits, (tuple, list)) and logits else logits
-    if not isinstance(logits, torch.Tensor) or logits.ndim not in {1, 2}:
+    if not isinstance(logits, torch.Tensor) or logits.ndim not in {1, 2} or not all(logits.shape[1:]):
         what = f"shape {tuple(logits.shape)}" if isinstance(logits, torch.Tensor) else type(logits).__name__
+    elif logits.layout != torch.strided or logits.is_complex():
+        what = "sparse ones" if logits.layout != torch.strided else "complex numbers"
+    elif logits.ndim == 1 and not logits.is_floating_point() and bool((logits > 1).any()):
+        what = f"one whole number per input, up to {int(logits.max())}, which is no logit"
+    else:
+        what = ""
+    if what:
         raise DnnTopologyError(
             f"predictions need logits, (batch, n_classes), and the model gives {what}: wrap it in a module that does"
         )
@@ -116,4 +123,4 @@ def _classes(output: Any) -> NDArray[np.int64]:
         )
     if logits.ndim == 1 or logits.shape[1] == 1:
         return (logits.reshape(-1) > 0).long().cpu().numpy()
-    return logits.argmax(dim=1).cpu().numpy()
+    return (logits.byte() if logits.dtype is torch.bool else logits).argmax(dim=1).cpu().numpy()

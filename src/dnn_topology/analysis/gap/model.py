@@ -20,11 +20,13 @@ from dnn_topology.analysis.gap.folds import fold_labels, left_out
 from dnn_topology.analysis.gap.methods import METHODS, Learned
 from dnn_topology.analysis.gap.table import (
     PURITY_INPUT,
+    check_shares,
     check_table,
     check_varying,
     design,
     expanded,
     hardly_learned,
+    looks_at_graph,
     measured_columns,
     source_column,
     usable,
@@ -168,15 +170,22 @@ class GapModel:
             raise DnnTopologyError(f"confidence must lie between 0 and 1, found {confidence}")
         columns = self.learned.columns
         check_table(table, columns)
+        check_shares(table)
         self._check_measured(table)
         values = design(table, columns)
         if not np.isfinite(values).all():
             row, place = np.argwhere(~np.isfinite(values))[0]
-            raise DnnTopologyError(
-                f"feature {columns[place]!r} of row {row} is not known: the network has no such cavities, its graph no "
-                "edge, or a layer gives all inputs one value; take other layers=, or a larger max_epsilon for fit and "
-                "prediction, or train further"
-            )
+            if looks_at_graph([columns[place]]):
+                why = (
+                    "the network has no such cavities, or its graph no edge; take other layers=, or a larger "
+                    "max_epsilon for fit and prediction, or train further"
+                )
+            else:
+                why = (
+                    "it was left out, an input holds NaN or infinite values, or all inputs are one point or a layer "
+                    "makes them one; look at the inputs, or train further"
+                )
+            raise DnnTopologyError(f"feature {columns[place]!r} of row {row} is not known: {why}")
         gaps = self.learned.gaps_of(values)
         margin = self._margin(confidence)
         foretold = pd.DataFrame({"gap": gaps, "lower": gaps - margin, "upper": gaps + margin}, index=table.index)
@@ -217,7 +226,8 @@ class GapModel:
             needed = math.ceil(confidence / (1 - confidence) - 1e-9)
             raise DnnTopologyError(
                 f"confidence={confidence:g} takes {needed} networks, and the model was fitted on {self.n_networks}, "
-                f"which say no more than {self.n_networks / (self.n_networks + 1):.2g}: lower it, or fit on more"
+                f"which say no more than {math.floor(1000 * self.n_networks / (self.n_networks + 1)) / 1000:g}: lower "
+                "it, or fit on more"
             )
         return self.errors[int(enough.argmax())]
 

@@ -142,8 +142,9 @@ def _margins(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> ND
         truth = labels[start : start + BATCH, None]
         outputs = model(part)
         above = outputs.gather(1, truth)[:, 0] - outputs.scatter(1, truth, -torch.inf).amax(dim=1)
-        (slopes,) = torch.autograd.grad(above.sum(), part)
-        steep = slopes.flatten(1).norm(dim=1)
+        slopes = torch.autograd.grad(above.sum(), part, allow_unused=True)[0] if above.requires_grad else None
+        # Outputs that do not depend on the inputs have no slopes.
+        steep = part.new_zeros(len(part)) if slopes is None else slopes.flatten(1).norm(dim=1)
         margins.append((above / steep.clamp_min(1e-12)).detach().where(steep > 0, 0.0).cpu())
     centred = (images - images.mean(dim=0)).flatten(1)
     size = float(centred.square().sum(dim=1).mean().sqrt())

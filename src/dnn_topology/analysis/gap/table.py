@@ -14,6 +14,7 @@ from dnn_topology.analysis.feature_sets import (
     EVERY,
     FEATURE_SETS,
     LEAST_LOSS,
+    LEAVE_ONE_OUT,
     LOGARITHM,
     PURITY,
     SETTINGS,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 MEASURED = ("n_inputs", "max_epsilon", "nodes", "draws", "graph_split")
 EARLY_EPOCH = "early_epoch"  # must be alike too where features are of that epoch
 PURITY_INPUT = PURITY[0]  # the share of neighbouring inputs that have one label
+SHARES = LEAVE_ONE_OUT  # of the training inputs
+ROUND_OFF = 1e-6
 SPARE = 5  # rows more than features that a fit needs
 
 
@@ -56,12 +59,18 @@ def check_table(table: pd.DataFrame, columns: Sequence[str]) -> None:
         remedy = f"it has those of {', '.join(able)}" if able else nearest(missing[0], map(str, table.columns))
         raise DnnTopologyError(
             f"the table has no column {missing[0]!r} ({len(missing)} of {len(plain)} are missing): {remedy} "
-            "(`dnn-topology study` makes such tables, those of earlier versions have fewer columns)"
+            "(`dnn-topology study` and `gap_features` give these columns, those of earlier versions fewer)"
         )
+    if twice := [name for name in plain if [*table.columns].count(name) > 1]:
+        raise DnnTopologyError(f"the table has several columns {twice[0]!r}: leave one of them")
     numbers = {source_column(name) for name in columns if CATEGORY not in name}
-    words = [name for name in plain if name in numbers and not pd.api.types.is_numeric_dtype(table[name])]
-    if words:
-        raise DnnTopologyError(f"column {words[0]!r} must hold numbers, found {table[words[0]].iloc[0]!r}")
+    words = [name for name in plain if name in numbers and not pd.api.types.is_any_real_numeric_dtype(table[name])]
+    if words and len(table):
+        column = table[words[0]]
+        raise DnnTopologyError(
+            f"column {words[0]!r} must hold numbers, found {column.iloc[0]!r} in a column of {column.dtype}: convert "
+            "it, as by pd.to_numeric"
+        )
     if "graph_split" in table and set(table["graph_split"]) != {"train"}:
         raise DnnTopologyError(
             "the table was measured on test inputs (column graph_split), and a gap that is foretold from test data is "
@@ -72,6 +81,23 @@ def check_table(table: pd.DataFrame, columns: Sequence[str]) -> None:
             raise DnnTopologyError(
                 f"networks were measured in different ways (column {name}: {sorted(set(table[name]))}), which changes "
                 "features more than networks do: take rows of one way"
+            )
+
+
+def check_shares(table: pd.DataFrame) -> None:
+    """Check that a table has rows, and that shares of training inputs, where it has them, lie in [0, 1].
+
+    Raises:
+        DnnTopologyError: It has not, as where they are in per cent.
+    """
+    if table.empty:
+        raise DnnTopologyError("the table has no rows: give one per network whose gap to foretell")
+    for name in (each for each in SHARES if each in table):
+        outside = ~table[name].between(-ROUND_OFF, 1 + ROUND_OFF) & table[name].notna()
+        if outside.any():
+            raise DnnTopologyError(
+                f"{name} must be a share of the training inputs, in [0, 1], found {table[name][outside].iloc[0]:g}: "
+                "divide per cent by 100"
             )
 
 

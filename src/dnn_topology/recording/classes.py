@@ -100,21 +100,13 @@ def _classes(output: Any) -> NDArray[np.int64]:
     Raises:
         DnnTopologyError: It holds no logits.
     """
-    logits = getattr(
+    logits: Any = getattr(
         output, "logits", output["logits"] if isinstance(output, Mapping) and "logits" in output else output
     )
     logits = logits[0] if isinstance(logits, (tuple, list)) and logits else logits
-    if not isinstance(logits, torch.Tensor) or logits.ndim not in {1, 2} or not all(logits.shape[1:]):
-        what = f"shape {tuple(logits.shape)}" if isinstance(logits, torch.Tensor) else type(logits).__name__
-    elif logits.layout != torch.strided or logits.is_complex():
-        what = "sparse ones" if logits.layout != torch.strided else "complex numbers"
-    elif logits.ndim == 1 and not logits.is_floating_point() and bool((logits > 1).any()):
-        what = f"one whole number per input, up to {int(logits.max())}, which is no logit"
-    else:
-        what = ""
-    if what:
+    if fault := _fault(logits):
         raise DnnTopologyError(
-            f"predictions need logits, (batch, n_classes), and the model gives {what}: wrap it in a module that does"
+            f"predictions need logits, (batch, n_classes), and the model gives {fault}: wrap it in a module that does"
         )
     if bool(logits.isnan().any()):
         raise DnnTopologyError(
@@ -122,5 +114,20 @@ def _classes(output: Any) -> NDArray[np.int64]:
             "inputs of a batch, and so no class: leave such inputs out, or look at its weights"
         )
     if logits.ndim == 1 or logits.shape[1] == 1:
-        return (logits.reshape(-1) > 0).long().cpu().numpy()
-    return (logits.byte() if logits.dtype is torch.bool else logits).argmax(dim=1).cpu().numpy()
+        classes = (logits.reshape(-1) > 0).long()
+    else:
+        classes = (logits.byte() if logits.dtype is torch.bool else logits).argmax(dim=1)
+    return np.asarray(classes.cpu(), dtype=np.int64)
+
+
+def _fault(logits: Any) -> str:
+    """Return what an output is that is no logits, or an empty text."""
+    if not isinstance(logits, torch.Tensor):
+        return type(logits).__name__
+    if logits.ndim not in {1, 2} or not all(logits.shape[1:]):
+        return f"shape {tuple(logits.shape)}"
+    if logits.layout != torch.strided or logits.is_complex():
+        return "complex numbers" if logits.is_complex() else "sparse ones"
+    if logits.ndim == 1 and not logits.is_floating_point() and bool((logits > 1).any()):
+        return f"one whole number per input, up to {int(logits.max())}, which is no logit"
+    return ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from torch import nn
 import dnn_topology as dt
 from dnn_topology.analysis.gap import leave_one_out
 from dnn_topology.analysis.gap.leave_one_out import leave_one_out_features, left_out_classes
+from dnn_topology.analysis.gap.model import STUDY
 
 
 class Given(nn.Module):
@@ -191,3 +194,12 @@ def test_how_much_networks_can_say_is_not_rounded_up_to_all() -> None:
     table = pd.DataFrame({"train_accuracy": [0.9], "loo_agreement": [0.8]})
     with pytest.raises(dt.DnnTopologyError, match=r"fitted on 376, which say no more than 0\.997: lower it"):
         dt.GapModel.of_study().predict(table, confidence=0.999)
+
+
+@pytest.mark.parametrize(("name", "value"), [("draws", "many"), ("draws", 0), ("n_inputs", 2.5), ("early_epoch", -1)])
+def test_a_file_with_damaged_measuring_is_refused(name: str, value: Any, tmp_path: Path) -> None:
+    content = json.loads(STUDY.read_text(encoding="utf-8"))
+    content["measured"][name] = value
+    (tmp_path / "model.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(dt.DnnTopologyError, match=f"is damaged: measured must give {name} as a whole number, found"):
+        dt.GapModel.load(tmp_path / "model.json")

@@ -19,6 +19,7 @@ from dnn_topology.analysis.feature_sets import CATEGORY, EVERY, FEATURE_SETS, SE
 from dnn_topology.analysis.gap.folds import fold_labels, left_out
 from dnn_topology.analysis.gap.methods import METHODS, Learned
 from dnn_topology.analysis.gap.table import (
+    EARLY_EPOCH,
     PURITY_INPUT,
     check_shares,
     check_table,
@@ -310,6 +311,9 @@ class GapModel:
             raise DnnTopologyError("errors must rise from 0 or more")
         if self.shares and (len(self.shares) != len(self.errors) or not all(0 < each <= 1 for each in self.shares)):
             raise DnnTopologyError("shares must be one per error, above 0 and at most 1")
+        for name in {"n_inputs", "draws", EARLY_EPOCH} & {*self.measured}:
+            if not isinstance(count := self.measured[name], (int, float)) or count < (name != EARLY_EPOCH) or count % 1:
+                raise DnnTopologyError(f"measured must give {name} as a whole number, found {shown(count)}")
         middle = np.array([*self.ranges.values()], dtype=np.float64).mean(axis=1)
         with np.errstate(all="ignore"):
             gaps = self.learned.gaps_of(middle[None])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -221,19 +222,25 @@ def test_the_default_is_fitted_on_what_a_study_leaves_and_foretells_a_run(
 
 def test_what_a_model_does_not_look_at_is_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = pd.DataFrame({"train_accuracy": np.linspace(0.5, 1, 20), "loo_agreement": np.linspace(0.9, 0.4, 20)})
-    made_of = {**dict.fromkeys(("life", "midlife"), np.linspace(0.1, 0.2, 20) ** 2), "gap": np.linspace(0, 50, 20)}
+    others = ("life", "midlife", *FEATURE_SETS["purity"])
+    made_of = {**dict.fromkeys(others, np.linspace(0.1, 0.2, 20) ** 2), "gap": np.linspace(0, 50, 20)}
     table.assign(**made_of).to_csv(tmp_path / "table.csv", index=False)
     words = ["--net", "mlp", "--dataset", "digits", "--n-epochs-train", "1", "--save-path", str(tmp_path)]
     assert main(["train", *words]) == 0
     drawn = list[str]()
 
-    def no_draws(*_: object, **__: object) -> list[object]:
-        drawn.append("graph")
-        return []
+    def draws_of(part: str) -> Callable[..., list[object]]:
+        def no_draws(*_: object, **__: object) -> list[object]:
+            drawn.append(part)
+            return []
 
-    monkeypatch.setattr("dnn_topology.nets.draws.measured_draws", no_draws)
-    for features, graphs in (("leave-one-out", []), ("lambda-mu", ["graph"])):
+        return no_draws
+
+    monkeypatch.setattr("dnn_topology.nets.draws.measured_draws", draws_of("graph"))
+    monkeypatch.setattr("dnn_topology.nets.draws.labelled_draws", draws_of("inputs"))
+    for features, parts in (("leave-one-out", []), ("lambda-mu", ["graph"]), ("purity", ["inputs"])):
         model = str(tmp_path / "model.json")
         assert main(["gap", "fit", str(tmp_path / "table.csv"), "--features", features, "-o", model]) == 0
         main(["gap", "predict", str(tmp_path / "mlp_digits" / "trial0"), "--model", model])
-        assert drawn == graphs
+        assert drawn == parts
+        drawn.clear()

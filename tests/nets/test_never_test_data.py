@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dnn_topology.analysis.adversarial.detection import fit_detectors
-from dnn_topology.analysis.feature_sets import FEATURE_SETS
+from dnn_topology.analysis.feature_sets import FEATURE_SETS, PARTS
 from dnn_topology.analysis.gap.table import source_column
 from dnn_topology.nets.data import DataSet, FittedImages, Samples, batches, load_data, sample
 from dnn_topology.nets.train import TrainingState, train
@@ -99,7 +99,7 @@ def test_measuring_and_fitting_detectors_need_no_test_data(data: DataSet) -> Non
 def test_no_feature_of_the_gap_needs_test_data(data: DataSet) -> None:
     settings, training = RunMeasureSettings(max_dim=1, max_epsilon=0.4, n_inputs=60), TrainSettings(net="mlp")
     measured = [
-        measured_features(build_net("mlp"), each, training, settings, graph=True, draws=2, seed=0)[1]
+        measured_features(build_net("mlp"), each, training, settings, parts=PARTS, draws=2, seed=0)[1]
         for each in (data, poisoned(data))
     ]
     assert measured[0] == measured[1]

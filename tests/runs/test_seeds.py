@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from dnn_topology.analysis.feature_sets import PARTS
 from dnn_topology.analysis.network_features import network_features
 from dnn_topology.nets.data import batches, load_data, sample
 from dnn_topology.nets.draws import labelled_draws, labelled_training
@@ -63,7 +64,7 @@ def test_neighbours_are_resampled_by_the_seed_of_the_run(run: Run) -> None:
 def test_features_look_at_the_inputs_that_are_measured() -> None:
     data, settings = load_data("digits", train_size=80), RunMeasureSettings(n_inputs=40, max_dim=1)
     net = build_net("mlp", shape=data.shape, width=0.1)
-    drawn, features = measured_features(net, data, TRAINING, settings, graph=True, draws=2, seed=3)
+    drawn, features = measured_features(net, data, TRAINING, settings, parts=PARTS, draws=2, seed=3)
     expected, others = (
         network_features(
             net,

@@ -51,6 +51,9 @@ OTHERS: dict[str, tuple[str, ...]] = {
     "sample-tree": SAMPLE_TREE,
     "leave-one-out": LEAVE_ONE_OUT,
 }
+# What takes long to measure: diagrams of the neurons' graph, and what a network does with some changed inputs and how
+# these lie in its layers.
+PARTS: Final = {"graph", "inputs"}
 # Chosen on 232 networks; on 144 trained later none of these sets erred less. docs/reproduction.md has how well.
 BEST_SET: Final = "leave-one-out"
 BEST_METHOD: Final = "gaussian-process"

@@ -200,7 +200,7 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
     import pandas as pd
 
     from dnn_topology.analysis.features import MAX_EPSILON, TRAINING, with_early
-    from dnn_topology.analysis.gap.table import looks_at_graph
+    from dnn_topology.analysis.gap.table import parts_of
     from dnn_topology.nets.train import evaluate as accuracy_of
     from dnn_topology.runs.study.cell import measured_features
     from dnn_topology.settings import RunMeasureSettings
@@ -209,10 +209,10 @@ def _measured(run: Run, weights: Path, early: Path | None, model: GapModel, seed
     how = {"n_inputs": 500, "max_epsilon": MAX_EPSILON, "nodes": "unit", "draws": 1, **model.measured}
     draws = int(how["draws"])
     settings = RunMeasureSettings(max_dim=1, **{name: how[name] for name in ("n_inputs", "max_epsilon", "nodes")})
-    data, rows, graph = run.load_data(), [], looks_at_graph(model.learned.columns)
+    data, rows, parts = run.load_data(), [], parts_of(model.learned.columns)
     for number, path in enumerate([weights] if early is None else [early, weights], 1):
         net, about = run.load_net(path), {"epoch": number, "net": run.training.net, "dataset": run.training.dataset}
-        features = measured_features(net, data, run.training, settings, graph=graph, draws=draws, seed=seed)[1]
+        features = measured_features(net, data, run.training, settings, parts=parts, draws=draws, seed=seed)[1]
         about |= dict(zip(TRAINING, accuracy_of(net, data.train), strict=True))
         rows.append({**about, **features, **measured_how(settings, draws=draws)})
     table = with_early(pd.DataFrame(rows).assign(cell=0)).tail(1).drop(columns=["cell", "epoch", EARLY_EPOCH])

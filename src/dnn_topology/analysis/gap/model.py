@@ -27,8 +27,8 @@ from dnn_topology.analysis.gap.table import (
     design,
     expanded,
     hardly_learned,
-    looks_at_graph,
     measured_columns,
+    parts_of,
     source_column,
     usable,
     without_logarithm,
@@ -176,7 +176,7 @@ class GapModel:
         values = design(table, columns)
         if not np.isfinite(values).all():
             row, place = np.argwhere(~np.isfinite(values))[0]
-            if looks_at_graph([columns[place]]):
+            if "graph" in parts_of([columns[place]]):
                 why = (
                     "the network has no such cavities, or its graph no edge; take other layers=, or a larger "
                     "max_epsilon for fit and prediction, or train further"

@@ -16,7 +16,10 @@ from dnn_topology.analysis.feature_sets import (
     LEAST_LOSS,
     LEAVE_ONE_OUT,
     LOGARITHM,
+    PARTS,
+    PERTURBATION,
     PURITY,
+    SAMPLE_TREE,
     SETTINGS,
     TOPOLOGICAL,
 )
@@ -111,10 +114,12 @@ def source_column(name: str) -> str:
     return without_logarithm(name).removesuffix("^2").split(CATEGORY)[0]
 
 
-def looks_at_graph(columns: Sequence[str]) -> bool:
-    """Return whether any of some features is of the graph of neurons, now or early in training."""
+def parts_of(columns: Sequence[str]) -> set[str]:
+    """Return which of `PARTS`, the costly ones of a network's features, some features are of, now or early."""
+    asked = {source_column(name) for name in columns}
     of_graph = {source_column(name) for of_set in TOPOLOGICAL.values() for name in of_set}
-    return not of_graph.isdisjoint(map(source_column, columns))
+    members = {"graph": of_graph, "inputs": {*PERTURBATION, *SAMPLE_TREE}}
+    return {part for part in PARTS if not asked.isdisjoint(members[part])}
 
 
 def without_logarithm(name: str) -> str:

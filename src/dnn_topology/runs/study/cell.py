@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from dnn_topology.analysis.feature_sets import PARTS
 from dnn_topology.runs.run import Run
 from dnn_topology.settings import RunMeasureSettings, TrainSettings
 from dnn_topology.settings.cells import Cell, Row
@@ -80,21 +81,21 @@ def run_cell(cell: Cell, *, data_dir: Path | None = None) -> CellResult:
     rows, diagrams = list[Row](), dict[tuple[int, int], "Diagrams"]()
     for epoch, state in states.items():
         net.load_state_dict(state.model)
-        drawn, features = measured_features(net, data, cell.training, cell.settings, graph=True, **draws)
+        drawn, features = measured_features(net, data, cell.training, cell.settings, parts=PARTS, **draws)
         diagrams |= {(epoch, number): of_draw for number, of_draw in enumerate(drawn)}
         rows.append(_row(cell, state, evaluate(net, data.test), features))
     return CellResult(rows, diagrams, time.monotonic() - start, states if cell.keep_weights else {})
 
 
 def measured_features(
-    net: nn.Module, data: DataSet, training: TrainSettings, settings: RunMeasureSettings, *, graph: bool, **draws: int
+    net: nn.Module, data: DataSet, training: TrainSettings, how: RunMeasureSettings, *, parts: set[str], **draws: int
 ) -> tuple[list[Diagrams], dict[str, float]]:
-    """Return diagrams of draws (number, seed) of training inputs, if asked for, and features; reads no test data."""
+    """Return diagrams of draws (number, seed) of training inputs, and features, of PARTS asked for; no test data."""
     from dnn_topology.analysis.network_features import network_features
     from dnn_topology.nets.draws import labelled_draws, labelled_training, measured_draws
 
-    drawn = measured_draws(net, data, settings, **draws) if graph else []
-    inputs, whole = labelled_draws(data, settings, **draws), labelled_training(data)
+    drawn = measured_draws(net, data, how, **draws) if "graph" in parts else []
+    inputs, whole = labelled_draws(data, how, **draws) if "inputs" in parts else (), labelled_training(data)
     return drawn, network_features(net, drawn, inputs, whole, training=training, n_train=len(data.train))
 
 

@@ -492,7 +492,7 @@ def draw(table: pd.DataFrame, settings: list[Setting], path: Path) -> None:
     left.errorbar(mean, places, xerr=errors, fmt="o", color="0.2", capsize=2, markersize=4)
     left.axvline(0, color="0.6", linewidth=1)
     left.set_yticks(places, shown_rules["rule"], fontsize=8)
-    left.set(xlabel="points of test accuracy above validation accuracy on a held-out fifth")
+    left.set(xlabel="points of accuracy above validation on a held-out fifth")
     other = right.twinx()
     three = [one for one in settings if one.cell == f"fashion-lenet_300_100-{SMALL}-0"]
     for setting, line, shade in zip(three, ("-", "--", ":"), ("#fdb338", "#7b7b78", "#00204d"), strict=False):

@@ -136,7 +136,9 @@ def test_the_model_of_the_study_foretells_the_gap_of_a_network_from_its_training
     points, labels = clouds(9, n=300, n_classes=2, wrong=0.3)
     pair = torch.from_numpy(points).float(), torch.from_numpy(labels)
     features = dt.gap_features(model=nn.Linear(4, 2), train_set=pair)
-    (foretold,) = dt.GapModel.of_study().predict(pd.DataFrame([features])).to_dict("records")
+    (foretold,) = dt.GapModel.of_study().predict(features).to_dict("records")
+    (of_table,) = dt.GapModel.of_study().predict(pd.DataFrame([features])).to_dict("records")
+    assert foretold == of_table
     assert foretold["lower"] < foretold["gap"] < foretold["upper"]
     assert foretold["test_accuracy"] == pytest.approx(np.clip(features["train_accuracy"] - foretold["gap"] / 100, 0, 1))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -143,7 +144,7 @@ class GapModel:
         )
 
     @checked
-    def predict(self, table: pd.DataFrame, *, confidence: float = 0.9) -> pd.DataFrame:
+    def predict(self, table: pd.DataFrame | Mapping[str, float], *, confidence: float = 0.9) -> pd.DataFrame:
         """Predict the gap of other networks, measured as those of the fit were.
 
         The interval is the prediction plus and minus the error that this share of the fit's networks, and one that is
@@ -151,7 +152,8 @@ class GapModel:
         holds for networks drawn as those were, and for no others. From n networks no more is known than n / (n + 1).
 
         Args:
-            table: The columns of the features; with `train_accuracy`, the test accuracy is foretold too.
+            table: The columns of the features, one row per network, or what `gap_features` gives of one; with
+                `train_accuracy`, the test accuracy is foretold too.
             confidence: Share of networks whose gap should lie in the interval.
 
         Returns:
@@ -170,6 +172,7 @@ class GapModel:
         if not 0 < confidence < 1:
             raise DnnTopologyError(f"confidence must lie between 0 and 1, found {confidence}")
         columns = self.learned.columns
+        table = pd.DataFrame([table]) if isinstance(table, Mapping) else table
         check_table(table, columns)
         check_shares(table)
         self._check_measured(table)
@@ -284,8 +287,8 @@ class GapModel:
         it went on networks that are none of these.
 
         Example:
-            >>> networks = pd.DataFrame({"train_accuracy": [0.9], "loo_agreement": [0.8]})
-            >>> bool(0 < GapModel.of_study().predict(networks)["gap"].iloc[0] < 30)
+            >>> foretold = GapModel.of_study().predict({"train_accuracy": 0.9, "loo_agreement": 0.8})
+            >>> bool(0 < foretold["gap"].iloc[0] < 30)
             True
         """
         return cls.load(STUDY)
